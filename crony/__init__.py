@@ -1,0 +1,3 @@
+"""RESTful scheduling as a service."""
+
+__version__ = "0.1.0"
