@@ -1,0 +1,53 @@
+"""Ids: a prefix and 26 digits of Crockford's base32.
+
+Most are time-ordered: 48 bits of milliseconds, then 80 bits of randomness. The
+id of an occurrence's run is a function of its schedule and nominal instant, so
+that two nodes, a crash or a repeat make one run and not two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+
+from crony import clock
+
+SCHEDULE, RUN, WORKER, KEY, EVENT = "sch_", "run_", "wrk_", "key_", "evt_"
+
+#: How many random bytes ``timed`` takes.
+ENTROPY = 10
+
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_SHAPE = re.compile(r"(?:sch|run|wrk|key|evt)_[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+
+
+def milliseconds(instant: datetime) -> int:
+    """Return the instant as it is kept: whole milliseconds since 1970, cut."""
+    delta = instant - clock.EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def timed(prefix: str, at: datetime, *, entropy: bytes) -> str:
+    """Return a new id that sorts by ``at``; ``entropy`` is ``ENTROPY`` bytes."""
+    return prefix + _base32(milliseconds(at).to_bytes(6, "big") + entropy)
+
+
+def run_id(schedule: str, origin: str, scheduled_for: datetime, n: str = "0") -> str:
+    """Return the id of a run.
+
+    ``n`` is ``"0"`` for an occurrence; for every other origin it comes from the
+    idempotency key or is random, so that such a run never takes its place.
+    """
+    text = f"{schedule}\n{origin}\n{milliseconds(scheduled_for)}\n{n}"
+    return RUN + _base32(hashlib.sha256(text.encode()).digest()[:16])
+
+
+def looks_like_id(text: str) -> bool:
+    """Return whether a name of this shape would be taken for an id."""
+    return _SHAPE.fullmatch(text.strip()) is not None
+
+
+def _base32(raw: bytes) -> str:
+    number = int.from_bytes(raw, "big")
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,674 @@
+"""The storage contract: what every driver does, in one place.
+
+For all verbs:
+
+- A verb is atomic: it happens whole or not at all, whatever is killed when, and
+  what it returned as done is durable. Verbs of any number of threads, processes
+  and nodes may interleave.
+- ``now`` is the store's time. A driver never reads a clock (``Store.now`` apart),
+  never makes ids and never draws randomness. It keeps instants to the
+  millisecond, cut, and durations to the microsecond.
+- Values are frozen; a driver neither keeps nor hands out an object of the caller's
+  that could change.
+- "Nothing to do" is a result, not an error. ``errors.StoreUnavailable`` may come
+  from every verb when the store does not answer; then the verb has either happened
+  or not, and calling it again with the same arguments is harmless.
+- Cost grows neither with idle schedules nor with history.
+
+**Admission.** At most ``max_concurrent`` (of the resolved policy, given with the
+schedule as ``limit``) runs of a schedule are *admitted* at a time: in the order
+(due_at, id), the first that are neither over nor withdrawn. A run that is leased,
+running, stopping or waiting for its retry stays admitted. Only an admitted run can
+be leased. Every verb that ends, withdraws or adds a run admits what follows, in
+the same step; raising a limit admits more, lowering it takes admission from runs
+not leased, latest first.
+
+**Leasable** is a run that is pending and admitted, with ``available_at`` at or
+before the horizon. The order of leasing is: priority (high first), runs due now
+before those that catch up, ``due_at``, id.
+
+``Ready`` values name the lines (tenant, queue) in which a verb may have made runs
+leasable, so that waiting workers can be told.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from crony.model.lease import (
+    Closed,
+    Closing,
+    Confirmed,
+    Holding,
+    Loss,
+    Offer,
+    Ready,
+    Renewed,
+    Revoked,
+    Standing,
+)
+from crony.model.run import ErrorEntry, LogChunk, Progress, Run
+from crony.model.schedule import Definition, Schedule
+from crony.model.state import RunState, ScheduleState
+from crony.model.worker import Key, Tenant, Usage, Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleQuery:
+    """Which schedules to list; ``None`` does not restrict.
+
+    ``text`` is looked for in names, without regard to case. ``failing`` is true of
+    a schedule whose newest ended run (of those that executed) did not succeed.
+    ``sort`` is ``name``, ``next_run_at`` or ``created_at``; what has none comes
+    last; ties are broken by id.
+    """
+
+    queue: str | None = None
+    label: tuple[str, str] | None = None
+    state: ScheduleState | None = None
+    trigger: str | None = None
+    text: str | None = None
+    failing: bool | None = None
+    sort: str = "created_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which runs to list, newest ``scheduled_for`` first, ties by id descending.
+
+    ``since`` is inclusive, ``until`` exclusive, both of ``scheduled_for``.
+    """
+
+    schedule: str | None = None
+    states: frozenset[RunState] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+    worker: str | None = None
+
+
+#: Where a list goes on: the sort value of the last item seen, and its id.
+Position = tuple[str | int | None, str]
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items of a list, and where it goes on; ``None`` at the end."""
+
+    items: tuple[Item, ...]
+    next: Position | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materialisation:
+    """Occurrences of one schedule that become runs, and the cursor after them.
+
+    It counts only where the schedule is active at ``revision`` with its cursor at
+    ``cursor``. ``next_cursor`` ``None`` finishes the schedule.
+    """
+
+    schedule: str
+    tenant: str
+    revision: int
+    cursor: datetime
+    next_cursor: datetime | None
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStats:
+    """One queue of a tenant; ``slots`` are those of workers that serve it."""
+
+    queue: str
+    pending: int
+    leased: int
+    running: int
+    oldest_due: datetime | None
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What is stored, by state. ``oldest_due`` is of pending runs due by now."""
+
+    schedules: Mapping[ScheduleState, int]
+    pending: int
+    leased: int
+    running: int
+    oldest_due: datetime | None
+    slots: int
+    slots_used: int
+    queues: tuple[QueueStats, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is kept for an idempotency key.
+
+    ``resource`` is the id that the first request was given to create its resource
+    under: a repeat after a crash creates the same one. ``status`` and ``body`` are
+    ``None`` until the first request was answered.
+    """
+
+    resource: str
+    digest: str
+    claimed_at: datetime
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+class Schedules(ABC):
+    """Schedules and the revisions of their definitions."""
+
+    @abstractmethod
+    def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
+        """Store a new schedule, and its definition as revision 1.
+
+        Returns whether it was stored: ``False`` when this very id exists already
+        (a repeat). Raises ``NameTaken`` (with the holder's id) when another
+        schedule of the tenant has the name, ``QuotaExceeded`` when the tenant has
+        ``quota`` schedules.
+        """
+
+    @abstractmethod
+    def find(self, tenant: str, reference: str) -> Schedule | None:
+        """Return the tenant's schedule of that id or name."""
+
+    @abstractmethod
+    def page(
+        self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None
+    ) -> Page[Schedule]:
+        """Return the schedules that match, in the order of the query."""
+
+    @abstractmethod
+    def definition(self, schedule: str, revision: int) -> Definition | None:
+        """Return one revision of a definition, also of a deleted schedule."""
+
+    @abstractmethod
+    def update(
+        self,
+        schedule: Schedule,
+        *,
+        limit: int,
+        expected: Schedule,
+        settled: Sequence[Run],
+        now: datetime,
+    ) -> tuple[bool, Ready]:
+        """Replace a schedule by its next revision.
+
+        Counts only while the stored revision and cursor are those of
+        ``expected``; else ``(False, …)`` and nothing changed. In the same step:
+
+        - ``settled`` (occurrences up to ``now`` under the old revision) are
+          inserted as ``materialise`` inserts;
+        - pending and leased runs of origin ``schedule`` with ``scheduled_for``
+          after ``now`` become ``withdrawn``, their tokens kept, and no longer
+          count in ``occurrences`` (that of ``schedule`` is ignored: the store
+          keeps its own count);
+        - runs whose state this changes are admitted anew under ``limit``.
+
+        Raises ``NameTaken``.
+        """
+
+    @abstractmethod
+    def delete(
+        self,
+        expected: Schedule,
+        *,
+        settled: Sequence[Run],
+        cancel_running: bool,
+        now: datetime,
+    ) -> tuple[bool, Sequence[Run]]:
+        """Remove a schedule; its id is never used again, its history stays.
+
+        Counts as ``update`` does. ``settled`` is inserted first; then every
+        pending, leased or withdrawn run is ``cancelled``, reason ``deleted``, and
+        with ``cancel_running`` every running one is ``stopping``, reason
+        ``deleted``.
+        Returns also the runs that were leased, running or stopping before, as
+        they were (their workers want to know).
+        """
+
+    @abstractmethod
+    def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
+        """Return active schedules of all tenants with ``cursor`` at or before
+        ``horizon``, earliest cursor first."""
+
+    @abstractmethod
+    def earliest(self) -> datetime | None:
+        """Return the earliest cursor of all active schedules."""
+
+    @abstractmethod
+    def materialise(
+        self, batch: Sequence[Materialisation], *, now: datetime
+    ) -> tuple[Sequence[bool], Ready]:
+        """Insert runs and move cursors; one result for each, in order.
+
+        Each item is atomic by itself and counts by its own condition; the batch
+        may be one step. A run whose id exists is left as it is, unless it is
+        ``withdrawn``: then it is taken back to the given state under the given
+        revision, and its token, attempt and counters go on. ``occurrences`` grows
+        by the ``range_count`` of every run inserted or taken back. A run may
+        arrive in a terminal state (``missed``, ``skipped``).
+        """
+
+
+class Runs(ABC):
+    """Runs, their attempts, and what people see of them."""
+
+    @abstractmethod
+    def insert(self, run: Run, *, quota: int | None) -> tuple[bool, Ready]:
+        """Store a run that no occurrence made; ``False`` when the id exists.
+
+        Raises ``QuotaExceeded`` when the tenant has ``quota`` pending runs,
+        ``NotFound`` when its schedule is gone.
+        """
+
+    @abstractmethod
+    def find(self, tenant: str, run: str) -> Run | None:
+        """Return the tenant's run with its attempts."""
+
+    @abstractmethod
+    def page(
+        self, tenant: str, query: RunQuery, *, limit: int, after: Position | None
+    ) -> Page[Run]:
+        """Return summaries (without attempts and result)."""
+
+    @abstractmethod
+    def recent(
+        self, schedules: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Run]]:
+        """Return the newest runs of each schedule, as summaries, newest first.
+
+        Newest is by ``scheduled_for``; a run that is not due yet (pending or
+        leased, ``started_at`` unset, ahead of its instant) counts like any other,
+        withdrawn ones are left out.
+        """
+
+    @abstractmethod
+    def errors(
+        self, schedules: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[ErrorEntry]]:
+        """Return the newest failed, timed-out and lost attempts, newest first.
+
+        Source is ``worker`` for ``lost`` and ``start_failed``, else ``task``.
+        """
+
+    @abstractmethod
+    def progress(
+        self, schedules: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Progress]]:
+        """Return the newest progress entries, newest first; 20 are kept."""
+
+    @abstractmethod
+    def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
+        """Stop a run; return it as it is afterwards.
+
+        Pending and leased: ``cancelled``, reason ``user``. Running: ``stopping``,
+        reason ``user``. Stopping: unchanged. Raises ``RunOver`` when its state is
+        terminal or withdrawn, ``NotFound``.
+        """
+
+
+class Leases(ABC):
+    """Who may execute what, and for how long.
+
+    ``worker`` is always the id of the worker whose key the request carried.
+    """
+
+    @abstractmethod
+    def begin(
+        self, worker: str, *, session: str, sequence: int, now: datetime
+    ) -> Worker:
+        """Open a poll: record session, sequence and ``seen_at``.
+
+        A session other than the stored one, that was never the stored one before,
+        replaces it. Raises ``StaleToken`` for a session that was replaced, and for
+        a sequence not above the stored one of the same session; ``NotFound`` when
+        the worker is gone.
+        """
+
+    @abstractmethod
+    def renew(
+        self,
+        worker: str,
+        *,
+        session: str,
+        holding: Sequence[Holding],
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
+        """Prolong the leases named by run *and* token; record ``seen_at``.
+
+        Eligible: leased, running or stopping by this worker under this token. The
+        new end is one lease time after the later of ``now`` and the instant the
+        attempt starts at; it never moves back. All others, and those stopping, are
+        answered as revoked: stopping with its cause (``cancelled`` for reason
+        ``user``, else the run's reason), what was cancelled with its schedule
+        ``deleted``, by a person ``cancelled``, everything else ``lost``. A
+        stopping run is renewed as well. Raises ``StaleToken`` for a session that
+        is not the stored one (a worker that never polled has none: then any),
+        ``NotFound``.
+        """
+
+    @abstractmethod
+    def reclaim(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        holding: Sequence[Holding],
+        now: datetime,
+    ) -> tuple[Sequence[Loss], Ready]:
+        """Take back what this worker was given and does not hold.
+
+        Eligible: leased, running or stopping by this worker, with (run, token) not
+        in ``holding``. Leased goes back to pending; running and stopping end as a
+        lost attempt (``policy.after_loss``). Raises ``StaleToken`` unless session
+        and sequence are the stored ones.
+        """
+
+    @abstractmethod
+    def lease(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        slots: int,
+        horizon: datetime,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Offer]:
+        """Give the worker up to ``slots`` leasable runs of its tenant.
+
+        Eligible: leasable by ``horizon``, of the worker's queues, every label that
+        the run's definition requires present on the worker with that value, and
+        the sandbox level the definition asks for not above the worker's. In the
+        order of leasing. Each gets the next token and an attempt number,
+        ``start_at`` = the later of ``available_at`` and ``now``, ``expires_at`` =
+        ``start_at + lease_ttl``. Nothing for a draining worker. Raises
+        ``StaleToken`` unless session and sequence are the stored ones,
+        ``NotFound``.
+        """
+
+    @abstractmethod
+    def confirm(
+        self,
+        worker: str,
+        items: Sequence[Holding],
+        *,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Confirmed]:
+        """Turn offers into running attempts; one answer each, in order.
+
+        Accepted: leased by this worker under this token; the run is ``running``,
+        the lease ends one lease time after the later of ``now`` and ``start_at``.
+        Repeated: already running under it. Stale: the token is old, or the run is
+        pending or withdrawn. Over: terminal or stopping. Unknown: no such run in
+        the worker's tenant, or this worker never had that token of it.
+        """
+
+    @abstractmethod
+    def report(
+        self, worker: str, items: Sequence[Closing], *, now: datetime
+    ) -> tuple[Sequence[Closed], Ready]:
+        """End attempts; one answer each, in order.
+
+        Accepted: leased (for ``failed`` only: the start failed), running or
+        stopping by this worker under this token; the attempt is closed, and the
+        run follows ``policy.after_report``. Repeated: this attempt was closed by
+        the same state before, whatever the run did since. Others as in
+        ``confirm``; an attempt that was counted lost is stale.
+        """
+
+    @abstractmethod
+    def progress(
+        self, worker: str, token: int, entry: Progress, *, now: datetime
+    ) -> Standing:
+        """Record how far an attempt is; fenced like ``report``."""
+
+    @abstractmethod
+    def expire(
+        self, *, now: datetime, limit: int, include_leases: bool
+    ) -> tuple[Sequence[Loss], Ready]:
+        """Take back what was not confirmed, and what was not renewed.
+
+        Offers whose ``start_at`` is ``policy.CONFIRM_GRACE`` or more ago become
+        pending. With ``include_leases`` (false while a node's clock is unsettled)
+        running and stopping attempts whose lease is over end as lost
+        (``policy.after_loss``). At most ``limit`` of each, earliest first.
+        """
+
+    @abstractmethod
+    def promote(self, *, horizon: datetime, limit: int) -> Ready:
+        """Make waiting runs with ``available_at`` at or before ``horizon`` leasable.
+
+        For drivers that keep waiting runs apart from leasable ones; others return
+        the lines of such runs all the same.
+        """
+
+    @abstractmethod
+    def earliest(self) -> datetime | None:
+        """Return the earliest instant at which ``expire`` has something to do, or
+        a waiting run becomes available."""
+
+    @abstractmethod
+    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+        """Return runs (without attempts) with the definitions they execute."""
+
+
+class Logs(ABC):
+    """The output of attempts: bounded, the first and the newest part kept."""
+
+    @abstractmethod
+    def append(
+        self,
+        worker: str,
+        run: str,
+        token: int,
+        chunks: Sequence[LogChunk],
+        *,
+        head: int,
+        bound: int,
+    ) -> Standing:
+        """Add output of the attempt that has this token.
+
+        Accepted until the attempt is closed. A chunk at or before what the stream
+        has is a repeat and ignored; one that overlaps is cut. Of the attempt at
+        most ``bound`` bytes are kept, over both streams: the first ``head``, and
+        the newest; between them whole chunks are dropped, and counted.
+        """
+
+    @abstractmethod
+    def read(
+        self, run: str, *, attempt: int, after: int
+    ) -> tuple[Sequence[LogChunk], bool]:
+        """Return the chunks kept with a sequence above ``after``, in order, and
+        whether the attempt is closed (no more will come)."""
+
+
+class Workers(ABC):
+    """Registered workers."""
+
+    @abstractmethod
+    def register(
+        self, worker: Worker, key: Key, *, quota: int | None, now: datetime
+    ) -> Worker:
+        """Store a worker with its key; return it as stored.
+
+        The same tenant, name and machine again: the stored worker keeps its id,
+        ``registered_at``, session and sequence, takes the other fields, is no
+        longer draining, and its older keys stop working. Raises ``NameTaken`` when
+        the name is that of another machine, ``QuotaExceeded``.
+        """
+
+    @abstractmethod
+    def find(self, tenant: str, reference: str) -> Worker | None:
+        """Return the tenant's worker of that id or name."""
+
+    @abstractmethod
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Worker]:
+        """Return workers by name."""
+
+    @abstractmethod
+    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the ids of the runs each worker has leased, running or stopping."""
+
+    @abstractmethod
+    def drain(self, tenant: str, worker: str) -> Worker | None:
+        """Give the worker nothing new from now on."""
+
+    @abstractmethod
+    def delete(self, tenant: str, worker: str) -> bool:
+        """Remove the worker and its keys; its leases run out by themselves."""
+
+    @abstractmethod
+    def satisfying(
+        self, tenant: str, *, queue: str, requires: Mapping[str, str]
+    ) -> bool:
+        """Return whether any registered worker serves the queue with the labels."""
+
+
+class Keys(ABC):
+    """API keys, by the digest of their secret."""
+
+    @abstractmethod
+    def insert(self, key: Key) -> bool:
+        """Store a key; ``False`` when its id exists."""
+
+    @abstractmethod
+    def by_digest(self, digest: str) -> Key | None:
+        """Return the key whose secret has this digest, expired or not."""
+
+    @abstractmethod
+    def find(self, tenant: str, key: str) -> Key | None:
+        """Return the tenant's key of that id."""
+
+    @abstractmethod
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Key]:
+        """Return keys, oldest first; those of workers are left out."""
+
+    @abstractmethod
+    def touch(self, key: str, *, used_at: datetime) -> None:
+        """Record a use; it never moves back."""
+
+    @abstractmethod
+    def delete(self, tenant: str, key: str) -> bool:
+        """Make a key stop working."""
+
+
+class Tenants(ABC):
+    """Tenants; ``default`` always exists."""
+
+    @abstractmethod
+    def find(self, tenant: str) -> Tenant | None:
+        """Return a tenant."""
+
+    @abstractmethod
+    def put(self, tenant: Tenant, *, expected: int | None) -> bool:
+        """Create (``expected`` is ``None``: only if absent) or replace a tenant of
+        that revision; return whether it counted."""
+
+    @abstractmethod
+    def delete(self, tenant: str, *, expected: int) -> bool:
+        """Remove a tenant; raises ``InUse`` while it has schedules, workers or
+        runs that are not over, and always for ``default``. Its keys go with it."""
+
+    @abstractmethod
+    def usage(self, tenant: str) -> Usage:
+        """Return how much of its quotas a tenant uses."""
+
+
+class Answers(ABC):
+    """Idempotency keys, with the answers to their first requests."""
+
+    @abstractmethod
+    def claim(self, tenant: str, key: str, answer: Answer) -> Answer | None:
+        """Store an answer still to come, if the key is new; else return what is
+        stored for it, unchanged."""
+
+    @abstractmethod
+    def complete(self, tenant: str, key: str, answer: Answer) -> None:
+        """Store the answer to the first request."""
+
+    @abstractmethod
+    def release(self, tenant: str, key: str) -> None:
+        """Forget a claim whose request was refused and created nothing."""
+
+    @abstractmethod
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget answers claimed before that instant; return how many."""
+
+
+class Duties(ABC):
+    """Work that one node at a time does for all."""
+
+    @abstractmethod
+    def hold(
+        self, duty: str, holder: str, *, now: datetime, ttl: timedelta
+    ) -> tuple[bool, datetime | None]:
+        """Take or prolong the duty until ``now + ttl``.
+
+        Returns whether this holder has it, and when it was last done (the newest
+        ``now`` with which anybody held it before this call): the tick on record.
+        """
+
+    @abstractmethod
+    def release(self, duty: str, holder: str) -> None:
+        """Give the duty up at once, if this holder has it."""
+
+
+class Store(ABC):
+    """A store: one object per noun, and the whole's life."""
+
+    schedules: Schedules
+    runs: Runs
+    leases: Leases
+    logs: Logs
+    workers: Workers
+    keys: Keys
+    tenants: Tenants
+    answers: Answers
+    duties: Duties
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Bring the schema to this release's; called once, before any node opens.
+
+        Creates the tenant ``default``. Raises ``StoreUnusable`` for a schema newer
+        than this release knows, before it changes anything.
+        """
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect. Raises ``StoreUnusable`` when the schema is not this release's."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Disconnect; verbs afterwards raise ``StoreUnavailable``."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return if the store answers."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the store's own time (the host's, where the store is a file)."""
+
+    @abstractmethod
+    def cannot_promise(self) -> Sequence[str]:
+        """Return in words which guarantees this store, as set up, does not give."""
+
+    @abstractmethod
+    def stats(self, tenant: str | None, *, now: datetime) -> Stats:
+        """Return the numbers of a tenant, or of all."""
