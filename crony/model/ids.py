@@ -19,7 +19,10 @@ SCHEDULE, RUN, WORKER, KEY, EVENT = "sch_", "run_", "wrk_", "key_", "evt_"
 ENTROPY = 10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_SHAPE = re.compile(r"(?:sch|run|wrk|key|evt)_[0-9A-HJKMNP-TV-Z]{26}", re.ASCII)
+# Without regard to case, since names are lower case and base32 is read either way.
+_SHAPE = re.compile(
+    r"(?:sch|run|wrk|key|evt)_[0-9A-HJKMNP-TV-Z]{26}", re.ASCII | re.IGNORECASE
+)
 
 
 def milliseconds(instant: datetime) -> int:
@@ -45,7 +48,7 @@ def run_id(schedule: str, origin: str, scheduled_for: datetime, n: str = "0") ->
 
 def looks_like_id(text: str) -> bool:
     """Return whether a name of this shape would be taken for an id."""
-    return _SHAPE.fullmatch(text.strip()) is not None
+    return _SHAPE.fullmatch(text) is not None
 
 
 def _base32(raw: bytes) -> str:
