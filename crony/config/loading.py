@@ -81,7 +81,7 @@ def _given(
     place = (setting.section, setting.key)
     override = overrides.get(place)
     if override is not None and override != () and override != {}:
-        return _Given(text_of(override), setting.option, _OPTION)
+        return _Given(text_of(override), setting.option or "option", _OPTION)
     # The long variable is the more exact word, so it wins over the short one.
     for variable in (setting.variable, setting.short):
         if variable and environ.get(variable):

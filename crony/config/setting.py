@@ -27,7 +27,8 @@ class Setting:
     secret: bool
     #: A variable beside the long one, or None.
     short: str | None
-    option: str
+    #: The option of the program, or None: a secret is never an argument.
+    option: str | None
 
     @property
     def variable(self) -> str:
@@ -41,7 +42,7 @@ def row(
     meaning: str,
     *,
     short: str | None = None,
-    option: str = "",
+    option: str | None = None,
     secret: bool = False,
 ) -> T:
     """Make the field of a setting whose default is always the same."""
@@ -64,7 +65,7 @@ def derived(
     meaning: str,
     *,
     short: str | None = None,
-    option: str = "",
+    option: str | None = None,
 ) -> T:
     """Make the field of a setting whose default depends on where it runs."""
     setting = Setting(
@@ -94,6 +95,7 @@ def settings_of(section: str, made: type) -> tuple[Setting, ...]:
     found: list[Setting] = []
     for item in fields(made):
         setting = cast(Setting, item.metadata["setting"])
-        option = setting.option or "--" + item.name.replace("_", "-")
+        usual = "--" + item.name.replace("_", "-")
+        option = None if setting.secret else setting.option or usual
         found.append(replace(setting, section=section, key=item.name, option=option))
     return tuple(found)
