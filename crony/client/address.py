@@ -1,0 +1,64 @@
+"""The service's address and key: checked once, before anything is sent."""
+
+import ipaddress
+from collections.abc import Iterable
+from urllib.parse import quote, urlsplit
+
+from crony import errors
+
+
+def base_url(api_url: str) -> str:
+    """Return the address without a final slash; refuse what is not HTTP."""
+    parts = urlsplit(api_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise errors.InvalidSetting(
+            "client", "api_url", f'"{api_url}" is not an http:// or https:// address'
+        )
+    if parts.query or parts.fragment:
+        raise errors.InvalidSetting(
+            "client", "api_url", f'"{api_url}" must end before "?" and "#"'
+        )
+    return api_url.rstrip("/")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this machine's own, so that no proxy is asked."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_key(key: str) -> str:
+    """Return the key without surrounding blanks; refuse what can't be a header."""
+    key = key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        # SECURITY: the text must not quote what may be most of a secret.
+        raise errors.Unauthenticated(
+            'the key is empty or damaged; a key is one word such as "crony_…"'
+        )
+    return key
+
+
+def path_of(segments: Iterable[str]) -> str:
+    """Return the path whose segments are exactly these, whatever is in them."""
+    return "".join("/" + _encoded(segment) for segment in segments)
+
+
+def _encoded(segment: str) -> str:
+    # HTTP libraries resolve these even when they are percent-encoded, and would
+    # address another resource than the one that was meant.
+    if segment in ("", ".", ".."):
+        raise errors.Refused(
+            404,
+            {
+                "type": "urn:crony:problem:not-found",
+                "title": "There is no such resource",
+                "status": 404,
+                "detail": f'nothing can be named "{segment}"',
+            },
+        )
+    return quote(segment, safe=":")

@@ -1,0 +1,129 @@
+"""Operations on schedules."""
+
+from collections.abc import Iterator, Mapping
+
+from crony.client.transport import Answer, Parameter, Transport
+from crony.client.walking import each
+
+
+class Schedules(Transport):
+    """``schedule`` is an id or a name everywhere."""
+
+    def create_schedule(
+        self, body: Mapping[str, object], *, idempotency_key: str | None = None
+    ) -> Answer:
+        """Create one; the same name and definition again gives the one there is."""
+        return self._call(
+            "POST",
+            "schedules",
+            body=body,
+            headers={"Idempotency-Key": idempotency_key},
+            repeatable=idempotency_key is not None,
+        )
+
+    def list_schedules(self, **params: Parameter) -> Answer:
+        """Get one page; ``params`` are the query's."""
+        return self._call("GET", "schedules", params=params)
+
+    def each_schedule(self, **params: Parameter) -> Iterator[Answer]:
+        """Walk through all pages."""
+        return each(self.list_schedules, params)
+
+    def get_schedule(self, schedule: str) -> Answer:
+        """Get one, with its live part."""
+        return self._call("GET", "schedules", schedule)
+
+    def put_schedule(
+        self,
+        schedule: str,
+        body: Mapping[str, object],
+        *,
+        if_match: int | str | None = None,
+        if_none_match: str | None = None,
+    ) -> Answer:
+        """Replace it, or create it under that name.
+
+        ``if_match`` is a revision or an ETag; ``if_none_match="*"`` creates only.
+        """
+        return self._call(
+            "PUT",
+            "schedules",
+            schedule,
+            body=body,
+            headers={"If-Match": _etag(if_match), "If-None-Match": if_none_match},
+        )
+
+    def patch_schedule(
+        self,
+        schedule: str,
+        body: Mapping[str, object],
+        *,
+        if_match: int | str | None = None,
+    ) -> Answer:
+        """Change the members that ``body`` has; ``None`` removes one."""
+        return self._call(
+            "PATCH",
+            "schedules",
+            schedule,
+            body=body,
+            headers={
+                "If-Match": _etag(if_match),
+                "Content-Type": "application/merge-patch+json",
+            },
+        )
+
+    def delete_schedule(
+        self,
+        schedule: str,
+        *,
+        cancel_running: bool = False,
+        if_match: int | str | None = None,
+    ) -> None:
+        """Delete it; what was not started never starts."""
+        self._call(
+            "DELETE",
+            "schedules",
+            schedule,
+            params={"cancel_running": True if cancel_running else None},
+            headers={"If-Match": _etag(if_match)},
+        )
+
+    def pause_schedule(self, schedule: str) -> Answer:
+        """Record what comes due as skipped, until it is resumed."""
+        return self._call("POST", "schedules", schedule, "pause")
+
+    def resume_schedule(self, schedule: str) -> Answer:
+        """Go on from now."""
+        return self._call("POST", "schedules", schedule, "resume")
+
+    def run_schedule(
+        self,
+        schedule: str,
+        overrides: Mapping[str, object] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Run it now; ``overrides`` may be ``{"task": {"args", "env", "stdin"}}``."""
+        return self._call(
+            "POST",
+            "schedules",
+            schedule,
+            "run",
+            body=overrides,
+            headers={"Idempotency-Key": idempotency_key},
+            repeatable=idempotency_key is not None,
+        )
+
+    def upcoming(self, schedule: str, count: int | None = None) -> Answer:
+        """Get its next instants."""
+        return self._call(
+            "GET", "schedules", schedule, "upcoming", params={"count": count}
+        )
+
+    def preview(self, body: Mapping[str, object]) -> Answer:
+        """Describe a trigger and its next instants; nothing is saved."""
+        return self._call("POST", "preview", body=body, repeatable=True)
+
+
+def _etag(revision: int | str | None) -> str | None:
+    return f'"{revision}"' if isinstance(revision, int) else revision

@@ -1,0 +1,259 @@
+"""Requests and answers: what all operations have in common."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from crony import __version__, errors
+from crony.client.address import base_url, checked_key, is_loopback, path_of
+from crony.model.task import Json
+
+if TYPE_CHECKING:
+    import requests
+
+#: An answer's JSON object.
+Answer: TypeAlias = dict[str, Json]
+#: What a query parameter may be; ``None`` leaves it out.
+Parameter: TypeAlias = str | int | bool | Sequence[str] | None
+
+#: Waits before the second and the third try of what is safe to repeat.
+_PAUSES = (timedelta(milliseconds=50), timedelta(milliseconds=400))
+
+_CONNECT = timedelta(seconds=5)
+
+
+class Transport:
+    """One keep-alive session with the service, opened at the first request."""
+
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        key: str,
+        tenant: str | None = None,
+        timeout: timedelta = timedelta(seconds=30),
+        session: requests.Session | None = None,
+    ) -> None:
+        self._url = base_url(api_url)
+        self._key = checked_key(key) if key else ""
+        self._tenant = tenant
+        self._timeout = timeout
+        self._opened = session
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def _session(self) -> requests.Session:
+        if self._opened is None:
+            # Imported here: programs that end before their first request should
+            # not pay for it.
+            import requests
+
+            self._opened = requests.Session()
+            self._opened.trust_env = not is_loopback(self._url)
+        return self._opened
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        # SECURITY: given as ``auth``, so that a .netrc can't replace the key.
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+    def _call(
+        self,
+        method: str,
+        *segments: str,
+        params: Mapping[str, Parameter] | None = None,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: timedelta | None = None,
+        repeatable: bool = False,
+    ) -> Answer:
+        """Send one request; return the JSON object answered, ``{}`` for nothing.
+
+        ``repeatable`` says that sending it twice does no harm.
+        """
+        response = self._respond(
+            method,
+            *segments,
+            params=params,
+            body=body,
+            headers=headers,
+            timeout=timeout,
+            repeatable=repeatable,
+        )
+        if not response.content:
+            return {}
+        answer = _parsed(response)
+        if not isinstance(answer, dict):
+            raise errors.Refused(response.status_code, _foreign(self._url))
+        return cast(Answer, answer)
+
+    def _respond(
+        self,
+        method: str,
+        *segments: str,
+        params: Mapping[str, Parameter] | None = None,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: timedelta | None = None,
+        repeatable: bool = False,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Send one request; return an answer that is no problem."""
+        request = _Request(
+            method,
+            self._url + path_of(segments),
+            _query(params or {}),
+            self._headers(headers or {}, with_body=body is not None),
+            None if body is None else _encoded(body),
+        )
+        pauses = iter(_PAUSES if method == "GET" or repeatable else ())
+        while True:
+            try:
+                response = self._send(
+                    request, timeout=timeout or self._timeout, stream=stream
+                )
+            except errors.ServiceUnreachable:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                time.sleep(pause.total_seconds())
+                continue
+            if response.status_code >= 300:
+                raise self._refusal(response)
+            return response
+
+    def _send(
+        self, request: _Request, *, timeout: timedelta, stream: bool
+    ) -> requests.Response:
+        # A stream may be silent for as long as its run is.
+        reading = None if stream else timeout.total_seconds()
+        connecting = min(_CONNECT, timeout).total_seconds()
+        with self._unreachable():
+            return self._session().request(
+                request.method,
+                request.url,
+                params=request.params,
+                data=request.body,
+                headers=request.headers,
+                auth=self._authorize,
+                timeout=(connecting, reading),
+                # The service never redirects; whoever does must not get the key.
+                allow_redirects=False,
+                stream=stream,
+            )
+
+    @contextmanager
+    def _unreachable(self) -> Iterator[None]:
+        """Say what to do when there is no answer, instead of which socket failed."""
+        import requests
+
+        try:
+            yield
+        except requests.exceptions.SSLError as exc:
+            raise errors.ServiceUnreachable(
+                f"the certificate of {self._url} is not trusted; check the address, "
+                "or name the issuer's certificate in REQUESTS_CA_BUNDLE"
+            ) from exc
+        except requests.exceptions.Timeout as exc:
+            raise errors.ServiceUnreachable(
+                f"{self._url} did not answer in time; check that it is healthy: "
+                f"{self._url}/health/ready"
+            ) from exc
+        except (requests.exceptions.RequestException, OSError) as exc:
+            raise errors.ServiceUnreachable(
+                f"no answer from {self._url}; is the service running? "
+                "Start it with `crony up`, or name its address with CRONY_API_URL"
+            ) from exc
+
+    def _headers(
+        self, given: Mapping[str, str | None], *, with_body: bool
+    ) -> dict[str, str]:
+        headers = {
+            "Accept": "application/json, application/problem+json",
+            "User-Agent": f"crony/{__version__}",
+        }
+        if with_body:
+            headers["Content-Type"] = "application/json"
+        if self._tenant is not None:
+            headers["X-Crony-Tenant"] = self._tenant
+        headers.update({name: value for name, value in given.items() if value})
+        return headers
+
+    def _refusal(self, response: requests.Response) -> errors.Refused:
+        with self._unreachable():
+            problem = _parsed(response)
+        if not isinstance(problem, dict):
+            problem = _foreign(self._url)
+        return errors.Refused(
+            response.status_code, problem, retry_after=_retry_after(response)
+        )
+
+
+class _Request:
+    """All of a request, so that it can be sent again as it is."""
+
+    __slots__ = ("body", "headers", "method", "params", "url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str | list[str]],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.params = params
+        self.headers = headers
+        self.body = body
+
+
+def _encoded(body: Mapping[str, object]) -> bytes:
+    # A lone surrogate is escaped, not sent as broken UTF-8: the service says why
+    # it is refused.
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _query(params: Mapping[str, Parameter]) -> dict[str, str | list[str]]:
+    return {
+        name: _parameter(value) for name, value in params.items() if value is not None
+    }
+
+
+def _parameter(value: str | int | Sequence[str]) -> str | list[str]:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int)):
+        return str(value)
+    return list(value)
+
+
+def _parsed(response: requests.Response) -> object:
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _foreign(url: str) -> dict[str, object]:
+    return {
+        "title": "Not an answer of Crony",
+        "detail": f"what answers at {url} is not a Crony service; check the address",
+    }
+
+
+def _retry_after(response: requests.Response) -> timedelta | None:
+    text = response.headers.get("Retry-After", "")
+    if not text.isascii() or not text.isdigit():
+        return None
+    return timedelta(seconds=min(int(text), 86_400))
