@@ -23,7 +23,7 @@ SECONDS = float(os.environ.get("CRONY_CHAOS_SECONDS", "20"))
 SEED = int(os.environ.get("CRONY_CHAOS_SEED", "1"))
 
 #: Short, so that what is lost returns within the test.
-LEASE = 4.0
+LEASE = 5.0
 
 
 @pytest.fixture
