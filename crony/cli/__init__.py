@@ -1,0 +1,1 @@
+"""The programs: `crony`, `crony-api` and `crony-worker`."""

@@ -1,0 +1,1 @@
+"""Take over the lines of a crontab: read them, compare them, make them schedules."""
