@@ -1,0 +1,52 @@
+# Everything starts from python3 and make; `make help` lists what there is.
+
+VENV ?= .venv
+# How many tests run side by side.
+N ?= 2
+# More words for the program that a target starts: make test ARGS="-k lease"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint chaos bench docs clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: $(VENV)/.ready-to-run ## Start the service and one worker on this machine
+	@exec $(VENV)/bin/crony up $(ARGS)
+
+test: $(VENV)/.ready-to-test ## Run every test; one that is skipped is a failure
+	@$(VENV)/bin/python -m pytest -q -n $(N) --complete $(ARGS)
+
+lint: $(VENV)/.ready-to-test ## Check style, types and layers
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+chaos: $(VENV)/.ready-to-test ## Kill everything at random for a while: CRONY_CHAOS_SECONDS=600
+	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-120} \
+	    $(VENV)/bin/python -m pytest -q -s --timeout=0 tests/acceptance/test_chaos.py $(ARGS)
+
+bench: $(VENV)/.ready-to-test ## Measure one row, or all: make bench ROW=punctuality
+	@for row in $(if $(ROW),bench/$(ROW).py,$(sort $(wildcard bench/[a-z]*.py))); do \
+	    $(VENV)/bin/python $$row $(ARGS) || exit; \
+	done
+
+docs: $(VENV)/.ready-to-test ## Build the documentation into docs/_build
+	@$(VENV)/bin/python -m sphinx -W -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
+clean: ## Remove all that was made here, the virtual environment too
+	rm -rf $(VENV) build dist docs/_build *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What was installed stays until pyproject.toml asks for something else.
+$(VENV)/.ready-to-run: pyproject.toml .ci/prepare
+	@.ci/prepare $(VENV) sandbox
+	@touch $@
+
+$(VENV)/.ready-to-test: pyproject.toml .ci/prepare
+	@.ci/prepare $(VENV) sandbox,test,lint,docs
+	@touch $@ $(VENV)/.ready-to-run
