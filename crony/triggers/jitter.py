@@ -1,0 +1,36 @@
+"""Jitter: a delay that belongs to an occurrence and is the same on every node."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Final
+
+from crony.triggers.occurrences import EPOCH
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_DRAWS: Final = 1 << 64
+
+
+def jittered(
+    schedule_id: str,
+    occurrence: datetime,
+    *,
+    jitter: timedelta,
+    following: datetime | None,
+) -> datetime:
+    """Return when an occurrence is due: less than ``jitter`` after it.
+
+    The delay is a whole number of milliseconds drawn from the schedule and the
+    occurrence, so it survives restarts. It ends before ``following``, the next
+    occurrence: jitter never changes an order.
+    """
+    if following is not None:
+        jitter = min(jitter, following - occurrence)
+    choices = jitter // _MILLISECOND
+    if choices <= 1:
+        return occurrence
+    nominal = (occurrence - EPOCH) // _MILLISECOND
+    digest = hashlib.sha256(f"{schedule_id}\n{nominal}".encode()).digest()
+    delay = int.from_bytes(digest[:8], "big") * choices // _DRAWS
+    return occurrence + delay * _MILLISECOND
