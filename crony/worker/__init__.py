@@ -1,0 +1,1 @@
+"""The worker: leases runs over HTTP and executes them, each in a sandbox."""

@@ -1,0 +1,125 @@
+"""Control groups: one group per run, on version 2 and on version 1.
+
+A group bounds memory, processes and CPU of a run exactly, counts what it used,
+and is what kills it for certain. Version 2 is used where its controllers are to
+be had, else version 1, else nothing: then the level is ``namespaces``.
+"""
+
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from crony.worker.sandbox import watchdog
+from crony.worker.sandbox.values import Limits
+
+_TRIES = 2000
+_PAUSE = 0.001
+PERIOD = 100_000  # microseconds, the default of the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run took, as its group counted it."""
+
+    oom: bool
+    cpu: timedelta | None
+    memory_peak: int | None
+
+
+class Group(ABC):
+    """The control group of one run."""
+
+    #: The directories of the group, one for each hierarchy.
+    paths: tuple[str, ...]
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """The files into which a process writes ``0`` to join."""
+        return tuple(f"{path}/cgroup.procs" for path in self.paths)
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """Read what was used so far."""
+
+    def kill(self) -> None:
+        """Send SIGKILL to every process in the group, until none is left."""
+        watchdog.kill_groups(list(self.paths))
+
+    def dissolve(self) -> None:
+        """Kill what is in the group and remove it."""
+        for path in self.paths:
+            for _ in range(_TRIES):
+                try:
+                    os.rmdir(path)
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    # A process that was killed leaves its group a moment later.
+                    self.kill()
+                    time.sleep(_PAUSE)
+                else:
+                    break
+
+
+class Hierarchy(ABC):
+    """Where a worker's groups are made."""
+
+    version: int
+
+    @abstractmethod
+    def make(self, name: str, limits: Limits) -> Group:
+        """Make a run's group with its limits set."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove the worker's own directories."""
+
+
+def read(path: str) -> str:
+    """Read one control file."""
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def write(path: str, value: object) -> None:
+    """Write one control file: without a buffer, so that a refusal is seen here."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, str(value).encode())
+    finally:
+        os.close(fd)
+
+
+def field(text: str, name: str) -> int:
+    """Find ``name`` in a file of lines with a name and a number; else 0."""
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0
+
+
+def cpu_quota(limits: Limits) -> int:
+    """Give the microseconds of CPU in each period."""
+    return max(1000, round(limits.cpu * PERIOD))
+
+
+def mounts(kind: str) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Find the mounted hierarchies: where, and with which options."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, what, options, *_ = line.split()
+        if what == kind:
+            yield Path(where), frozenset(options.split(","))
+
+
+def own_path(controller: str) -> str:
+    """Give the group this process is in; ``""`` names version 2."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return path.lstrip("/")
+    raise FileNotFoundError(controller)

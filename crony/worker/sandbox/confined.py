@@ -1,0 +1,214 @@
+"""The levels ``full`` and ``namespaces``: bubblewrap, with and without groups."""
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from crony import errors
+from crony.worker.sandbox import gate, processes, profile, seccomp, uids
+from crony.worker.sandbox.allowed import check
+from crony.worker.sandbox.bwrap import Bwrap
+from crony.worker.sandbox.cgroups import Group, Hierarchy
+from crony.worker.sandbox.contract import Prepared, Sandbox
+from crony.worker.sandbox.meter import Meter
+from crony.worker.sandbox.pipes import Pipes, memory_file, reopened
+from crony.worker.sandbox.process import Process
+from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.stages import launcher
+from crony.worker.sandbox.values import Command, Limits, Operator
+
+_ARGS, _JSON, _FILTER, _DATA = 6, 7, 8, 9
+
+#: Within what time the task has been forked once the gate is open.
+_FORKED_WITHIN = timedelta(seconds=1)
+_STEP = timedelta(milliseconds=2)
+
+
+class Confined(Process):
+    """A run inside bubblewrap; its first process inside is the gate."""
+
+    def __init__(
+        self,
+        pid: int,
+        pipes: Pipes,
+        limits: Limits,
+        *,
+        group: Group | None,
+        status: int,
+    ) -> None:
+        super().__init__(pid, pipes, limits, group=group)
+        self._json = status
+        self._inner: int | None = None
+        self._inner_pid = 0
+
+    def terminate(self) -> None:
+        with self._lock:
+            waited = timedelta(0)
+            while self._inner is not None and waited < _FORKED_WITHIN:
+                below = processes.children(self._inner_pid)
+                for pid in below:
+                    processes.send_child(pid, signal.SIGTERM, parent=self._inner_pid)
+                if below or processes.gone(self.pidfd, within=_STEP):
+                    return
+                waited += _STEP
+
+    def death_fds(self) -> tuple[int, ...]:
+        inner = () if self._inner is None else (self._inner,)
+        return (*inner, self.pidfd)
+
+    @property
+    def inner_pid(self) -> int:
+        """The first process inside, as the host numbers it; 0 when not known."""
+        return self._inner_pid
+
+    def _at_gate(self) -> None:
+        self._find_inner()
+        if self._inner is None:
+            raise errors.SandboxFailed("the sandbox came up and ended at once")
+
+    def _find_inner(self) -> None:
+        """Learn from bubblewrap which process is the first one inside."""
+        if self._json < 0:
+            return
+        said = b""
+        with suppress(BlockingIOError):
+            said = os.read(self._json, 4096)
+        os.close(self._json)
+        self._json = -1
+        line, _, _ = said.partition(b"\n")
+        with suppress(ValueError, KeyError):
+            self._inner_pid = int(json.loads(line)["child-pid"])
+            self._inner = processes.open_child(self._inner_pid, parent=self.outer_pid)
+
+    def _kill_task(self) -> None:
+        self._find_inner()
+        if self._inner is not None:
+            processes.send(self._inner, signal.SIGKILL)
+        if self._group is not None:
+            self._group.kill()
+
+    def _sweep(self) -> None:
+        # The end of the first process inside is the end of all of them.
+        if self._inner is not None:
+            processes.send(self._inner, signal.SIGKILL)
+            processes.gone(self._inner, within=None)
+
+    def _ending(self, status: int) -> gate.Ending:
+        said = gate.read_ending(self._pipes.status)
+        return gate.Ending(None, "SIGKILL") if said is None else said
+
+    def _clean(self) -> None:
+        if self._json >= 0:
+            os.close(self._json)
+        if self._inner is not None:
+            os.close(self._inner)
+            self._inner = None
+
+
+class BwrapSandbox(Sandbox):
+    """Start runs in bubblewrap."""
+
+    def __init__(
+        self,
+        operator: Operator,
+        bwrap: Bwrap,
+        spawner: Spawner,
+        *,
+        groups: Hierarchy | None,
+        task_uids: range | None,
+        runtime: Sequence[str],
+    ) -> None:
+        self.level = "namespaces" if groups is None else "full"
+        self._operator = operator
+        self._bwrap = bwrap
+        self._spawner = spawner
+        self._groups = groups
+        self._uids = task_uids
+        self._runtime = tuple(runtime)
+        self._root = profile.host_root()
+        self._filter = memory_file(seccomp.program(counted=groups is not None))
+        self._passwd = memory_file(profile.PASSWD)
+        self._group_file = memory_file(profile.GROUP)
+        self._meter = Meter()
+
+    def describe(self) -> str:
+        groups = (
+            "no control groups: memory and disk are looked at every 100 ms"
+            if self._groups is None
+            else f"control groups v{self._groups.version}"
+        )
+        who = (
+            "the worker's uid" if self._uids is None else f"task uids {self._uids[0]}+"
+        )
+        return f"{self.level}: {self._bwrap.program}, seccomp, {groups}, {who}"
+
+    def prepare(
+        self, run_key: str, command: Command, limits: Limits, *, slot: int
+    ) -> Prepared:
+        check(self._operator, command, limits)
+        uid = uids.uid_of(self._uids, slot)
+        group: Group | None = None
+        pipes = Pipes()
+        try:
+            pipes = Pipes.make(command.stdin)
+            if self._groups is not None:
+                group = self._groups.make(run_key, limits)
+            status = pipes.from_child(_JSON)
+            self._pass_files(pipes, command, limits)
+            argv = launcher(doors=() if group is None else group.doors, uid=uid)
+            argv += [self._bwrap.program, "--args", str(_ARGS), "--", "/bin/sh", "-c"]
+            argv += [self._bounds(limits) + gate.INIT_SCRIPT, gate.NAME, *command.argv]
+            pid = self._spawner.spawn(argv, fds=pipes.theirs)
+        except (OSError, errors.SandboxFailed) as exc:
+            pipes.close_theirs()
+            pipes.close()
+            if group is not None:
+                group.dissolve()
+            if isinstance(exc, errors.SandboxFailed):
+                raise
+            raise errors.SandboxFailed(
+                f"the sandbox could not be prepared: {exc.strerror}"
+            ) from exc
+        pipes.close_theirs()
+        made = Confined(pid, pipes, limits, group=group, status=status)
+        if group is None:
+            self._meter.watch(made, limits)
+        return made
+
+    def _bounds(self, limits: Limits) -> str:
+        return gate.bounds(
+            disk=limits.disk,
+            memory=limits.memory if self._groups is None else None,
+            pids=limits.pids + 1,  # the gate is one
+        )
+
+    def _pass_files(self, pipes: Pipes, command: Command, limits: Limits) -> None:
+        """Give bubblewrap its arguments, the filter, and the files to make."""
+        pipes.pass_on({_FILTER: reopened(self._filter)})
+        data: dict[str, tuple[int, int]] = {}
+        files = {
+            "/etc/passwd": (reopened(self._passwd), 0o644),
+            "/etc/group": (reopened(self._group_file), 0o644),
+        }
+        for name, (content, mode) in command.files.items():
+            files[f"{profile.WORKSPACE}/{name}"] = (memory_file(content), mode)
+        for number, (path, (fd, mode)) in enumerate(files.items(), _DATA):
+            pipes.pass_on({number: fd})
+            data[path] = (number, mode)
+        options = profile.options(
+            command, limits, root=self._root, runtime=self._runtime, data=data
+        )
+        options += ["--add-seccomp-fd", str(_FILTER), "--json-status-fd", str(_JSON)]
+        arguments = b"".join(os.fsencode(option) + b"\0" for option in options)
+        pipes.pass_on({_ARGS: memory_file(arguments)})
+
+    def close(self) -> None:
+        self._meter.close()
+        self._spawner.close()
+        if self._groups is not None:
+            self._groups.close()
+        for fd in (self._filter, self._passwd, self._group_file):
+            os.close(fd)

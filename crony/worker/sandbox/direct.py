@@ -1,0 +1,169 @@
+"""The level ``none``: limits and a session of its own, and nothing else."""
+
+import re
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from crony import errors
+from crony.worker.sandbox import gate, processes, profile, uids, watchdog, workspace
+from crony.worker.sandbox.allowed import check
+from crony.worker.sandbox.cgroups import Group, Hierarchy
+from crony.worker.sandbox.contract import Prepared, Sandbox
+from crony.worker.sandbox.pipes import Pipes, memory_file
+from crony.worker.sandbox.process import Process, plain_ending
+from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.stages import launcher
+from crony.worker.sandbox.values import Command, Limits, Operator
+
+_ENV = 6
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Direct(Process):
+    """A run without namespaces: the task is the outermost process."""
+
+    def __init__(
+        self,
+        pid: int,
+        pipes: Pipes,
+        limits: Limits,
+        *,
+        group: Group | None,
+        uid: int | None,
+        home: Path,
+    ) -> None:
+        super().__init__(pid, pipes, limits, group=group)
+        self._uid = uid
+        self._home = home
+
+    def terminate(self) -> None:
+        processes.send(self.pidfd, signal.SIGTERM)
+
+    def death_places(self) -> tuple[str, ...]:
+        return (str(self.outer_pid), *super().death_places())
+
+    def _at_gate(self) -> None:
+        pass  # nothing is to be learnt about it
+
+    def _kill_task(self) -> None:
+        # The outermost process is not reaped, so its number is nobody else's.
+        for _ in range(100):
+            left = set(processes.descendants(self.outer_pid))
+            left.update(watchdog.session(self.outer_pid))
+            if self._uid is not None:
+                left.update(processes.of_uid(self._uid))
+            left.discard(self.outer_pid)
+            for pid in left:
+                processes.kill(pid)
+            if not left:
+                break
+        if self._group is not None:
+            self._group.kill()
+
+    def _sweep(self) -> None:
+        self._kill_task()
+
+    def _ending(self, status: int) -> gate.Ending:
+        return plain_ending(status)
+
+    def _clean(self) -> None:
+        workspace.remove(self._home)
+
+
+class DirectSandbox(Sandbox):
+    """Start runs with the rights of a task uid, or of the worker itself."""
+
+    level = "none"
+
+    def __init__(
+        self,
+        operator: Operator,
+        spawner: Spawner,
+        *,
+        groups: Hierarchy | None,
+        task_uids: range | None,
+    ) -> None:
+        self._operator = operator
+        self._spawner = spawner
+        self._groups = groups
+        self._uids = task_uids
+        self._homes = homes(operator)
+        self._homes.mkdir(mode=0o711, parents=True, exist_ok=True)
+
+    def describe(self) -> str:
+        who = "the worker's own rights" if self._uids is None else "task uids"
+        return f"{self.level}: NOT CONFINED; tasks run with {who}"
+
+    def prepare(
+        self, run_key: str, command: Command, limits: Limits, *, slot: int
+    ) -> Prepared:
+        check(self._operator, command, limits)
+        uid = uids.uid_of(self._uids, slot)
+        home = self._homes / run_key
+        group: Group | None = None
+        pipes = Pipes()
+        try:
+            workspace.make(home, command.files, uid)
+            pipes = Pipes.make(command.stdin)
+            pipes.pass_on({_ENV: memory_file(_exports(command, str(home)))})
+            if self._groups is not None:
+                group = self._groups.make(run_key, limits)
+            argv = launcher(doors=() if group is None else group.doors, uid=uid)
+            argv += self._confine(pipes, limits, home)
+            argv += ["/bin/sh", "-c", self._bounds(limits, uid) + _SCRIPT, gate.NAME]
+            argv += [profile.workdir(command, workspace=str(home)), *command.argv]
+            pid = self._spawner.spawn(argv, fds=pipes.theirs)
+        except (OSError, errors.SandboxFailed) as exc:
+            pipes.close_theirs()
+            pipes.close()
+            workspace.remove(home)
+            if group is not None:
+                group.dissolve()
+            if isinstance(exc, errors.SandboxFailed):
+                raise
+            raise errors.SandboxFailed(
+                f"the run could not be prepared: {exc.strerror}"
+            ) from exc
+        pipes.close_theirs()
+        return Direct(pid, pipes, limits, group=group, uid=uid, home=home)
+
+    def _bounds(self, limits: Limits, uid: int | None) -> str:
+        return gate.bounds(
+            disk=limits.disk,
+            memory=limits.memory if self._groups is None else None,
+            # Without a uid of its own it would count all of the user's processes.
+            pids=limits.pids if uid is not None else None,
+        )
+
+    def _confine(self, pipes: Pipes, limits: Limits, home: Path) -> Sequence[str]:
+        """Give the programs that confine the run before its gate: none here."""
+        return ()
+
+    def close(self) -> None:
+        self._spawner.close()
+        if self._groups is not None:
+            self._groups.close()
+
+
+def homes(operator: Operator) -> Path:
+    """Where the workspaces of these levels are made."""
+    return operator.state_dir / "workspaces"
+
+
+#: SECURITY: the programs before the gate run with more rights than the task, so
+#: its environment reaches the process here and not earlier.
+_SCRIPT = (
+    f". /proc/self/fd/{_ENV}; exec {_ENV}<&-\n"
+    'cd "$1" || exit 125; shift\n' + gate.EXEC_SCRIPT
+)
+
+
+def _exports(command: Command, home: str) -> bytes:
+    lines = []
+    for name, value in profile.environment(command, home=home).items():
+        if not _NAME.fullmatch(name):
+            raise errors.SandboxFailed(f"{name!r} can't be set in an environment")
+        lines.append(f"export {name}={shlex.quote(value)}\n")
+    return "".join(lines).encode(errors="surrogateescape")

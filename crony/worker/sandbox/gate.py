@@ -1,0 +1,137 @@
+"""The gate: what stands between a prepared sandbox and its task.
+
+A shell, because every host has one and it starts in half a millisecond. It runs
+*inside* the sandbox, says that it is there, and reads the go byte with a check:
+end-of-file, which is what the death of the worker looks like, makes it exit.
+bwrap's own ``--block-fd`` takes end-of-file for go.
+
+In a pid namespace the gate stays as its first process and waits for the task, so
+that the environment and the filter of pid 1 are those of the task too, and so
+that a signal can be told from an exit code above 128: a shell names on its
+standard error the signal that ended a child.
+"""
+
+import os
+import resource
+import select
+import signal
+from dataclasses import dataclass
+from datetime import timedelta
+
+from crony import errors
+
+GATE = 3
+STATUS = 4
+PROGRESS = 5
+
+_OPEN_FILES = 4096
+
+_READY = b"r\n"
+_GO = b"\n"
+
+#: argv[0] of the shell; seen in the messages about a command that is not there.
+NAME = "crony"
+
+_WAIT = """
+echo r >&4
+IFS= read -r go <&3 || exit 125
+"""
+
+#: For the first process of a pid namespace: starts the task and waits for it.
+INIT_SCRIPT = f"""
+exec 6>&2 2>&4
+{_WAIT}( exec "$@" ) 2>&6 3<&- 4>&- 6>&-
+echo "x $?" >&4
+"""
+
+#: For a process that becomes the task itself.
+EXEC_SCRIPT = f"""
+{_WAIT}exec "$@" 3<&- 4>&-
+"""
+
+#: Of the signals only these end a child without a word from the shell.
+_SILENT = (signal.SIGINT, signal.SIGPIPE)
+
+
+def bounds(*, disk: int, memory: int | None = None, pids: int | None = None) -> str:
+    """Give the shell's commands that set resource limits; ``None`` sets none.
+
+    The shell does it because it is inside, where processes count per namespace,
+    and because root in a container often may not do it to others.
+    """
+    wanted = [
+        ("-c", 0, resource.RLIMIT_CORE, 512),
+        ("-f", disk, resource.RLIMIT_FSIZE, 512),
+        ("-n", _OPEN_FILES, resource.RLIMIT_NOFILE, 1),
+    ]
+    if memory is not None:
+        wanted.append(("-d", memory, resource.RLIMIT_DATA, 1024))
+    made = [
+        f"ulimit {option} {_within_hard(kind, value) // unit} || exit 124"
+        for option, value, kind, unit in wanted
+    ]
+    if pids is not None:
+        most = _within_hard(resource.RLIMIT_NPROC, pids)
+        # Shells disagree about the letter.
+        made.append(f"ulimit -u {most} 2>/dev/null || ulimit -p {most} || exit 124")
+    return "\n".join(made) + "\n"
+
+
+def _within_hard(kind: int, value: int) -> int:
+    _, hard = resource.getrlimit(kind)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the gate said about the task's end."""
+
+    exit_code: int | None
+    signal: str | None
+
+
+def signal_name(number: int) -> str:
+    """Give ``SIGKILL`` for 9; real-time signals have names of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+
+
+def go(fd: int) -> None:
+    """Open the gate."""
+    try:
+        os.write(fd, _GO)
+    except OSError as exc:
+        raise errors.SandboxFailed("the prepared process is gone") from exc
+
+
+def wait_ready(status: int, *, timeout: timedelta) -> bool:
+    """Wait for the ready byte; false when the gate ended without one."""
+    poll = select.poll()
+    poll.register(status, select.POLLIN)
+    if not poll.poll(timeout / timedelta(milliseconds=1)):
+        raise errors.SandboxFailed(f"the sandbox was not ready within {timeout}")
+    return os.read(status, len(_READY)) == _READY
+
+
+def read_ending(status: int) -> Ending | None:
+    """Read what the gate wrote last; ``None`` when it was killed before."""
+    said = b""
+    while chunk := _read(status):
+        said += chunk
+    words, _, last = said.rpartition(b"x ")
+    if not last.strip().isdigit():
+        return None
+    code = int(last)
+    number = code - 128
+    if number > 0 and (words.strip() or number in _SILENT):
+        return Ending(None, signal_name(number))
+    return Ending(code, None)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 4096)
+    except BlockingIOError:
+        return b""

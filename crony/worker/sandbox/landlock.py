@@ -1,0 +1,85 @@
+"""The level ``landlock``: no namespaces; paths, sockets and calls are refused.
+
+It hides no processes, bounds no disk but a file's size, and gives a run no /tmp
+of its own (``TMPDIR`` is in its workspace). For hosts where user namespaces are
+forbidden.
+"""
+
+import inspect
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crony import errors
+from crony.worker.sandbox import confine, seccomp
+from crony.worker.sandbox.cgroups import Hierarchy
+from crony.worker.sandbox.direct import DirectSandbox
+from crony.worker.sandbox.pipes import Pipes
+from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.values import Limits, Operator
+
+#: Before this version a run could cut off files past the rules.
+_LEAST = 3
+
+_READS = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc"),
+    *("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"),
+    *("/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates"),
+    *("/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"),
+    *("/etc/passwd", "/etc/group", "/etc/nsswitch.conf"),
+    *("/etc/protocols", "/etc/services"),
+)
+_NETWORK_READS = ("/etc/resolv.conf", "/etc/hosts")
+_WRITES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+class LandlockSandbox(DirectSandbox):
+    """Start runs that Landlock confines."""
+
+    level = "landlock"
+
+    def __init__(
+        self,
+        operator: Operator,
+        spawner: Spawner,
+        *,
+        groups: Hierarchy | None,
+        task_uids: range | None,
+        runtime: Sequence[str],
+    ) -> None:
+        if confine.version() < _LEAST:
+            raise errors.MissingSafeguard(
+                "this kernel has no Landlock, or one before version 3 (Linux 6.2)"
+            )
+        super().__init__(operator, spawner, groups=groups, task_uids=task_uids)
+        self._runtime = tuple(runtime)
+        self._text = inspect.getsource(confine)
+        self._filters = {
+            network: seccomp.program(
+                counted=groups is not None, on_nosuid=False, sockets=network
+            ).hex()
+            for network in (True, False)
+        }
+
+    def describe(self) -> str:
+        groups = "no control groups" if self._groups is None else "control groups"
+        return (
+            f"{self.level}: version {confine.version()}, seccomp, {groups}; "
+            "other processes can be seen"
+        )
+
+    def _confine(self, pipes: Pipes, limits: Limits, home: Path) -> Sequence[str]:
+        network = limits.network == "host"
+        wanted = {
+            "reads": [
+                *_READS,
+                *(_NETWORK_READS if network else ()),
+                *self._runtime,
+                *limits.ro_paths,
+            ],
+            "writes": [*_WRITES, *limits.rw_paths, str(home)],
+            "network": network,
+            "filter": self._filters[network],
+        }
+        return (sys.executable, "-I", "-S", "-c", self._text, json.dumps(wanted))

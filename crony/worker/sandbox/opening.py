@@ -1,0 +1,99 @@
+"""Open the level that is asked for, and prove it before it is used."""
+
+import os
+import secrets
+
+from crony import errors
+from crony.worker.sandbox import bwrap, hidden, python, selftest, uids
+from crony.worker.sandbox.cgroups import Hierarchy
+from crony.worker.sandbox.cgroups_v1 import HierarchyV1
+from crony.worker.sandbox.cgroups_v2 import HierarchyV2
+from crony.worker.sandbox.confined import BwrapSandbox
+from crony.worker.sandbox.contract import Sandbox
+from crony.worker.sandbox.direct import DirectSandbox, homes
+from crony.worker.sandbox.landlock import LandlockSandbox
+from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.values import Operator
+
+LEVELS = ("full", "namespaces", "landlock", "none")
+
+
+def open_sandbox(level: str | None, operator: Operator) -> Sandbox:
+    """Open a level and run its self-test; ``MissingSafeguard`` when it fails.
+
+    ``None`` is the best of ``full`` and ``namespaces``. The weaker ones are taken
+    only when they are named.
+    """
+    if level is not None and level not in LEVELS:
+        raise errors.MissingSafeguard(f"{level!r} is no level: use {', '.join(LEVELS)}")
+    operator.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if level in ("landlock", "none"):
+        return _proven(_open_direct(level, operator), operator)
+    groups = None if level == "namespaces" else _groups()
+    if groups is None and level == "full":
+        raise errors.MissingSafeguard(
+            "the level full needs control groups: run the worker as root, or "
+            "delegate a group to its user (systemd: Delegate=yes)"
+        )
+    return _proven(_open_bwrap(operator, groups), operator)
+
+
+def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
+    task_uids = uids.task_uids(operator.task_uids)
+    program = bwrap.find()
+    runtime = python.runtime(operator.python)
+    spawner = Spawner()
+    if task_uids is not None:
+        readable = (*program.needs, *runtime, *operator.allowed_ro)
+        spawner.call(lambda: hidden.uncover(readable, operator.allowed_rw))
+    return BwrapSandbox(
+        operator,
+        program,
+        spawner,
+        groups=groups,
+        task_uids=task_uids,
+        runtime=runtime,
+    )
+
+
+def _open_direct(level: str, operator: Operator) -> Sandbox:
+    task_uids = uids.task_uids(operator.task_uids)
+    runtime = python.runtime(operator.python)
+    spawner = Spawner()
+    places = homes(operator)
+    places.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if task_uids is not None:
+        readable = (*runtime, *operator.allowed_ro)
+        writable = (*operator.allowed_rw, str(places))
+        spawner.call(lambda: hidden.uncover(readable, writable))
+    if level == "landlock":
+        return LandlockSandbox(
+            operator,
+            spawner,
+            groups=_groups(),
+            task_uids=task_uids,
+            runtime=runtime,
+        )
+    return DirectSandbox(operator, spawner, groups=_groups(), task_uids=task_uids)
+
+
+def _proven(sandbox: Sandbox, operator: Operator) -> Sandbox:
+    try:
+        selftest.prove(sandbox, operator)
+    except errors.CronyError as exc:
+        sandbox.close()
+        raise errors.MissingSafeguard(
+            f"the sandbox level {sandbox.level} does not hold on this host: {exc}"
+        ) from exc
+    return sandbox
+
+
+def _groups() -> Hierarchy | None:
+    """Find control groups that this worker may use; version 2 first."""
+    name = f"crony-{os.getpid()}-{secrets.token_hex(4)}"
+    for kind in (HierarchyV2, HierarchyV1):
+        try:
+            return kind(name)
+        except OSError:
+            continue
+    return None

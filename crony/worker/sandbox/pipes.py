@@ -1,0 +1,90 @@
+"""The descriptors between the worker and one sandbox."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from crony.worker.sandbox import gate
+from crony.worker.sandbox.spawner import lifted
+
+
+def memory_file(content: bytes, name: str = "crony") -> int:
+    """Make a file in memory, and give a descriptor that reads it from the start."""
+    fd = os.memfd_create(name)
+    view = memoryview(content)
+    while view:
+        view = view[os.write(fd, view) :]
+    os.lseek(fd, 0, os.SEEK_SET)
+    return lifted(fd)
+
+
+def reopened(fd: int) -> int:
+    """Open a file in memory anew: a position of its own, and read-only."""
+    return lifted(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+
+
+@dataclass(slots=True)
+class Pipes:
+    """Our ends, and those that are the child's until it is started."""
+
+    stdout: int = -1
+    stderr: int = -1
+    progress: int = -1
+    status: int = -1
+    gate: int = -1
+    #: Number in the child -> our descriptor.
+    theirs: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, stdin: bytes) -> "Pipes":
+        """Make all of them; the read ends never block."""
+        pipes = cls()
+        try:
+            pipes.theirs[0] = (
+                memory_file(stdin)
+                if stdin
+                else lifted(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+            )
+            pipes.stdout = pipes.from_child(1)
+            pipes.stderr = pipes.from_child(2)
+            pipes.status = pipes.from_child(gate.STATUS)
+            pipes.progress = pipes.from_child(gate.PROGRESS)
+            theirs, pipes.gate = os.pipe2(os.O_CLOEXEC)
+            pipes.theirs[gate.GATE] = lifted(theirs)
+        except OSError:
+            pipes.close_theirs()
+            pipes.close()
+            raise
+        return pipes
+
+    def from_child(self, number: int) -> int:
+        """Make a pipe that the child writes under ``number``; give our end."""
+        ours, theirs = os.pipe2(os.O_CLOEXEC)
+        self.theirs[number] = lifted(theirs)
+        os.set_blocking(ours, False)
+        return ours
+
+    def pass_on(self, fds: Mapping[int, int]) -> None:
+        """Give the child more descriptors; they are closed with its others."""
+        self.theirs.update(fds)
+
+    def close_theirs(self) -> None:
+        """Close what only the child needs."""
+        for fd in self.theirs.values():
+            os.close(fd)
+        self.theirs.clear()
+
+    def close_gate(self) -> None:
+        """Close our end of the gate: end-of-file for who stands there."""
+        if self.gate >= 0:
+            os.close(self.gate)
+            self.gate = -1
+
+    def close(self) -> None:
+        """Close all our ends."""
+        self.close_gate()
+        for name in ("stdout", "stderr", "progress", "status"):
+            fd: int = getattr(self, name)
+            if fd >= 0:
+                os.close(fd)
+                setattr(self, name, -1)

@@ -1,0 +1,110 @@
+"""The profile: what a sandboxed task sees, as arguments of bubblewrap."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crony.worker.sandbox import gate
+from crony.worker.sandbox.values import Command, Limits
+
+WORKSPACE = "/workspace"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+
+#: Inside, everybody is this one; on the host it is the task uid or the worker's.
+_UID = "1000"
+PASSWD = f"""root:x:0:0:root:/root:/usr/sbin/nologin
+crony:x:{_UID}:{_UID}:crony:{WORKSPACE}:/bin/sh
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+""".encode()
+GROUP = f"""root:x:0:
+crony:x:{_UID}:
+nogroup:x:65534:
+""".encode()
+
+_ISOLATION = (
+    f"--unshare-user --uid {_UID} --gid {_UID} --disable-userns "
+    "--unshare-pid --as-pid-1 --unshare-ipc --unshare-uts --unshare-cgroup-try "
+    "--hostname crony --die-with-parent --new-session --cap-drop ALL --clearenv"
+).split()
+
+#: Of /etc only what programs can't do without, and nothing that names secrets.
+_ETC = (
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/ca-certificates",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/localtime",
+    "/etc/protocols",
+    "/etc/services",
+)
+#: Names are of use only where there is a network.
+_NETWORK_ETC = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+
+_LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+
+
+def environment(command: Command, *, home: str) -> dict[str, str]:
+    """Give the whole environment of a task."""
+    own = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": "crony"}
+    return own | dict(command.env) | {"CRONY_PROGRESS_FD": str(gate.PROGRESS)}
+
+
+def host_root() -> list[str]:
+    """Give the arguments that show the host's programs, read-only."""
+    made = ["--ro-bind", "/usr", "/usr"]
+    for link in _LINKS:
+        if os.path.islink(link):
+            made += ["--symlink", os.readlink(link), link]
+        elif os.path.isdir(link):
+            made += ["--ro-bind", link, link]
+    for path in _ETC:
+        if os.path.exists(path):
+            made += ["--ro-bind-try", path, path]
+    return made
+
+
+def options(
+    command: Command,
+    limits: Limits,
+    *,
+    root: Sequence[str],
+    runtime: Sequence[str],
+    data: Mapping[str, tuple[int, int]],
+) -> list[str]:
+    """Give bubblewrap's options for one run.
+
+    ``root``: what ``host_root`` gave, found once. ``runtime``: directories of the
+    operator's interpreter. ``data``: path -> descriptor and mode of a file made
+    from that descriptor.
+    """
+    made = [*_ISOLATION]
+    if limits.network == "none":
+        made.append("--unshare-net")
+    for name, value in environment(command, home=WORKSPACE).items():
+        made += ["--setenv", name, value]
+    made += root
+    if limits.network == "host":
+        for path in _NETWORK_ETC:
+            made += ["--ro-bind-try", path, path]
+    for path in runtime:
+        made += ["--ro-bind-try", path, path]
+    made += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
+    for path in ("/dev/shm", "/tmp"):
+        made += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", path]
+    made += ["--perms", "0700", "--size", str(limits.disk), "--tmpfs", WORKSPACE]
+    for path in limits.ro_paths:
+        made += ["--ro-bind", path, path]
+    for path in limits.rw_paths:
+        made += ["--bind", path, path]
+    for path, (fd, mode) in data.items():
+        made += ["--perms", f"{mode & 0o777:04o}", "--file", str(fd), path]
+    made += ["--chdir", workdir(command)]
+    return [*made, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def workdir(command: Command, *, workspace: str = WORKSPACE) -> str:
+    """Give the directory in which the task starts."""
+    return str(Path(workspace) / (command.workdir or ""))

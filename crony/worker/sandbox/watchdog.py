@@ -1,0 +1,267 @@
+"""The watchdog: a process that kills sandboxes when nobody else can any more.
+
+It is started with the worker, in a session of its own, and told on a socket about
+every sandbox: what to kill and when its lease is over. It keeps the time itself,
+on CLOCK_BOOTTIME, so it holds when the worker is stopped, busy, cut off or dead.
+When the worker is gone (end-of-file) it kills everything at once, waits until all
+of it is dead, and only then ends: with it goes the lock that a new worker waits
+for.
+
+A message is a verb, a key and what belongs to it, parted by NUL characters:
+``watch KEY AT PLACE…`` together with pidfds, ``extend KEY AT``, ``forget KEY``;
+each is answered by one byte, once it counts. The pidfds were opened while the
+worker had not reaped the processes, so they name the right ones for ever. A place
+is the directory of a control group, or the number of a session.
+
+This file is run by its path and imports nothing of Crony: it must start fast, and
+must not change because the package was upgraded below a running worker.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+
+#: Later than every instant.
+NEVER = float("inf")
+
+_IGNORED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGPIPE,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
+#: A group that forks faster than this many rounds is caught by the next call.
+_ROUNDS = 200
+
+#: The longest message.
+LARGEST = 65536
+#: The most pidfds one sandbox has.
+MOST_FDS = 8
+
+
+def now() -> float:
+    """Seconds since the host was started, with those it was suspended."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def dead(pidfd: int, *, within: float | None) -> bool:
+    """Wait for the end of a process, for some seconds or without end."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(None if within is None else within * 1000))
+
+
+def kill_groups(paths: list[str]) -> None:
+    """Send SIGKILL to all members of a group, and those they fork meanwhile."""
+    for path in paths:
+        try:  # in one step, where the kernel can
+            with open(f"{path}/cgroup.kill", "w") as file:
+                file.write("1")
+            return
+        except OSError:
+            continue
+    for path in paths:
+        for _ in range(_ROUNDS):
+            try:
+                with open(f"{path}/cgroup.procs") as file:
+                    pids = [int(line) for line in file if line != "0\n"]
+            except OSError:
+                break
+            if not pids:
+                break
+            for pid in pids:  # seen in the group an instant ago
+                _kill(pid)
+
+
+def kill_session(number: int, *, leader: int) -> None:
+    """Send SIGKILL to a session's members, as long as its number is its own."""
+    for _ in range(_ROUNDS):
+        fields = stat_of(number)
+        if dead(leader, within=0) and fields and fields[0] != "Z":
+            return  # the number went to somebody else
+        pids = [pid for pid in session(number) if pid != number]
+        if not pids:
+            return
+        for pid in pids:
+            _kill(pid)
+
+
+def session(number: int) -> list[int]:
+    """List the live processes of a session."""
+    found = []
+    for name in os.listdir("/proc"):
+        fields = stat_of(int(name)) if name.isdigit() else []
+        if fields and fields[0] not in "ZX" and int(fields[3]) == number:
+            found.append(int(name))
+    return found
+
+
+def stat_of(pid: int) -> list[str]:
+    """Read a process's fields from its state on; nothing when there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGKILL)
+
+
+class BootTimer:
+    """A descriptor that is readable at an instant, also one slept through."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        flags = os.O_NONBLOCK | os.O_CLOEXEC
+        self.fd: int = self._libc.timerfd_create(time.CLOCK_BOOTTIME, flags)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def set(self, at: float) -> None:
+        """Wake at ``at``; never, when that is ``NEVER``."""
+        # Zero would switch it off: an instant that has passed is still one.
+        whole, part = divmod(0 if at == NEVER else max(1, int(at * 1e9)), 10**9)
+        value = struct.pack("=qqqq", 0, 0, whole, part)
+        self._libc.timerfd_settime(self.fd, 1, value, None)
+
+    def clear(self) -> None:
+        """Take the wake-up back in."""
+        with suppress(BlockingIOError):
+            os.read(self.fd, 8)
+
+
+class Watch:
+    """One sandbox: what to kill and when."""
+
+    def __init__(self, kill_at: float, fds: list[int], places: list[str]) -> None:
+        self.kill_at = kill_at
+        self.fds = fds
+        self.places = places
+
+    def kill(self) -> None:
+        """Send SIGKILL to all of it."""
+        for place in self.places:
+            if place.isdigit() and self.fds:
+                kill_session(int(place), leader=self.fds[0])
+        for fd in self.fds:
+            try:
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        kill_groups([place for place in self.places if not place.isdigit()])
+
+    def forget(self) -> None:
+        """Let go of the descriptors."""
+        for fd in self.fds:
+            os.close(fd)
+
+
+class Keeper:
+    """The watchdog's state, and one step for each thing that happens."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, Watch] = {}
+
+    def hear(self, line: str, fds: list[int]) -> None:
+        """Act on one message."""
+        verb, key, *rest = line.split("\0")
+        if verb == "watch":
+            self._forget(key)
+            self.watched[key] = Watch(float(rest[0]), fds, rest[1:])
+            return
+        for fd in fds:
+            os.close(fd)
+        if verb == "extend" and key in self.watched:
+            self.watched[key].kill_at = float(rest[0])
+        elif verb == "forget":
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        if (old := self.watched.pop(key, None)) is not None:
+            old.forget()
+
+    def tick(self, at: float) -> float:
+        """Kill what is over; give the instant of the next one."""
+        for watch in self.watched.values():
+            if watch.kill_at <= at:
+                watch.kill()
+                watch.kill_at = NEVER
+        return min((one.kill_at for one in self.watched.values()), default=NEVER)
+
+    def end(self) -> None:
+        """Kill everything, and wait until it is dead."""
+        for watch in self.watched.values():
+            watch.kill()
+        for watch in self.watched.values():
+            for fd in watch.fds:
+                dead(fd, within=None)
+            watch.kill()
+
+
+def run(channel: socket.socket) -> None:
+    """Watch until the worker is gone."""
+    keeper = Keeper()
+    timer = BootTimer()
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    poll.register(timer.fd, select.POLLIN)
+    while True:
+        timer.set(keeper.tick(now()))
+        happened = dict(poll.poll())
+        if timer.fd in happened:
+            timer.clear()
+        if channel.fileno() in happened:
+            try:
+                said, fds, _, _ = socket.recv_fds(channel, LARGEST, MOST_FDS)
+            except ConnectionError:
+                said, fds = b"", []
+            if not said:
+                break
+            keeper.hear(said.decode(errors="surrogateescape"), fds)
+            try:
+                channel.send(b".", socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                pass
+            except ConnectionError:
+                break
+    keeper.end()
+
+
+def _be_spared() -> None:
+    """Ask not to be the one who is killed when the host is out of memory."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("-900")
+    except OSError:
+        pass  # a plain user may not
+
+
+def main() -> None:
+    """Serve on the socket whose number is the first argument."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    _be_spared()
+    os.write(1, b"r")
+    os.close(1)
+    run(channel)
+
+
+if __name__ == "__main__":
+    main()
