@@ -1,0 +1,184 @@
+"""Every command that the documentation marks does what the page says."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.docs.walkthrough import Step, steps
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+PAGES = sorted(
+    path.relative_to(ROOT)
+    for path in (ROOT / "README.rst", *(ROOT / "docs").rglob("*.md"))
+    if "_build" not in path.parts and steps(path.read_text(encoding="utf-8"))
+)
+USUAL = "127.0.0.1:8640"
+MARK = "=-=-= ended with"
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@contextmanager
+def crony_up(folder: Path) -> Iterator[dict[str, str]]:
+    """Start what ``make run`` starts; yield the environment of a second terminal."""
+    address = free_address()
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "CRONY_API_BIND": address,
+        "CRONY_API_URL": f"http://{address}",
+    }
+    with subprocess.Popen(
+        [BIN / "crony", "up"],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        said: list[str] = []
+        is_up = threading.Event()
+
+        def listen() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if "Authorization: Bearer" in line:
+                    is_up.set()
+            is_up.set()
+
+        reader = threading.Thread(target=listen)
+        reader.start()
+        try:
+            assert is_up.wait(60), "crony up said nothing of use:\n" + "".join(said)
+            assert process.poll() is None, "crony up ended:\n" + "".join(said)
+            yield environ
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            reader.join()
+
+
+def outputs(
+    page: list[Step], folder: Path, environ: dict[str, str]
+) -> list[tuple[int, str]]:
+    """Run all commands of a page in one shell; return exit codes and outputs."""
+    script = folder / "page.sh"
+    address = environ["CRONY_API_BIND"]
+    lines = ["exec 2>&1"]
+    for step in page:
+        lines.append(step.command.replace(USUAL, address))
+        lines.append(f"printf '\\n{MARK} %d\\n' $?")
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = subprocess.run(
+        ["bash", script],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=90,
+    )
+    parts = re.split(rf"\n{MARK} (\d+)\n", done.stdout)
+    return [
+        (int(code), output)
+        for output, code in zip(parts[::2], parts[1::2], strict=False)
+    ]
+
+
+def folder_like_a_clone(folder: Path) -> Path:
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(BIN)
+    return folder
+
+
+def test_pages_that_a_newcomer_follows_are_among_those_that_run() -> None:
+    assert Path("README.rst") in PAGES
+    assert Path("docs/tutorial/first-schedule.md") in PAGES
+
+
+@pytest.mark.parametrize("path", PAGES, ids=str)
+def test_commands_of_a_page_do_what_it_says(path: Path, tmp_path: Path) -> None:
+    page = steps((ROOT / path).read_text(encoding="utf-8"))
+    folder = folder_like_a_clone(tmp_path)
+
+    with crony_up(folder) as environ:
+        results = outputs(page, folder, environ)
+
+    assert len(results) == len(page)
+    for step, (code, output) in zip(page, results, strict=True):
+        assert code == 0, f"$ {step.command}\n{output}"
+        assert step.keeps_its_promise(output), (
+            f"$ {step.command}\n{output}\nand not what the page says:\n{step.promised}"
+        )
+
+
+MARKDOWN = """\
+# Page
+```console
+$ not marked
+```
+<!-- run -->
+```console
+$ first \\
+    --more
+$ second
+one
+… two
+```
+"""
+TEXT = """\
+Page
+====
+
+.. run
+
+.. code-block:: console
+
+   $ first \\
+       --more
+   $ second
+   one
+   … two
+
+After.
+"""
+
+
+@pytest.mark.parametrize("page", [MARKDOWN, TEXT], ids=["markdown", "rst"])
+def test_marked_blocks_are_read_with_commands_and_promises(page: str) -> None:
+    assert steps(page) == [
+        Step("first \\\n    --more", ""),
+        Step("second", "one\n… two"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "page", ["<!-- run -->\ntext\n", "<!-- run -->\n```console\nno command\n```\n"]
+)
+def test_mark_without_commands_is_refused(page: str) -> None:
+    with pytest.raises(ValueError, match=r"mark|before the first"):
+        steps(page)
+
+
+def test_ellipsis_stands_for_anything_and_nothing_else_does() -> None:
+    step = Step("x", "one …\ntwo.")
+    assert step.keeps_its_promise("one and\nmore\ntwo.\n")
+    assert not step.keeps_its_promise("one and\ntwo!\n")

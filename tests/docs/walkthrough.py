@@ -1,0 +1,72 @@
+"""Read the commands that a page of the documentation marks for running.
+
+A block of the kind ``console`` is marked by a comment in front of it: in Markdown
+``<!-- run -->``, in reStructuredText ``.. run``. A line that begins with ``$`` is a
+command and goes on while lines end with a backslash; the lines after it are the output
+that the page promises, where ``…`` stands for anything. Without such lines only the
+exit code counts.
+"""
+
+import re
+from dataclasses import dataclass
+from itertools import takewhile
+
+MARKS = {"<!-- run -->": "```console", ".. run": ".. code-block:: console"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a page, and the output that the page promises."""
+
+    command: str
+    promised: str
+
+    def keeps_its_promise(self, output: str) -> bool:
+        """Say whether the page would have told the truth about this output."""
+        if not self.promised:
+            return True
+        pattern = re.escape(self.promised).replace("…", ".*")
+        return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+
+
+def steps(page: str) -> list[Step]:
+    """Return the marked commands of a page, in its order."""
+    lines = page.splitlines()
+    found: list[Step] = []
+    for number, line in enumerate(lines):
+        if line.strip() in MARKS:
+            found.extend(_steps_of(_block(lines, number)))
+    return found
+
+
+def _block(lines: list[str], number: int) -> list[str]:
+    """Return the lines of the block that follows the mark in line ``number``."""
+    opening = MARKS[lines[number].strip()]
+    rest = lines[number + 1 :]
+    while rest and not rest[0].strip():
+        rest.pop(0)
+    if not rest or rest[0].strip() != opening:
+        raise ValueError(f"line {number + 1}: the mark is not in front of a block")
+    if opening == "```console":
+        return list(takewhile(lambda line: line.strip() != "```", rest[1:]))
+    indented = takewhile(lambda line: not line or line.startswith(" "), rest[1:])
+    return [line.removeprefix("   ") for line in indented if line]
+
+
+def _steps_of(block: list[str]) -> list[Step]:
+    commands: list[list[str]] = []
+    outputs: list[list[str]] = []
+    for line in block:
+        if line.startswith("$ "):
+            commands.append([line[2:]])
+            outputs.append([])
+        elif not commands:
+            raise ValueError(f"{line!r} comes before the first command of its block")
+        elif not outputs[-1] and commands[-1][-1].endswith("\\"):
+            commands[-1].append(line)
+        else:
+            outputs[-1].append(line)
+    return [
+        Step("\n".join(command), "\n".join(output).strip())
+        for command, output in zip(commands, outputs, strict=True)
+    ]
