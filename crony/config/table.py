@@ -249,6 +249,7 @@ class Client:
         choice("text", "json"),
         "text",
         "text: tables for people; json: what the service answered.",
+        option="--json",
     )
 
 
