@@ -15,7 +15,7 @@ from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
 from crony.worker.sandbox.meter import Meter
 from crony.worker.sandbox.pipes import Pipes, memory_file, reopened
-from crony.worker.sandbox.process import Process
+from crony.worker.sandbox.process import Process, outermost_ending
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
 from crony.worker.sandbox.values import Command, Limits, Operator
@@ -98,7 +98,7 @@ class Confined(Process):
 
     def _ending(self, status: int) -> gate.Ending:
         said = gate.read_ending(self._pipes.status)
-        return gate.Ending(None, "SIGKILL") if said is None else said
+        return outermost_ending(status) if said is None else said
 
     def _clean(self) -> None:
         if self._json >= 0:
@@ -175,7 +175,7 @@ class BwrapSandbox(Sandbox):
         pipes.close_theirs()
         made = Confined(pid, pipes, limits, group=group, status=status)
         if group is None:
-            self._meter.watch(made, limits)
+            self._meter.watch(made)
         return made
 
     def _bounds(self, limits: Limits) -> str:

@@ -111,7 +111,7 @@ class DirectSandbox(Sandbox):
             if self._groups is not None:
                 group = self._groups.make(run_key, limits)
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
-            argv += self._confine(pipes, limits, home)
+            argv += self._confine(limits, home)
             argv += ["/bin/sh", "-c", self._bounds(limits, uid) + _SCRIPT, gate.NAME]
             argv += [profile.workdir(command, workspace=str(home)), *command.argv]
             pid = self._spawner.spawn(argv, fds=pipes.theirs)
@@ -137,7 +137,11 @@ class DirectSandbox(Sandbox):
             pids=limits.pids if uid is not None else None,
         )
 
-    def _confine(self, pipes: Pipes, limits: Limits, home: Path) -> Sequence[str]:
+    def _confine(
+        self,
+        limits: Limits,  # noqa: ARG002 - for the level that confines
+        home: Path,  # noqa: ARG002
+    ) -> Sequence[str]:
         """Give the programs that confine the run before its gate: none here."""
         return ()
 

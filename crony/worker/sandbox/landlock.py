@@ -15,7 +15,6 @@ from crony import errors
 from crony.worker.sandbox import confine, seccomp
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.direct import DirectSandbox
-from crony.worker.sandbox.pipes import Pipes
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.values import Limits, Operator
 
@@ -69,7 +68,7 @@ class LandlockSandbox(DirectSandbox):
             "other processes can be seen"
         )
 
-    def _confine(self, pipes: Pipes, limits: Limits, home: Path) -> Sequence[str]:
+    def _confine(self, limits: Limits, home: Path) -> Sequence[str]:
         network = limits.network == "host"
         wanted = {
             "reads": [

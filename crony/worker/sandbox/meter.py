@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from crony.worker.sandbox import processes
-from crony.worker.sandbox.values import Limits
 
 if TYPE_CHECKING:
     from crony.worker.sandbox.confined import Confined
@@ -25,15 +24,15 @@ class Meter:
     """One thread that looks at all runs every 100 ms, while there are any."""
 
     def __init__(self) -> None:
-        self._runs: dict[int, tuple[Confined, Limits]] = {}
+        self._runs: dict[int, Confined] = {}
         self._changed = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def watch(self, run: Confined, limits: Limits) -> None:
+    def watch(self, run: Confined) -> None:
         """Look at a run from now on, until it is gone."""
         with self._changed:
-            self._runs[id(run)] = (run, limits)
+            self._runs[id(run)] = run
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._loop, name="crony-meter", daemon=True
@@ -53,12 +52,12 @@ class Meter:
         """Look at every run once; give how many are left."""
         with self._changed:
             runs = list(self._runs.items())
-        for key, (run, limits) in runs:
+        for key, run in runs:
             if run.over:
                 with self._changed:
                     self._runs.pop(key, None)
-            elif run.inner_pid and _used(run.inner_pid) > limits.memory:
-                run.kill_for_memory()
+            elif run.inner_pid:
+                run.saw_memory(_used(run.inner_pid))
         with self._changed:
             return len(self._runs)
 

@@ -23,6 +23,14 @@ def reopened(fd: int) -> int:
     return lifted(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
 
 
+def _read_only(fd: int) -> int:
+    """Exchange a descriptor for one that can't be written."""
+    try:
+        return reopened(fd)
+    finally:
+        os.close(fd)
+
+
 @dataclass(slots=True)
 class Pipes:
     """Our ends, and those that are the child's until it is started."""
@@ -41,7 +49,7 @@ class Pipes:
         pipes = cls()
         try:
             pipes.theirs[0] = (
-                memory_file(stdin)
+                _read_only(memory_file(stdin))
                 if stdin
                 else lifted(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
             )

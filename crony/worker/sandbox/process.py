@@ -15,6 +15,9 @@ from crony.worker.sandbox.contract import Prepared
 from crony.worker.sandbox.pipes import Pipes
 from crony.worker.sandbox.values import Exit, Limits
 
+#: What is above this in an exit code is a signal.
+_SIGNALS = 128
+
 _READY_WITHIN = timedelta(seconds=30)
 
 
@@ -32,7 +35,8 @@ class Process(Prepared):
         self._limits = limits
         self._group = group
         self._ready = False
-        self._killed_for: str | None = None
+        self._out_of_memory = False
+        self._memory_seen = 0
         self._exit: Exit | None = None
         self._closed = False
         self._lock = threading.RLock()
@@ -92,11 +96,14 @@ class Process(Prepared):
         """The run has ended, or was closed."""
         return self._exit is not None or self._closed
 
-    def kill_for_memory(self) -> None:
-        """Kill, and remember that it was for want of memory."""
+    def saw_memory(self, used: int) -> None:
+        """Note what was in use at one instant; more than allowed is the end."""
         with self._lock:
-            self._killed_for = "oom"
-            self.kill()
+            if self._exit is None:
+                self._memory_seen = max(self._memory_seen, used)
+                if used > self._limits.memory:
+                    self._out_of_memory = True
+                    self.kill()
 
     def death_fds(self) -> tuple[int, ...]:
         return (self.pidfd,)
@@ -134,7 +141,7 @@ class Process(Prepared):
         usage = Usage(
             oom=False,
             cpu=timedelta(seconds=used.ru_utime + used.ru_stime),
-            memory_peak=used.ru_maxrss * 1024,
+            memory_peak=self._memory_seen or None,
         )
         if self._group is not None:
             with suppress(OSError, ValueError):
@@ -143,7 +150,7 @@ class Process(Prepared):
         return Exit(
             exit_code=ending.exit_code,
             signal=ending.signal,
-            oom=usage.oom or self._killed_for == "oom",
+            oom=usage.oom or self._out_of_memory,
             cpu=usage.cpu,
             memory_peak=usage.memory_peak,
         )
@@ -154,3 +161,11 @@ def plain_ending(status: int) -> gate.Ending:
     if os.WIFSIGNALED(status):
         return gate.Ending(None, gate.signal_name(os.WTERMSIG(status)))
     return gate.Ending(os.waitstatus_to_exitcode(status), None)
+
+
+def outermost_ending(status: int) -> gate.Ending:
+    """Read bubblewrap's wait status, for a run whose gate was killed with it."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0 or code > _SIGNALS:
+        return gate.Ending(None, gate.signal_name(abs(code) % _SIGNALS))
+    return gate.Ending(code, None)
