@@ -1,0 +1,112 @@
+"""Idempotency keys: the same request twice creates one thing, on any node.
+
+The first request with a key claims it, together with the id that its resource
+will have. When the node dies before it answered, a later request takes the claim
+over and creates under the same id, which the store lets happen only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crony import errors
+from crony.clock import Clock
+from crony.scheduler.attempts import again
+from crony.scheduler.occurrences import cut
+from crony.storage.contract import Answer, Store
+
+#: How long a first answer is kept.
+KEPT = timedelta(hours=24)
+
+#: A claim that is older than this and was not answered is an accident's.
+ABANDONED = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that goes on: create ``resource``, or answer ``replay``."""
+
+    resource: str
+    replay: Answer | None
+    digest: str
+    claimed_at: datetime
+
+
+class Idempotency:
+    """First answers by (tenant, key)."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def begin(self, tenant: str, key: str, *, digest: str, resource: str) -> Begun:
+        """Claim a key, or find what was answered to it.
+
+        ``digest`` is of the request, ``resource`` the id to create under if this
+        is the first request. Raises ``KeyReused`` for another request under the
+        same key, ``KeyInProgress`` while the first is under way.
+        """
+        for _ in again("idempotency key"):
+            now = cut(self._clock.now())
+            claim = Answer(resource=resource, digest=digest, claimed_at=now)
+            stored = self._store.answers.claim(tenant, key, claim)
+            if stored is None:
+                return Begun(resource, None, digest, now)
+            if now - stored.claimed_at >= KEPT:
+                self._store.answers.release(tenant, key)
+                continue
+            if stored.digest != digest:
+                raise errors.KeyReused(
+                    "this Idempotency-Key came before with another request; "
+                    "use a new one for each request"
+                )
+            if stored.status is not None:
+                return Begun(stored.resource, stored, digest, stored.claimed_at)
+            if now - stored.claimed_at < ABANDONED:
+                raise errors.KeyInProgress(
+                    "the first request with this Idempotency-Key is under way"
+                )
+            return self._take_over(tenant, key, stored, now=now)
+        raise AssertionError("unreachable")
+
+    def _take_over(
+        self, tenant: str, key: str, stored: Answer, *, now: datetime
+    ) -> Begun:
+        """Go on where a request was cut off, under the id it had chosen.
+
+        Two that do so at once create the same resource, which is harmless.
+        """
+        renewed = Answer(resource=stored.resource, digest=stored.digest, claimed_at=now)
+        self._store.answers.complete(tenant, key, renewed)
+        return Begun(stored.resource, None, stored.digest, now)
+
+    def finish(
+        self,
+        tenant: str,
+        key: str,
+        begun: Begun,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> None:
+        """Keep the first answer; it must not hold a secret."""
+        answer = Answer(
+            resource=begun.resource,
+            digest=begun.digest,
+            claimed_at=begun.claimed_at,
+            status=status,
+            headers=dict(headers),
+            body=body,
+        )
+        self._store.answers.complete(tenant, key, answer)
+
+    def abandon(self, tenant: str, key: str) -> None:
+        """Forget the claim of a request that was refused and created nothing."""
+        self._store.answers.release(tenant, key)
+
+    def prune(self, now: datetime) -> int:
+        """Forget answers that are no longer kept; return how many."""
+        return self._store.answers.prune(before=now - KEPT, limit=1000)

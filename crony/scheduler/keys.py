@@ -1,0 +1,242 @@
+"""Keys: secrets that are shown once, and known by their SHA-256 afterwards."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from crony import errors, log
+from crony.clock import Clock
+from crony.errors import Fault
+from crony.model import ids
+from crony.model.worker import Key, Role
+from crony.scheduler import adminfile
+from crony.scheduler.attempts import again
+from crony.scheduler.occurrences import cut
+from crony.storage.contract import Page, Position, Store
+
+_log = log.get(__name__)
+
+_START = "crony_"
+_BYTES = 32
+_PREFIX = 11
+
+#: A key that was deleted on another node works here for at most this long.
+FRESH = timedelta(seconds=2)
+
+#: So many keys are remembered; more only cost a look into the store.
+_REMEMBERED = 10_000
+
+#: Uses are kept to the minute.
+_USED = timedelta(minutes=1)
+
+
+def digest_of(secret: str) -> str:
+    """Return what is stored of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_secret(entropy: Callable[[int], bytes]) -> str:
+    """Return a new secret: 256 random bits, so that no salt or stretching adds."""
+    text = base64.urlsafe_b64encode(entropy(_BYTES)).rstrip(b"=").decode()
+    return _START + text
+
+
+def minted(
+    tenant: str,
+    *,
+    role: Role,
+    description: str,
+    expires_at: datetime | None,
+    now: datetime,
+    entropy: Callable[[int], bytes],
+    worker: str | None = None,
+    id: str | None = None,
+) -> tuple[Key, str]:
+    """Return a new key, not stored yet, and its secret."""
+    secret = new_secret(entropy)
+    key = Key(
+        id=id or ids.timed(ids.KEY, now, entropy=entropy(ids.ENTROPY)),
+        tenant=tenant,
+        role=role,
+        worker=worker,
+        description=description,
+        prefix=secret[:_PREFIX],
+        digest=digest_of(secret),
+        created_at=now,
+        expires_at=expires_at,
+        used_at=None,
+    )
+    return key, secret
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    key: Key
+    read_at: datetime
+
+
+class Keys:
+    """API keys: made, looked up at every request, and deleted."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._used: dict[str, datetime] = {}
+        self._touched: dict[str, datetime] = {}
+
+    def authenticate(self, secret: str) -> Key:
+        """Return the key of a secret; raises ``Unauthenticated``.
+
+        Its use is noted here and written by ``flush``, so that no request waits
+        for that.
+        """
+        now = self._clock.now()
+        # SECURITY: digests are compared by the index of the store and of a dict;
+        # whoever measures that learns nothing of a secret's other 256 bits.
+        digest = digest_of(secret)
+        key = self._remembered(digest, now)
+        if key is None:
+            key = self._store.keys.by_digest(digest)
+            if key is None:
+                raise errors.Unauthenticated("this key is not known here")
+            self._remember(digest, _Known(key, now))
+        if key.expires_at is not None and key.expires_at <= now:
+            raise errors.Unauthenticated("this key has expired")
+        self._note(key, now)
+        return key
+
+    def _remembered(self, digest: str, now: datetime) -> Key | None:
+        with self._lock:
+            known = self._known.get(digest)
+            # A clock that was set back must not keep a key alive.
+            if known is None or abs(now - known.read_at) > FRESH:
+                return None
+            return known.key
+
+    def _remember(self, digest: str, known: _Known) -> None:
+        with self._lock:
+            self._known[digest] = known
+            self._known.move_to_end(digest)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+
+    def _note(self, key: Key, now: datetime) -> None:
+        with self._lock:
+            last = self._touched.get(key.id) or key.used_at
+            if last is None or now - last >= _USED:
+                self._used[key.id] = self._touched[key.id] = cut(now)
+
+    def flush(self) -> None:
+        """Write the uses noted since the last time."""
+        with self._lock:
+            used, self._used = self._used, {}
+            if len(self._touched) > _REMEMBERED:
+                self._touched = dict(used)
+        for key, used_at in used.items():
+            self._store.keys.touch(key, used_at=used_at)
+
+    def create(
+        self,
+        tenant: str,
+        *,
+        role: Role,
+        description: str = "",
+        expires_at: datetime | None = None,
+        id: str | None = None,
+    ) -> tuple[Key, str]:
+        """Make a key; return it, and its secret, which nobody sees again.
+
+        ``id`` is that of an earlier, interrupted request: its key, whose secret
+        nobody received, is replaced.
+        """
+        if role is Role.WORKER:
+            detail = '"worker" is the role of keys that registering a worker makes'
+            raise errors.InvalidBody([Fault("/role", detail)])
+        if self._store.tenants.find(tenant) is None:
+            raise errors.NotFound("tenant", tenant)
+        key, secret = minted(
+            tenant,
+            role=role,
+            description=description,
+            expires_at=expires_at,
+            now=cut(self._clock.now()),
+            entropy=self._entropy,
+            id=id,
+        )
+        for _ in again("key"):
+            if self._store.keys.insert(key):
+                break
+            self._store.keys.delete(tenant, key.id)
+        _log.info("key created", tenant=tenant, id=key.id, role=role)
+        return key, secret
+
+    def find(self, tenant: str, key: str) -> Key:
+        """Return a key; raises ``NotFound``."""
+        found = self._store.keys.find(tenant, key)
+        if found is None:
+            raise errors.NotFound("key", key)
+        return found
+
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Key]:
+        """Return some of the keys, oldest first."""
+        return self._store.keys.page(tenant, limit=limit, after=after)
+
+    def delete(self, tenant: str, key: str) -> None:
+        """Make a key stop working: here at once, on other nodes within ``FRESH``."""
+        gone = self._store.keys.delete(tenant, key)
+        with self._lock:
+            self._known = OrderedDict(
+                (digest, known)
+                for digest, known in self._known.items()
+                if known.key.id != key
+            )
+        if not gone:
+            raise errors.NotFound("key", key)
+        _log.info("key deleted", tenant=tenant, id=key)
+
+    def ensure_admin(self, path: Path) -> None:
+        """See to it that the file holds the secret of an admin key that works.
+
+        Written at the first start. Any number of processes may do this at once,
+        and be killed at any point: there is one key in the end.
+        """
+        secret, written_at = adminfile.ensure(
+            path, make=lambda: new_secret(self._entropy)
+        )
+        digest = digest_of(secret)
+        if self._store.keys.by_digest(digest) is not None:
+            return
+        # The id follows from the file, so that all who are here make the same key.
+        key = Key(
+            id=ids.timed(
+                ids.KEY, written_at, entropy=bytes.fromhex(digest)[: ids.ENTROPY]
+            ),
+            tenant="default",
+            role=Role.ADMIN,
+            worker=None,
+            description="the admin key of the first start",
+            prefix=secret[:_PREFIX],
+            digest=digest,
+            created_at=cut(written_at),
+            expires_at=None,
+            used_at=None,
+        )
+        self._store.keys.insert(key)
+        _log.info("admin key stored", id=key.id)

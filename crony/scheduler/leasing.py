@@ -1,0 +1,330 @@
+"""Leasing: what workers ask for, hold, confirm and report.
+
+What a worker is given is decided in the store, in single steps; this puts the
+steps in order, computes what the policy says of retries, and tells who waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from crony import log
+from crony.clock import Clock
+from crony.model.lease import (
+    Closed,
+    Closing,
+    Confirmed,
+    Holding,
+    Loss,
+    Offer,
+    Renewed,
+    Revoked,
+    Standing,
+)
+from crony.model.policy import backoff
+from crony.model.run import LogChunk, Progress, Run
+from crony.model.schedule import Definition
+from crony.model.state import AttemptState, Reason, RunState
+from crony.scheduler.occurrences import cut, policy_of
+from crony.scheduler.timing import Timing
+from crony.scheduler.wakes import Wakes
+from crony.storage.contract import Store
+
+_log = log.get(__name__)
+
+#: Of an attempt's output the first bytes are kept, and the newest up to a bound.
+LOG_HEAD = 64 << 10
+LOG_BOUND = 1 << 20
+
+_AGAIN = (AttemptState.FAILED, AttemptState.TIMED_OUT)
+
+#: So many workers' tenants are remembered; a worker never changes its own.
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """The answer to a poll."""
+
+    renewed: Sequence[Renewed]
+    revoked: Sequence[Revoked]
+    offers: Sequence[Offer]
+    draining: bool
+
+
+class Leasing:
+    """What workers do."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        timing: Timing,
+        wakes: Wakes,
+        fraction: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._timing = timing
+        self._wakes = wakes
+        self._fraction = fraction
+        self._lock = threading.Lock()
+        self._tenants: OrderedDict[str, str] = OrderedDict()
+
+    def poll(
+        self,
+        worker_id: str,
+        *,
+        session: str,
+        sequence: int,
+        slots: int,
+        holding: Sequence[Holding],
+    ) -> Polled:
+        """Renew what the worker holds, take back what it does not, offer more.
+
+        Raises ``StaleToken`` for a session or a sequence that a newer one has
+        replaced, ``NotFound`` for a worker that is gone.
+        """
+        now = self._clock.now()
+        worker = self._store.leases.begin(
+            worker_id, session=session, sequence=sequence, now=now
+        )
+        self._remember(worker_id, worker.tenant)
+        renewed, revoked = self._store.leases.renew(
+            worker_id,
+            session=session,
+            holding=holding,
+            now=now,
+            lease_ttl=self._timing.lease_ttl,
+        )
+        losses, ready = self._store.leases.reclaim(
+            worker_id, session=session, sequence=sequence, holding=holding, now=now
+        )
+        self._tell_of(losses)
+        self._wakes.publish(ready)
+        offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
+        return Polled(
+            renewed=renewed, revoked=revoked, offers=offers, draining=worker.draining
+        )
+
+    def again(
+        self,
+        worker_id: str,
+        *,
+        session: str,
+        sequence: int,
+        slots: int,
+        holding: Sequence[Holding],
+    ) -> Polled:
+        """Look again for a poll that waits: offers and revocations, no renewal.
+
+        Raises ``StaleToken`` when a newer poll came meanwhile.
+        """
+        found = self._store.leases.inputs([item.run for item in holding])
+        revoked = [
+            revoked
+            for item in holding
+            if (revoked := _revoked(item, found.get(item.run))) is not None
+        ]
+        offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
+        return Polled(
+            renewed=(),
+            revoked=revoked,
+            offers=offers,
+            draining=self._is_draining(worker_id),
+        )
+
+    def renew(
+        self,
+        worker_id: str,
+        *,
+        session: str,
+        sequence: int | None = None,
+        holding: Sequence[Holding],
+    ) -> Polled:
+        """Renew, and nothing else.
+
+        Renewals have no order among themselves, so ``sequence`` decides nothing:
+        a late one never moves the end of a lease back.
+        """
+        renewed, revoked = self._store.leases.renew(
+            worker_id,
+            session=session,
+            holding=holding,
+            now=self._clock.now(),
+            lease_ttl=self._timing.lease_ttl,
+        )
+        return Polled(
+            renewed=renewed,
+            revoked=revoked,
+            offers=(),
+            draining=self._is_draining(worker_id),
+        )
+
+    def confirm(self, worker_id: str, items: Sequence[Holding]) -> Sequence[Confirmed]:
+        """Let offers start; one answer each, in order."""
+        answers = self._store.leases.confirm(
+            worker_id,
+            items,
+            now=self._clock.now(),
+            lease_ttl=self._timing.lease_ttl,
+        )
+        self._wakes.publish_runs(
+            frozenset(a.run for a in answers if a.standing is Standing.ACCEPTED)
+        )
+        return answers
+
+    def report(self, worker_id: str, items: Sequence[Closing]) -> Sequence[Closed]:
+        """End attempts; one answer each, in order.
+
+        ``retry_at`` of the items is worked out here, whatever it was.
+        """
+        now = self._clock.now()
+        again = [item.run for item in items if item.state in _AGAIN]
+        inputs = self._store.leases.inputs(again) if again else {}
+        closings = [self._closing(item, inputs, now) for item in items]
+        closed, ready = self._store.leases.report(worker_id, closings, now=now)
+        self._wakes.publish(ready)
+        accepted = [c for c in closed if c.standing is Standing.ACCEPTED]
+        self._wakes.publish_runs(frozenset(c.run for c in accepted))
+        for answer in accepted:
+            _log.info(
+                "attempt reported",
+                run=answer.run,
+                worker=worker_id,
+                state=answer.state,
+            )
+        soon = now + self._timing.lease_ahead + timedelta(seconds=1)
+        if any(c.retry_at is not None and c.retry_at <= soon for c in closings):
+            # The wait is shorter than the ticker's own.
+            self._wakes.publish_tick()
+        return closed
+
+    def progress(
+        self,
+        worker_id: str,
+        run: str,
+        token: int,
+        *,
+        percent: float | None,
+        message: str,
+    ) -> Standing:
+        """Record how far an attempt is."""
+        now = self._clock.now()
+        found = self._store.leases.inputs([run]).get(run)
+        entry = Progress(
+            run=run,
+            # The store refuses the entry where the token is not this attempt's.
+            attempt=found[0].attempt if found is not None else 0,
+            source="task",
+            at=cut(now),
+            percent=percent,
+            message=message,
+        )
+        standing = self._store.leases.progress(worker_id, token, entry, now=now)
+        if standing is Standing.ACCEPTED:
+            self._wakes.publish_run(run)
+        return standing
+
+    def log(
+        self, worker_id: str, run: str, token: int, chunks: Sequence[LogChunk]
+    ) -> Standing:
+        """Add output of an attempt."""
+        standing = self._store.logs.append(
+            worker_id, run, token, chunks, head=LOG_HEAD, bound=LOG_BOUND
+        )
+        if standing is Standing.ACCEPTED:
+            self._wakes.publish_run(run)
+        return standing
+
+    def _lease(
+        self, worker_id: str, *, session: str, sequence: int, slots: int
+    ) -> Sequence[Offer]:
+        now = self._clock.now()
+        offers = self._store.leases.lease(
+            worker_id,
+            session=session,
+            sequence=sequence,
+            slots=slots,
+            horizon=now + self._timing.lease_ahead,
+            now=now,
+            lease_ttl=self._timing.lease_ttl,
+        )
+        self._wakes.publish_runs(frozenset(offer.run.id for offer in offers))
+        return offers
+
+    def _closing(
+        self,
+        item: Closing,
+        inputs: Mapping[str, tuple[Run, Definition]],
+        now: datetime,
+    ) -> Closing:
+        """Return the end of an attempt with the retry that the policy gives it."""
+        retry_at: datetime | None = None
+        found = inputs.get(item.run)
+        if item.state in _AGAIN and found is not None:
+            run, definition = found
+            retries = policy_of(definition).retries
+            if run.failures < retries.max:
+                retry_at = now + backoff(
+                    retries, failures=run.failures + 1, fraction=self._fraction()
+                )
+        finished_at = min(item.finished_at, now)
+        return replace(item, finished_at=finished_at, retry_at=retry_at)
+
+    def _tell_of(self, losses: Sequence[Loss]) -> None:
+        for loss in losses:
+            _log.warning(
+                "attempt lost",
+                tenant=loss.tenant,
+                schedule=loss.schedule,
+                run=loss.run,
+                worker=loss.worker,
+                state=loss.state,
+            )
+        self._wakes.publish_runs(frozenset(loss.run for loss in losses))
+
+    def _remember(self, worker: str, tenant: str) -> None:
+        with self._lock:
+            self._tenants[worker] = tenant
+            self._tenants.move_to_end(worker)
+            if len(self._tenants) > _REMEMBERED:
+                self._tenants.popitem(last=False)
+
+    def _is_draining(self, worker: str) -> bool:
+        with self._lock:
+            tenant = self._tenants.get(worker)
+        if tenant is None:
+            return False
+        found = self._store.workers.find(tenant, worker)
+        return found is not None and found.draining
+
+
+def _revoked(holding: Holding, found: tuple[Run, Definition] | None) -> Revoked | None:
+    """Return why a worker must give up what it holds, if it must.
+
+    The rule of the contract's ``renew``, without renewing.
+    """
+    if found is None:
+        return Revoked(holding.run, holding.token, "lost")
+    run = found[0]
+    if run.token != holding.token:
+        return Revoked(holding.run, holding.token, "lost")
+    if run.state in (RunState.LEASED, RunState.RUNNING):
+        return None
+    if run.state in (RunState.STOPPING, RunState.CANCELLED):
+        cause = _CAUSES.get(run.reason, str(run.reason or "cancelled"))
+        if run.state is RunState.STOPPING or run.reason in _CAUSES:
+            return Revoked(holding.run, holding.token, cause)
+    return Revoked(holding.run, holding.token, "lost")
+
+
+_CAUSES: dict[Reason | None, str] = {
+    Reason.USER: "cancelled",
+    Reason.DELETED: "deleted",
+}

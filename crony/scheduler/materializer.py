@@ -1,0 +1,202 @@
+"""The materialiser: occurrences become runs, a little before they are due.
+
+Any number of these may work at once, in any number of processes: a run's id is a
+function of its occurrence, and a cursor moves by comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crony import errors, log
+from crony.model.run import Run
+from crony.model.schedule import Schedule
+from crony.model.state import Origin, RunState, ScheduleState
+from crony.scheduler.occurrences import (
+    MOMENT,
+    Settlement,
+    Settling,
+    needs_known,
+    settle,
+)
+from crony.scheduler.timing import Timing
+from crony.scheduler.wakes import Wakes
+from crony.storage.contract import Materialisation, RunQuery, Store
+
+_log = log.get(__name__)
+
+#: So many schedules are looked at in one step,
+_SCHEDULES = 500
+#: and so many runs are made, shared fairly, so that one schedule that has much to
+#: catch up with does not hold up the others;
+_RUNS = 5_000
+#: but each gets on.
+_LEAST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did; ``more`` when another at once would do more."""
+
+    runs: int
+    more: bool
+
+
+class Materializer:
+    """Makes runs of what is due within the look-ahead."""
+
+    def __init__(self, store: Store, *, timing: Timing, wakes: Wakes) -> None:
+        self._store = store
+        self._ahead: timedelta = timing.lease_ahead
+        self._wakes = wakes
+        #: Schedules that could not be worked out, by id, with their revision.
+        self._bad: dict[str, int] = {}
+
+    def step(self, now: datetime, *, gap_until: datetime | None = None) -> Step:
+        """Materialise what is due, once over all schedules or up to the bounds.
+
+        What was due by ``gap_until`` came due while nothing ticked.
+        """
+        # Those that can't be worked out stay due: they must not fill the page.
+        limit = _SCHEDULES + len(self._bad)
+        due = self._store.schedules.due(now + self._ahead, limit=limit)
+        if not due:
+            self._bad.clear()
+            return Step(0, more=False)
+        share = max(_LEAST, _RUNS // len(due))
+        items: list[Materialisation] = []
+        whole = len(due) < limit
+        for schedule in due:
+            settlement = self._settled(
+                schedule, now=now, limit=share, gap_until=gap_until
+            )
+            if settlement is not None:
+                items.append(_item(schedule, settlement))
+                whole = whole and settlement.complete
+        done = self._write(items, now=now)
+        return Step(done, more=not whole and bool(items))
+
+    def one(self, schedule: Schedule, now: datetime) -> None:
+        """Materialise one schedule that was written just now, if it is due.
+
+        The ticker would do it too; this keeps what is due at once from waiting
+        for it.
+        """
+        cursor = schedule.cursor
+        if schedule.state is not ScheduleState.ACTIVE or cursor is None:
+            return
+        if cursor > now + self._ahead:
+            return
+        settlement = self._settled(schedule, now=now, limit=_RUNS, gap_until=None)
+        if settlement is not None:
+            self._write([_item(schedule, settlement)], now=now)
+
+    def up_to(
+        self, schedule: Schedule, *, now: datetime, limit: int = _RUNS
+    ) -> Settlement:
+        """Return what becomes of a schedule's occurrences up to ``now``."""
+        how = Settling(until=now, now=now, limit=limit)
+        return settle(schedule, self._informed(schedule, how))
+
+    def write(self, schedule: Schedule, settlement: Settlement, now: datetime) -> None:
+        """Materialise part of what ``up_to`` found, before it is too much."""
+        self._write([_item(schedule, settlement)], now=now)
+
+    def _settled(
+        self,
+        schedule: Schedule,
+        *,
+        now: datetime,
+        limit: int,
+        gap_until: datetime | None,
+    ) -> Settlement | None:
+        how = Settling(
+            until=now + self._ahead, now=now, limit=limit, gap_until=gap_until
+        )
+        try:
+            return settle(schedule, self._informed(schedule, how))
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            if self._bad.get(schedule.id) != schedule.revision:
+                self._bad[schedule.id] = schedule.revision
+                _log.exception(
+                    "a schedule's occurrences can't be worked out",
+                    tenant=schedule.tenant,
+                    schedule=schedule.id,
+                )
+            return None
+
+    def _informed(self, schedule: Schedule, how: Settling) -> Settling:
+        """Add what is known of runs from the cursor on, where it matters."""
+        cursor = schedule.cursor
+        if cursor is None or not needs_known(schedule, how):
+            return how
+        known = tuple(
+            run.scheduled_for
+            for run in runs_of(
+                self._store, schedule, since=cursor, until=how.until + MOMENT
+            )
+            if run.origin is Origin.SCHEDULE and run.state is not RunState.WITHDRAWN
+        )
+        return Settling(
+            until=how.until,
+            now=how.now,
+            limit=how.limit,
+            gap_until=how.gap_until,
+            known=known,
+        )
+
+    def _write(self, items: Sequence[Materialisation], *, now: datetime) -> int:
+        """Write a batch; one by one where the batch can't be written whole."""
+        if not items:
+            return 0
+        try:
+            counted, ready = self._store.schedules.materialise(items, now=now)
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            if len(items) == 1:
+                _log.exception(
+                    "a schedule can't be materialised",
+                    tenant=items[0].tenant,
+                    schedule=items[0].schedule,
+                )
+                return 0
+            return sum(self._write([item], now=now) for item in items)
+        self._wakes.publish(ready)
+        return sum(
+            len(item.runs) for item, done in zip(items, counted, strict=True) if done
+        )
+
+
+def runs_of(
+    store: Store,
+    schedule: Schedule,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+) -> Sequence[Run]:
+    """Return all runs of a schedule in a span of ``scheduled_for``."""
+    query = RunQuery(schedule=schedule.id, since=since, until=until)
+    found: list[Run] = []
+    page = store.runs.page(schedule.tenant, query, limit=500, after=None)
+    found.extend(page.items)
+    while page.next is not None:
+        page = store.runs.page(schedule.tenant, query, limit=500, after=page.next)
+        found.extend(page.items)
+    return found
+
+
+def _item(schedule: Schedule, settlement: Settlement) -> Materialisation:
+    assert schedule.cursor is not None
+    return Materialisation(
+        schedule=schedule.id,
+        tenant=schedule.tenant,
+        revision=schedule.revision,
+        cursor=schedule.cursor,
+        next_cursor=settlement.cursor,
+        runs=settlement.runs,
+    )

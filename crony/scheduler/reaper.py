@@ -1,0 +1,58 @@
+"""The reaper: takes back what was not confirmed or renewed in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crony import log
+from crony.scheduler.timing import Timing
+from crony.scheduler.wakes import Wakes
+from crony.storage.contract import Store
+
+_log = log.get(__name__)
+
+_LIMIT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one step did; ``more`` when another at once would do more."""
+
+    lost: int
+    more: bool
+
+
+class Reaper:
+    """Ends leases, and lets waiting runs become leasable."""
+
+    def __init__(self, store: Store, *, timing: Timing, wakes: Wakes) -> None:
+        self._store = store
+        self._ahead: timedelta = timing.lease_ahead
+        self._wakes = wakes
+
+    def step(self, now: datetime, *, include_leases: bool) -> Reaped:
+        """Expire and promote, up to the bounds.
+
+        Without ``include_leases`` only offers are taken back: the workers had no
+        chance to renew yet.
+        """
+        losses, ready = self._store.leases.expire(
+            now=now, limit=_LIMIT, include_leases=include_leases
+        )
+        self._wakes.publish(ready)
+        for loss in losses:
+            _log.warning(
+                "attempt lost",
+                tenant=loss.tenant,
+                schedule=loss.schedule,
+                run=loss.run,
+                worker=loss.worker,
+                state=loss.state,
+            )
+            self._wakes.publish_worker(loss.worker)
+        self._wakes.publish_runs(frozenset(loss.run for loss in losses))
+        self._wakes.publish(
+            self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
+        )
+        return Reaped(len(losses), more=len(losses) >= _LIMIT)

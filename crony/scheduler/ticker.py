@@ -1,0 +1,191 @@
+"""The ticker: one thread per process that does what is due.
+
+One process at a time has the duty to tick, for as long as it says so again and
+again; the others stand by. Ticking twice is harmless, only wasteful.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from crony import clock as clocks
+from crony import errors, log
+from crony.clock import Clock
+from crony.model.policy import MISFIRE_AFTER
+from crony.scheduler.materializer import Materializer
+from crony.scheduler.reaper import Reaper
+from crony.scheduler.timing import Timing
+from crony.scheduler.wakes import Wake, Wakes
+from crony.storage.contract import Store
+
+_log = log.get(__name__)
+
+DUTY = "tick"
+
+#: How long the duty stays with a process that says nothing more,
+TTL = timedelta(milliseconds=2500)
+#: and how often it says so.
+_PROLONG = timedelta(milliseconds=900)
+
+#: The longest wait: how late news may be that no wake brought.
+IDLE = timedelta(seconds=1)
+_LEAST = timedelta(milliseconds=1)
+
+#: How often the store's clock is measured.
+_MEASURE = 10.0
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A clock that measures the store's now and then."""
+
+    def synchronise(self) -> timedelta:
+        """Measure; return by how much the store's clock had stepped."""
+
+
+class Ticker:
+    """Materialises, reaps, and knows when to do so next."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        timing: Timing,
+        wakes: Wakes,
+        materializer: Materializer,
+        reaper: Reaper,
+        holder: str,
+        chores: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``chores`` is done on every round, by each process for itself."""
+        self._store = store
+        self._clock = clock
+        self._timing = timing
+        self._wakes = wakes
+        self._materializer = materializer
+        self._reaper = reaper
+        self._holder = holder
+        self._chores = chores
+        self._held_at: datetime | None = None
+        self._gap_until: datetime | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._measured_at = time.monotonic()
+        self._suspended = _suspended()
+        self._said_held = False
+
+    def tick(self, now: datetime) -> datetime:
+        """Do one round of what is due; return when to do the next."""
+        if self._clock.held():
+            self._say_held()
+            return now + IDLE
+        self._said_held = False
+        if not self._on_duty(now):
+            return now + IDLE
+        step = self._materializer.step(now, gap_until=self._gap_until)
+        settled = self._clock.settled_for() >= self._timing.lease_ttl
+        reaped = self._reaper.step(now, include_leases=settled)
+        if step.more or reaped.more:
+            return now
+        return self._next(now)
+
+    def _on_duty(self, now: datetime) -> bool:
+        """Take or prolong the duty; note a gap since the last tick of anybody."""
+        if self._held_at is not None and timedelta() <= now - self._held_at < _PROLONG:
+            return True
+        held, last = self._store.duties.hold(DUTY, self._holder, now=now, ttl=TTL)
+        if last is not None and now - last >= MISFIRE_AFTER:
+            self._gap_until = now
+            _log.warning("nothing ticked for a while", duration=now - last)
+        self._held_at = now if held else None
+        # After a step back the record lies in the future, and so does the end of a
+        # duty whose holder may be gone: then all tick rather than none.
+        return held or (last is not None and last - now > MISFIRE_AFTER)
+
+    def _next(self, now: datetime) -> datetime:
+        """Return when something comes within the look-ahead, at most ``IDLE`` on."""
+        ahead = self._timing.lease_ahead
+        instants = [now + IDLE]
+        cursor = self._store.schedules.earliest()
+        if cursor is not None:
+            instants.append(cursor - ahead)
+        lease = self._store.leases.earliest()
+        if lease is not None:
+            # It ends then, or may be leased ahead of then.
+            instants += [lease, lease - ahead]
+        return min(instant for instant in instants if instant > now)
+
+    def _say_held(self) -> None:
+        if not self._said_held:
+            self._said_held = True
+            _log.error("the clock stepped by more than a day; ticking waits")
+
+    # The thread.
+
+    def start(self) -> None:
+        """Tick from now on, until ``stop``."""
+        self._unsubscribe = self._wakes.subscribe(self._woken)
+        self._thread = threading.Thread(
+            target=self._run, name="crony-ticker", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the round, and give the duty to whoever wants it."""
+        self._stopping.set()
+        self._wake.set()
+        self._unsubscribe()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+        try:
+            self._store.duties.release(DUTY, self._holder)
+        except errors.Unavailable:
+            _log.warning("the duty to tick runs out by itself")
+
+    def _woken(self, wake: Wake) -> None:
+        if wake.tick:
+            self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared first: a wake during the round asks for another.
+            self._wake.clear()
+            self._wake.wait(self._round().total_seconds())
+
+    def _round(self) -> timedelta:
+        """Do what is due; return how long to wait then."""
+        try:
+            self._measure()
+            self._chores()
+            again_at = self.tick(self._clock.now())
+        except errors.Unavailable as exc:
+            _log.warning("a tick waits for the store", detail=str(exc))
+            return IDLE
+        except Exception:  # noqa: BLE001  # the thread must outlive everything
+            _log.exception("a tick failed")
+            return IDLE
+        return min(max(again_at - self._clock.now(), _LEAST), IDLE)
+
+    def _measure(self) -> None:
+        """Measure the store's clock: now and then, and after a suspend at once."""
+        suspended = _suspended()
+        slept = suspended - self._suspended >= clocks.STEP
+        if not slept and time.monotonic() - self._measured_at < _MEASURE:
+            return
+        if isinstance(self._clock, Measuring):
+            step = self._clock.synchronise()
+            if abs(step) >= clocks.STEP:
+                _log.warning("the store's clock stepped", duration=step)
+        self._measured_at, self._suspended = time.monotonic(), suspended
+
+
+def _suspended() -> timedelta:
+    """Return for how long this host was suspended since it started."""
+    return clocks.boottime() - clocks.monotonic()

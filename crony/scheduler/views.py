@@ -1,0 +1,132 @@
+"""A schedule as people see it: its definition, what holds, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from crony import errors
+from crony.model.policy import Policy, resolve
+from crony.model.run import ErrorEntry, Progress, Run
+from crony.model.schedule import Schedule
+from crony.model.state import ScheduleState
+from crony.scheduler.occurrences import calendar_of
+from crony.storage.contract import Store
+
+_RUNS = 10
+_ENTRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001  # the word of the API
+    """Something about a schedule that its owner may want to mend."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleView:
+    """A schedule with its live part.
+
+    ``sources`` says of each policy field which level set it. ``next_run_at`` is
+    ``None`` unless it will run by itself.
+    """
+
+    schedule: Schedule
+    policy: Policy
+    sources: Mapping[str, str]
+    description: str
+    next_run_at: datetime | None
+    last_run: Run | None
+    recent_runs: Sequence[Run]
+    errors: Sequence[ErrorEntry]
+    progress: Sequence[Progress]
+    warnings: Sequence[Warning]
+
+
+class Views:
+    """Looks up the live part of many schedules at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, schedules: Sequence[Schedule], *, now: datetime) -> list[ScheduleView]:
+        """Return a view of each, in order."""
+        known = [schedule.id for schedule in schedules]
+        if not known:
+            return []
+        runs = self._store.runs.recent(known, limit=_RUNS)
+        entries = self._store.runs.errors(known, limit=_ENTRIES)
+        progress = self._store.runs.progress(known, limit=_ENTRIES)
+        served = self._served(schedules)
+        views: list[ScheduleView] = []
+        for schedule in schedules:
+            policy, sources = resolve(("schedule", schedule.definition.policy))
+            recent = runs.get(schedule.id, ())
+            active = schedule.state is ScheduleState.ACTIVE
+            views.append(
+                ScheduleView(
+                    schedule=schedule,
+                    policy=policy,
+                    sources=sources,
+                    description=_description(schedule),
+                    next_run_at=schedule.cursor if active else None,
+                    last_run=_last(recent, now),
+                    recent_runs=recent,
+                    errors=entries.get(schedule.id, ()),
+                    progress=progress.get(schedule.id, ()),
+                    warnings=()
+                    if served[_needs(schedule)]
+                    else (_no_worker(schedule),),
+                )
+            )
+        return views
+
+    def _served(self, schedules: Sequence[Schedule]) -> dict[_Needs, bool]:
+        """Return for each thing that is needed whether any worker has it."""
+        served: dict[_Needs, bool] = {}
+        for needs in {_needs(schedule) for schedule in schedules}:
+            tenant, queue, requires = needs
+            served[needs] = self._store.workers.satisfying(
+                tenant, queue=queue, requires=dict(requires)
+            )
+        return served
+
+
+_Needs = tuple[str, str, tuple[tuple[str, str], ...]]
+
+
+def _needs(schedule: Schedule) -> _Needs:
+    definition = schedule.definition
+    requires = tuple(sorted(definition.requires.items()))
+    return schedule.tenant, definition.queue, requires
+
+
+def _description(schedule: Schedule) -> str:
+    try:
+        return calendar_of(schedule).describe()
+    except errors.InvalidTrigger as exc:
+        # A zone may have gone with a release of tzdata.
+        return f"never: {exc.detail}"
+
+
+def _last(recent: Sequence[Run], now: datetime) -> Run | None:
+    """Return the newest run that is not just materialised ahead."""
+    for run in recent:
+        if run.scheduled_for <= now or run.started_at is not None or run.over:
+            return run
+    return None
+
+
+def _no_worker(schedule: Schedule) -> Warning:
+    definition = schedule.definition
+    wanted = f'the queue "{definition.queue}"'
+    if definition.requires:
+        labels = ", ".join(f"{k}={v}" for k, v in sorted(definition.requires.items()))
+        wanted += f" with {labels}"
+    return Warning(
+        "no_worker",
+        f"no registered worker serves {wanted}; runs wait until one does",
+    )
