@@ -1,0 +1,426 @@
+"""Leases, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from crony import errors
+from crony.model import policy
+from crony.model.lease import (
+    Closed,
+    Closing,
+    Confirmed,
+    Holding,
+    Loss,
+    Offer,
+    Ready,
+    Renewed,
+    Revoked,
+    Standing,
+)
+from crony.model.run import Attempt, Progress, Run
+from crony.model.schedule import Definition
+from crony.model.state import HELD, TERMINAL, AttemptState, RunState
+from crony.model.worker import Worker
+from crony.storage import rules
+from crony.storage.codec import cut, kept
+from crony.storage.contract import Leases
+from crony.storage.memory.state import Lease, Memory, attempt_of, ready
+
+
+class MemoryLeases(Leases):
+    """Leases in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def begin(
+        self, worker: str, *, session: str, sequence: int, now: datetime
+    ) -> Worker:
+        memory = self._memory
+        with memory.verb():
+            found = memory.worker(worker)
+            replaced = memory.sessions.setdefault(worker, set())
+            if session in replaced:
+                raise errors.StaleToken("this session of the worker was replaced")
+            if session == found.session and sequence <= found.sequence:
+                raise errors.StaleToken("a newer request of this worker has come since")
+            if found.session is not None and found.session != session:
+                replaced.add(found.session)
+            memory.workers[worker] = replace(
+                found,
+                session=session,
+                sequence=sequence,
+                seen_at=max(found.seen_at, cut(now)),
+            )
+            return kept(memory.workers[worker])
+
+    def renew(
+        self,
+        worker: str,
+        *,
+        session: str,
+        holding: Sequence[Holding],
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
+        memory = self._memory
+        with memory.verb():
+            found = memory.worker(worker)
+            if found.session not in (None, session):
+                raise errors.StaleToken("this session of the worker was replaced")
+            memory.workers[worker] = replace(
+                found, seen_at=max(found.seen_at, cut(now))
+            )
+            renewed, revoked = [], []
+            for item in holding:
+                run = memory.runs.get(item.run)
+                live = self._live(worker, item)
+                if live is not None:
+                    expires = max(live.expires_at, _end(live, now, lease_ttl))
+                    memory.leases[item.run] = replace(live, expires_at=expires)
+                    renewed.append(Renewed(item.run, item.token, expires))
+                    if run is not None and run.state is not RunState.STOPPING:
+                        continue
+                mine = run is not None and run.tenant == found.tenant
+                reason = (
+                    rules.cause(run.state, run.reason, newest=run.token == item.token)
+                    if run is not None and mine and (live or run.over)
+                    else "lost"
+                )
+                revoked.append(Revoked(item.run, item.token, reason))
+            return tuple(renewed), tuple(revoked)
+
+    def _live(self, worker: str, item: Holding) -> Lease | None:
+        """Return the lease that this worker has under this token."""
+        run = self._memory.runs.get(item.run)
+        lease = self._memory.leases.get(item.run)
+        if run is None or lease is None or run.token != item.token:
+            return None
+        return lease if lease.worker == worker else None
+
+    def reclaim(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        holding: Sequence[Holding],
+        now: datetime,
+    ) -> tuple[Sequence[Loss], Ready]:
+        memory = self._memory
+        with memory.verb():
+            found = memory.worker(worker)
+            rules.check_session(
+                session, sequence, stored=found.session, newest=found.sequence
+            )
+            gone = [
+                memory.runs[run]
+                for run, lease in memory.leases.items()
+                if lease.worker == worker
+                and Holding(run, memory.runs[run].token) not in holding
+            ]
+            return self._take(gone, now=now)
+
+    def _take(self, runs: Sequence[Run], *, now: datetime) -> tuple[list[Loss], Ready]:
+        """Take leases back: offers become pending, attempts are lost."""
+        memory = self._memory
+        losses = []
+        with memory.change(*(run.schedule for run in runs)) as lines:
+            for run in sorted(runs, key=lambda run: run.id):
+                if run.state is RunState.LEASED:
+                    memory.take_offer(run, now=now)
+                else:
+                    losses.append(memory.lose(run, now=cut(now)))
+        return losses, ready(lines)
+
+    def lease(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        slots: int,
+        horizon: datetime,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Offer]:
+        memory = self._memory
+        with memory.verb():
+            found = memory.worker(worker)
+            rules.check_session(
+                session, sequence, stored=found.session, newest=found.sequence
+            )
+            if found.draining:
+                return ()
+            runs = [
+                run
+                for run in memory.runs.values()
+                if run.tenant == found.tenant
+                and run.state is RunState.PENDING
+                and run.id in memory.admitted
+                and run.available_at <= cut(horizon)
+                and self._satisfied(found, run)
+            ]
+            runs.sort(key=lambda run: (-run.priority, run.catch_up, run.due_at, run.id))
+            return tuple(
+                self._offer(found, run, now=cut(now), lease_ttl=lease_ttl)
+                for run in runs[:slots]
+            )
+
+    def _satisfied(self, worker: Worker, run: Run) -> bool:
+        lane = rules.lane(run.tenant, run.queue, self._memory.definition_of(run))
+        return rules.satisfied(
+            lane,
+            queues=worker.queues,
+            labels=worker.labels,
+            level=worker.sandbox_level,
+        )
+
+    def _offer(
+        self, worker: Worker, run: Run, *, now: datetime, lease_ttl: timedelta
+    ) -> Offer:
+        memory = self._memory
+        start_at = max(run.available_at, now)
+        attempt = Attempt(
+            number=run.attempt + 1,
+            token=run.token + 1,
+            state=AttemptState.LEASED,
+            worker=worker.id,
+            worker_name=worker.name,
+            leased_at=now,
+        )
+        leased = replace(
+            run,
+            state=RunState.LEASED,
+            token=attempt.token,
+            attempt=attempt.number,
+            attempts=(*run.attempts, attempt),
+        )
+        memory.put(leased, now=now)
+        lease = Lease(worker.id, start_at, cut(start_at + lease_ttl))
+        memory.leases[run.id] = lease
+        memory.grants[run.id, leased.token] = worker.id
+        return Offer(
+            run=kept(replace(leased, attempts=())),
+            definition=kept(memory.definition_of(run)),
+            token=leased.token,
+            attempt=leased.attempt,
+            start_at=start_at,
+            expires_at=lease.expires_at,
+        )
+
+    def confirm(
+        self,
+        worker: str,
+        items: Sequence[Holding],
+        *,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Confirmed]:
+        with self._memory.verb():
+            return tuple(
+                self._confirm(worker, item, now=cut(now), lease_ttl=lease_ttl)
+                for item in items
+            )
+
+    def _confirm(
+        self, worker: str, item: Holding, *, now: datetime, lease_ttl: timedelta
+    ) -> Confirmed:
+        memory = self._memory
+        run = memory.known(worker, item.run, item.token)
+        if run is None:
+            return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
+        standing = rules.standing(
+            item.token, current=run.token, state=run.state, counts={RunState.LEASED}
+        )
+        if run.state is RunState.RUNNING and run.token == item.token:
+            standing = Standing.REPEATED
+        if standing is Standing.ACCEPTED:
+            lease = memory.leases[run.id]
+            begins = max(lease.start_at, now)
+            memory.leases[run.id] = replace(
+                lease, expires_at=max(lease.expires_at, _end(lease, now, lease_ttl))
+            )
+            attempt = replace(
+                run.attempts[-1], state=AttemptState.RUNNING, started_at=begins
+            )
+            run = replace(
+                run,
+                state=RunState.RUNNING,
+                started_at=begins,
+                attempts=(*run.attempts[:-1], attempt),
+                **_NOTHING_ENDED,
+            )
+            memory.put(run, now=now)
+        counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
+        live = memory.leases[run.id] if counted else None
+        return Confirmed(
+            run=item.run,
+            token=item.token,
+            standing=standing,
+            state=run.state,
+            start_at=live.start_at if live else None,
+            expires_at=live.expires_at if live else None,
+        )
+
+    def report(
+        self, worker: str, items: Sequence[Closing], *, now: datetime
+    ) -> tuple[Sequence[Closed], Ready]:
+        memory = self._memory
+        with memory.verb():
+            runs = [memory.known(worker, item.run, item.token) for item in items]
+            schedules = {run.schedule for run in runs if run is not None}
+            with memory.change(*schedules) as lines:
+                closed = [self._close(worker, kept(i), now=cut(now)) for i in items]
+            return tuple(closed), ready(lines)
+
+    def _close(self, worker: str, item: Closing, *, now: datetime) -> Closed:
+        run = self._memory.known(worker, item.run, item.token)
+        if run is None:
+            return Closed(item.run, item.token, Standing.UNKNOWN, None)
+        attempt = attempt_of(run, item.token)
+        live = run.state in HELD and run.token == item.token
+        standing = (
+            rules.closed_before(attempt.state, item) if attempt and not live else None
+        ) or rules.standing(
+            item.token,
+            current=run.token,
+            state=run.state,
+            counts=rules.report_counts(item),
+        )
+        if standing is Standing.ACCEPTED and attempt is not None:
+            run = self._closed(run, attempt, item, now=now)
+        return Closed(item.run, item.token, standing, run.state)
+
+    def _closed(
+        self, run: Run, attempt: Attempt, item: Closing, *, now: datetime
+    ) -> Run:
+        """End the attempt, and let the run follow."""
+        verdict = rules.closing_verdict(run.state, run.reason, item, now=now)
+        over = verdict.state in TERMINAL
+        outcome: dict[str, Any] = {
+            "reason": item.reason,
+            "finished_at": item.finished_at,
+            "lateness": item.lateness,
+            "duration": item.duration,
+            "exit_code": item.exit_code,
+            "signal": item.signal,
+            "error": item.error,
+        }
+        ended = replace(
+            attempt,
+            state=item.state,
+            sandbox_level=item.sandbox_level,
+            limits=item.limits,
+            usage=item.usage,
+            **outcome,
+        )
+        after = replace(
+            run,
+            **outcome
+            | {
+                "state": verdict.state,
+                "reason": verdict.reason,
+                "finished_at": item.finished_at if over else None,
+                "result": item.result if over else None,
+                "available_at": kept(verdict.retry_at) or run.available_at,
+                "failures": run.failures + (item.state in _FAILURES),
+                "attempts": (*run.attempts[:-1], ended),
+            },
+        )
+        self._memory.put(after, now=now)
+        return after
+
+    def progress(
+        self, worker: str, token: int, entry: Progress, *, now: datetime
+    ) -> Standing:
+        memory = self._memory
+        with memory.verb():
+            standing = memory.standing(worker, entry.run, token)
+            run = memory.runs.get(entry.run)
+            if standing is not Standing.ACCEPTED or run is None:
+                return standing
+            entry = kept(entry)
+            memory.runs[run.id] = replace(run, progress=entry)
+            if run.schedule in memory.schedules:
+                entries = memory.progress.setdefault(run.schedule, [])
+                entries.append(entry)
+                del entries[: -rules.PROGRESS_KEPT]
+            return standing
+
+    def expire(
+        self, *, now: datetime, limit: int, include_leases: bool
+    ) -> tuple[Sequence[Loss], Ready]:
+        memory = self._memory
+        with memory.verb():
+            unconfirmed, unrenewed = [], []
+            for name, lease in memory.leases.items():
+                run = memory.runs[name]
+                if run.state is RunState.LEASED:
+                    if lease.start_at + policy.CONFIRM_GRACE <= cut(now):
+                        unconfirmed.append((lease.start_at, name, run))
+                elif lease.expires_at <= cut(now):
+                    unrenewed.append((lease.expires_at, name, run))
+            gone = sorted(unconfirmed)[:limit]
+            if include_leases:
+                gone += sorted(unrenewed)[:limit]
+            return self._take([run for _, _, run in gone], now=now)
+
+    def promote(self, *, horizon: datetime, limit: int) -> Ready:
+        memory = self._memory
+        with memory.verb():
+            waiting = [
+                (memory.runs[name].available_at, name) for name in memory.waiting
+            ]
+            lines = set()
+            for available_at, name in sorted(waiting)[:limit]:
+                if available_at <= cut(horizon):
+                    memory.waiting.discard(name)
+                    if name in memory.admitted:
+                        run = memory.runs[name]
+                        lines.add((run.tenant, run.queue))
+            return frozenset(lines)
+
+    def earliest(self) -> datetime | None:
+        memory = self._memory
+        with memory.verb():
+            instants = [memory.runs[name].available_at for name in memory.waiting]
+            for name, lease in memory.leases.items():
+                offer = memory.runs[name].state is RunState.LEASED
+                confirm_by = lease.start_at + policy.CONFIRM_GRACE
+                instants.append(confirm_by if offer else lease.expires_at)
+            return min(instants, default=None)
+
+    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+        memory = self._memory
+        with memory.verb():
+            found = [memory.runs[name] for name in runs if name in memory.runs]
+            return {
+                run.id: (
+                    kept(replace(run, attempts=())),
+                    kept(memory.definition_of(run)),
+                )
+                for run in found
+            }
+
+
+_FAILURES = (AttemptState.FAILED, AttemptState.TIMED_OUT)
+
+#: What a run says of its newest attempt's end, before that has come.
+_NOTHING_ENDED: dict[str, Any] = {
+    "reason": None,
+    "lateness": None,
+    "duration": None,
+    "exit_code": None,
+    "signal": None,
+    "error": None,
+}
+
+
+def _end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:
+    """Return one lease time after the attempt starts, or after now."""
+    return cut(max(cut(now), lease.start_at) + lease_ttl)

@@ -1,0 +1,303 @@
+"""Schedules, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from crony import errors
+from crony.model.lease import Ready
+from crony.model.run import Run
+from crony.model.schedule import Definition, Schedule
+from crony.model.state import (
+    HELD,
+    TERMINAL,
+    Origin,
+    Reason,
+    RunState,
+    ScheduleState,
+)
+from crony.storage import codec, rules
+from crony.storage.codec import cut, instant_out, kept
+from crony.storage.contract import (
+    Materialisation,
+    Page,
+    Position,
+    ScheduleQuery,
+    Schedules,
+)
+from crony.storage.memory.state import Memory, paged, ready
+
+_SORTS: dict[str, Callable[[Schedule], str | int | None]] = {
+    "name": lambda schedule: schedule.definition.name,
+    "next_run_at": lambda schedule: codec.maybe_instant_out(schedule.cursor),
+    "created_at": lambda schedule: instant_out(schedule.created_at),
+}
+
+
+class MemorySchedules(Schedules):
+    """Schedules in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
+        memory = self._memory
+        with memory.verb():
+            if schedule.id in memory.used:
+                return False
+            self._check_name(schedule)
+            mine = [s for s in memory.schedules.values() if s.tenant == schedule.tenant]
+            if quota is not None and len(mine) >= quota:
+                raise errors.QuotaExceeded(
+                    f"the tenant has {quota} schedules, which is all it may have",
+                    retry_after=rules.QUOTA_PAUSE,
+                )
+            memory.used.add(schedule.id)
+            self._store(schedule, limit=limit)
+            return True
+
+    def _check_name(self, schedule: Schedule) -> None:
+        name = schedule.definition.name
+        for other in self._memory.schedules.values():
+            same = name is not None and other.definition.name == name
+            if same and other.tenant == schedule.tenant and other.id != schedule.id:
+                raise errors.NameTaken("schedule", str(name), holder=other.id)
+
+    def _store(self, schedule: Schedule, *, limit: int) -> None:
+        stored = kept(schedule)
+        self._memory.schedules[schedule.id] = stored
+        self._memory.definitions[schedule.id, schedule.revision] = stored.definition
+        self._memory.limits[schedule.id] = limit
+
+    def find(self, tenant: str, reference: str) -> Schedule | None:
+        with self._memory.verb():
+            for schedule in self._memory.schedules.values():
+                names = (schedule.id, schedule.definition.name)
+                if schedule.tenant == tenant and reference in names:
+                    return kept(schedule)
+            return None
+
+    def page(
+        self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None
+    ) -> Page[Schedule]:
+        value = _SORTS[query.sort]
+        with self._memory.verb():
+            return paged(
+                [
+                    schedule
+                    for schedule in self._memory.schedules.values()
+                    if schedule.tenant == tenant and self._matches(schedule, query)
+                ],
+                lambda schedule: (value(schedule), schedule.id),
+                order=lambda position: (
+                    position[0] is None,
+                    position[0] if position[0] is not None else 0,
+                    position[1],
+                ),
+                limit=limit,
+                after=after,
+            )
+
+    def _matches(self, schedule: Schedule, query: ScheduleQuery) -> bool:
+        written = schedule.definition
+        text = (query.text or "").lower()
+        return (
+            query.queue in (None, written.queue)
+            and query.state in (None, schedule.state)
+            and query.trigger in (None, codec.trigger_kind(written.trigger))
+            and (query.label is None or query.label in written.labels.items())
+            and (query.text is None or text in (written.name or "").lower())
+            and query.failing in (None, self._failing(schedule))
+        )
+
+    def _failing(self, schedule: Schedule) -> bool:
+        ended = [
+            run
+            for run in self._memory.runs.values()
+            if run.schedule == schedule.id and run.over and run.attempt
+        ]
+        newest = max(ended, key=lambda run: (run.scheduled_for, run.id), default=None)
+        return newest is not None and newest.state is not RunState.SUCCEEDED
+
+    def definition(self, schedule: str, revision: int) -> Definition | None:
+        with self._memory.verb():
+            return kept(self._memory.definitions.get((schedule, revision)))
+
+    def update(
+        self,
+        schedule: Schedule,
+        *,
+        limit: int,
+        expected: Schedule,
+        settled: Sequence[Run],
+        now: datetime,
+    ) -> tuple[bool, Ready]:
+        memory = self._memory
+        with memory.verb():
+            stored = self._current(expected)
+            if stored is None:
+                return False, frozenset()
+            self._check_name(schedule)
+            with memory.change(schedule.id) as lines:
+                count = stored.occurrences + sum(
+                    self._settle(run, now=now) for run in settled
+                )
+                count -= self._withdraw(schedule.id, now=now)
+                changed = replace(
+                    schedule,
+                    tenant=stored.tenant,
+                    created_at=stored.created_at,
+                    occurrences=count,
+                )
+                self._store(changed, limit=limit)
+            return True, ready(lines)
+
+    def _current(self, expected: Schedule) -> Schedule | None:
+        """Return the stored schedule while it is as expected."""
+        stored = self._memory.schedules.get(expected.id)
+        if stored is None or stored.tenant != expected.tenant:
+            return None
+        same = (stored.revision, stored.cursor) == (
+            expected.revision,
+            kept(expected.cursor),
+        )
+        return stored if same else None
+
+    def _settle(self, run: Run, *, now: datetime) -> int:
+        """Insert a run or take it back; return by how much occurrences grow."""
+        memory = self._memory
+        run = kept(run)
+        before = memory.runs.get(run.id)
+        if before is None:
+            memory.put(replace(run, attempts=()), now=now)
+            return run.range_count
+        if before.state is not RunState.WITHDRAWN:
+            return 0
+        back = replace(
+            before,
+            state=run.state,
+            reason=run.reason,
+            revision=run.revision,
+            schedule_name=run.schedule_name,
+            due_at=run.due_at,
+            available_at=run.available_at,
+            catch_up=run.catch_up,
+            range_until=run.range_until,
+            range_count=run.range_count,
+            queue=run.queue,
+            priority=run.priority,
+            max_lost=run.max_lost,
+            finished_at=run.finished_at,
+        )
+        memory.put(back, now=now)
+        return run.range_count
+
+    def _withdraw(self, schedule: str, *, now: datetime) -> int:
+        """Withdraw what is still to come; return by how much occurrences shrink."""
+        memory = self._memory
+        count = 0
+        for run in list(memory.runs.values()):
+            unconfirmed = run.state in (RunState.PENDING, RunState.LEASED)
+            ahead = run.origin is Origin.SCHEDULE and run.scheduled_for > cut(now)
+            if run.schedule == schedule and unconfirmed and ahead:
+                if run.state is RunState.LEASED:
+                    run = memory.without_offer(run)
+                memory.put(replace(run, state=RunState.WITHDRAWN, reason=None), now=now)
+                count += run.range_count
+        return count
+
+    def delete(
+        self,
+        expected: Schedule,
+        *,
+        settled: Sequence[Run],
+        cancel_running: bool,
+        now: datetime,
+    ) -> tuple[bool, Sequence[Run]]:
+        memory = self._memory
+        with memory.verb():
+            if self._current(expected) is None:
+                return False, ()
+            with memory.change(expected.id):
+                for run in settled:
+                    self._settle(run, now=now)
+                mine = [r for r in memory.runs.values() if r.schedule == expected.id]
+                before = [memory.full(run) for run in mine if run.state in HELD]
+                for run in mine:
+                    self._strike(run, cancel_running=cancel_running, now=now)
+                del memory.schedules[expected.id]
+                memory.progress.pop(expected.id, None)
+            return True, tuple(sorted(before, key=lambda run: run.id))
+
+    def _strike(self, run: Run, *, cancel_running: bool, now: datetime) -> None:
+        """Cancel a run of a schedule that is deleted."""
+        memory = self._memory
+        if run.state is RunState.RUNNING and cancel_running:
+            stopping = replace(run, state=RunState.STOPPING, reason=Reason.DELETED)
+            memory.put(stopping, now=now)
+        if run.state in TERMINAL | {RunState.RUNNING, RunState.STOPPING}:
+            return
+        if run.state is RunState.LEASED:
+            run = memory.without_offer(run)
+        memory.put(
+            replace(
+                run,
+                state=RunState.CANCELLED,
+                reason=Reason.DELETED,
+                finished_at=cut(now),
+            ),
+            now=now,
+        )
+
+    def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
+        with self._memory.verb():
+            found = [
+                (schedule.cursor, schedule.id, schedule)
+                for schedule in self._memory.schedules.values()
+                if schedule.state is ScheduleState.ACTIVE
+                and schedule.cursor is not None
+                and schedule.cursor <= cut(horizon)
+            ]
+            found.sort(key=lambda item: item[:2])
+            return tuple(kept(schedule) for _, _, schedule in found[:limit])
+
+    def earliest(self) -> datetime | None:
+        with self._memory.verb():
+            return min(
+                (
+                    schedule.cursor
+                    for schedule in self._memory.schedules.values()
+                    if schedule.state is ScheduleState.ACTIVE
+                    and schedule.cursor is not None
+                ),
+                default=None,
+            )
+
+    def materialise(
+        self, batch: Sequence[Materialisation], *, now: datetime
+    ) -> tuple[Sequence[bool], Ready]:
+        with self._memory.verb():
+            with self._memory.change(*(item.schedule for item in batch)) as lines:
+                counted = [self._materialise(item, now=now) for item in batch]
+            return tuple(counted), ready(lines)
+
+    def _materialise(self, item: Materialisation, *, now: datetime) -> bool:
+        stored = self._memory.schedules.get(item.schedule)
+        if (
+            stored is None
+            or stored.tenant != item.tenant
+            or stored.state is not ScheduleState.ACTIVE
+            or (stored.revision, stored.cursor) != (item.revision, cut(item.cursor))
+        ):
+            return False
+        count = sum(self._settle(run, now=now) for run in item.runs)
+        finished = item.next_cursor is None
+        self._memory.schedules[item.schedule] = replace(
+            stored,
+            cursor=kept(item.next_cursor),
+            state=ScheduleState.FINISHED if finished else stored.state,
+            occurrences=stored.occurrences + count,
+        )
+        return True

@@ -1,0 +1,143 @@
+"""Tenants, answers and duties, in memory."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from crony import errors
+from crony.model.state import RunState
+from crony.model.worker import Tenant, Usage
+from crony.storage.codec import cut, kept
+from crony.storage.contract import Answer, Answers, Duties, Tenants
+from crony.storage.memory.state import Duty, Memory
+
+
+class MemoryTenants(Tenants):
+    """Tenants in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def find(self, tenant: str) -> Tenant | None:
+        with self._memory.verb():
+            return kept(self._memory.tenants.get(tenant))
+
+    def put(self, tenant: Tenant, *, expected: int | None) -> bool:
+        with self._memory.verb():
+            stored = self._memory.tenants.get(tenant.name)
+            if (stored.revision if stored else None) != expected:
+                return False
+            self._memory.tenants[tenant.name] = kept(tenant)
+            return True
+
+    def delete(self, tenant: str, *, expected: int) -> bool:
+        memory = self._memory
+        with memory.verb():
+            if tenant == "default":
+                raise errors.InUse("the tenant default always exists")
+            stored = memory.tenants.get(tenant)
+            if stored is None or stored.revision != expected:
+                return False
+            usage = self._usage(tenant)
+            live = [
+                r for r in memory.runs.values() if r.tenant == tenant and not r.over
+            ]
+            if usage.schedules or usage.workers or live:
+                raise errors.InUse(
+                    f"the tenant {tenant} has {usage.schedules} schedules, "
+                    f"{usage.workers} workers and {len(live)} runs that are not over"
+                )
+            self._purge(tenant)
+            del memory.tenants[tenant]
+            return True
+
+    def _purge(self, tenant: str) -> None:
+        """Remove what a tenant leaves, so that a later one can't see it."""
+        memory = self._memory
+        memory.keys = {k: v for k, v in memory.keys.items() if v.tenant != tenant}
+        memory.runs = {k: v for k, v in memory.runs.items() if v.tenant != tenant}
+        memory.answers = {k: v for k, v in memory.answers.items() if k[0] != tenant}
+        memory.outputs = {
+            k: v for k, v in memory.outputs.items() if k[0] in memory.runs
+        }
+        memory.grants = {k: v for k, v in memory.grants.items() if k[0] in memory.runs}
+        memory.admitted &= memory.runs.keys()
+
+    def usage(self, tenant: str) -> Usage:
+        with self._memory.verb():
+            return self._usage(tenant)
+
+    def _usage(self, tenant: str) -> Usage:
+        memory = self._memory
+        return Usage(
+            schedules=sum(s.tenant == tenant for s in memory.schedules.values()),
+            workers=sum(w.tenant == tenant for w in memory.workers.values()),
+            pending_runs=sum(
+                r.tenant == tenant and r.state is RunState.PENDING
+                for r in memory.runs.values()
+            ),
+        )
+
+
+class MemoryAnswers(Answers):
+    """Answers in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def claim(self, tenant: str, key: str, answer: Answer) -> Answer | None:
+        with self._memory.verb():
+            stored = self._memory.answers.get((tenant, key))
+            if stored is None:
+                self._memory.answers[tenant, key] = kept(answer)
+            return kept(stored)
+
+    def complete(self, tenant: str, key: str, answer: Answer) -> None:
+        with self._memory.verb():
+            self._memory.answers[tenant, key] = kept(answer)
+
+    def release(self, tenant: str, key: str) -> None:
+        with self._memory.verb():
+            stored = self._memory.answers.get((tenant, key))
+            if stored is not None and stored.status is None:
+                del self._memory.answers[tenant, key]
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        with self._memory.verb():
+            old = sorted(
+                (answer.claimed_at, name)
+                for name, answer in self._memory.answers.items()
+                if answer.claimed_at < cut(before)
+            )[:limit]
+            for _, name in old:
+                del self._memory.answers[name]
+            return len(old)
+
+
+class MemoryDuties(Duties):
+    """Duties in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def hold(
+        self, duty: str, holder: str, *, now: datetime, ttl: timedelta
+    ) -> tuple[bool, datetime | None]:
+        with self._memory.verb():
+            known = self._memory.duties.get(duty)
+            until = cut(cut(now) + ttl)
+            if known is None:
+                self._memory.duties[duty] = Duty(holder, until, cut(now))
+                return True, None
+            last = known.last
+            free = known.holder in (None, holder) or known.until <= cut(now)
+            if free:
+                known.holder, known.until = holder, until
+                known.last = max(last, cut(now))
+            return free, last
+
+    def release(self, duty: str, holder: str) -> None:
+        with self._memory.verb():
+            known = self._memory.duties.get(duty)
+            if known is not None and known.holder == holder:
+                known.holder = None

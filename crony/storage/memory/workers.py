@@ -1,0 +1,164 @@
+"""Workers and keys, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from crony import errors
+from crony.model.worker import Key, Role, Worker
+from crony.storage import rules
+from crony.storage.codec import cut, instant_out, kept
+from crony.storage.contract import Keys, Page, Position, Workers
+from crony.storage.memory.state import Memory, paged
+
+
+class MemoryWorkers(Workers):
+    """Workers in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def register(
+        self, worker: Worker, key: Key, *, quota: int | None, now: datetime
+    ) -> Worker:
+        memory = self._memory
+        with memory.verb():
+            mine = [w for w in memory.workers.values() if w.tenant == worker.tenant]
+            known = next((w for w in mine if w.name == worker.name), None)
+            if known is not None and known.machine != worker.machine:
+                raise errors.NameTaken("worker", worker.name, holder=known.id)
+            if known is None and quota is not None and len(mine) >= quota:
+                raise errors.QuotaExceeded(
+                    f"the tenant has {quota} workers, which is all it may have",
+                    retry_after=rules.QUOTA_PAUSE,
+                )
+            if known is not None:
+                worker = replace(
+                    worker,
+                    id=known.id,
+                    registered_at=known.registered_at,
+                    session=known.session,
+                    sequence=known.sequence,
+                )
+                self._forget_keys(known.id)
+            memory.workers[worker.id] = kept(replace(worker, draining=False))
+            memory.keys[key.id] = kept(replace(key, worker=worker.id))
+            return kept(memory.workers[worker.id])
+
+    def _forget_keys(self, worker: str) -> None:
+        memory = self._memory
+        memory.keys = {
+            name: key for name, key in memory.keys.items() if key.worker != worker
+        }
+
+    def find(self, tenant: str, reference: str) -> Worker | None:
+        with self._memory.verb():
+            return kept(self._find(tenant, reference))
+
+    def _find(self, tenant: str, reference: str) -> Worker | None:
+        for worker in self._memory.workers.values():
+            if worker.tenant == tenant and reference in (worker.id, worker.name):
+                return worker
+        return None
+
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Worker]:
+        with self._memory.verb():
+            return paged(
+                [w for w in self._memory.workers.values() if w.tenant == tenant],
+                lambda worker: (worker.name, worker.id),
+                order=lambda position: position,
+                limit=limit,
+                after=after,
+            )
+
+    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        with self._memory.verb():
+            leases = self._memory.leases.items()
+            return {
+                worker: sorted(run for run, of in leases if of.worker == worker)
+                for worker in workers
+            }
+
+    def drain(self, tenant: str, worker: str) -> Worker | None:
+        with self._memory.verb():
+            found = self._find(tenant, worker)
+            if found is None:
+                return None
+            self._memory.workers[found.id] = replace(found, draining=True)
+            return kept(self._memory.workers[found.id])
+
+    def delete(self, tenant: str, worker: str) -> bool:
+        with self._memory.verb():
+            found = self._find(tenant, worker)
+            if found is None:
+                return False
+            del self._memory.workers[found.id]
+            self._memory.sessions.pop(found.id, None)
+            self._forget_keys(found.id)
+            return True
+
+    def satisfying(
+        self, tenant: str, *, queue: str, requires: Mapping[str, str]
+    ) -> bool:
+        with self._memory.verb():
+            return any(
+                worker.tenant == tenant
+                and queue in worker.queues
+                and rules.carries(worker.labels, requires.items())
+                for worker in self._memory.workers.values()
+            )
+
+
+class MemoryKeys(Keys):
+    """Keys in a dict."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def insert(self, key: Key) -> bool:
+        with self._memory.verb():
+            if key.id in self._memory.keys:
+                return False
+            self._memory.keys[key.id] = kept(key)
+            return True
+
+    def by_digest(self, digest: str) -> Key | None:
+        with self._memory.verb():
+            keys = self._memory.keys.values()
+            return kept(next((key for key in keys if key.digest == digest), None))
+
+    def find(self, tenant: str, key: str) -> Key | None:
+        with self._memory.verb():
+            found = self._memory.keys.get(key)
+            return kept(found) if found and found.tenant == tenant else None
+
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Key]:
+        with self._memory.verb():
+            return paged(
+                [
+                    key
+                    for key in self._memory.keys.values()
+                    if key.tenant == tenant and key.role is not Role.WORKER
+                ],
+                lambda key: (instant_out(key.created_at), key.id),
+                order=lambda position: position,
+                limit=limit,
+                after=after,
+            )
+
+    def touch(self, key: str, *, used_at: datetime) -> None:
+        with self._memory.verb():
+            found = self._memory.keys.get(key)
+            if found is not None:
+                newest = max(found.used_at or cut(used_at), cut(used_at))
+                self._memory.keys[key] = replace(found, used_at=newest)
+
+    def delete(self, tenant: str, key: str) -> bool:
+        with self._memory.verb():
+            found = self._memory.keys.get(key)
+            if found is None or found.tenant != tenant:
+                return False
+            del self._memory.keys[key]
+            return True

@@ -1,0 +1,208 @@
+"""What every driver decides alike, as pure functions.
+
+The contract's sentences about tokens, revocations and labels are written once
+here; a driver looks the facts up and asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from crony import errors
+from crony.model import policy
+from crony.model.lease import Closing, Standing
+from crony.model.run import ErrorEntry
+from crony.model.schedule import Definition
+from crony.model.state import (
+    EXECUTING,
+    HELD,
+    TERMINAL,
+    AttemptState,
+    Reason,
+    RunState,
+)
+
+#: From the weakest to the strongest.
+SANDBOX_LEVELS = ("none", "landlock", "namespaces", "full")
+
+#: How many progress entries of a schedule are kept.
+PROGRESS_KEPT = 20
+
+#: An error's text in a schedule's list is cut to so many bytes.
+ERROR_TEXT = 4096
+
+#: The attempts that a schedule's list of errors shows.
+FAULTS = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+
+#: When to ask again after a quota was met: people have to act first.
+QUOTA_PAUSE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What a run asks of a worker, the same for many runs."""
+
+    tenant: str
+    queue: str
+    requires: tuple[tuple[str, str], ...]
+    level: int
+
+
+def lane(tenant: str, queue: str, definition: Definition) -> Lane:
+    """Return the lane of a run of this definition in this queue."""
+    return Lane(
+        tenant,
+        queue,
+        tuple(sorted(definition.requires.items())),
+        required_level(definition),
+    )
+
+
+def required_level(definition: Definition) -> int:
+    """Return the rank of the least sandbox level that the definition accepts."""
+    resolved, _ = policy.resolve(("schedule", definition.policy))
+    return rank(resolved.sandbox.level)
+
+
+def rank(level: str) -> int:
+    """Return how strong a sandbox level is; an unknown one counts as none."""
+    return SANDBOX_LEVELS.index(level) if level in SANDBOX_LEVELS else 0
+
+
+def satisfied(
+    lane: Lane, *, queues: Collection[str], labels: Mapping[str, str], level: str
+) -> bool:
+    """Return whether a worker with these may execute what is in the lane."""
+    return (
+        lane.queue in queues
+        and rank(level) >= lane.level
+        and carries(labels, lane.requires)
+    )
+
+
+def carries(labels: Mapping[str, str], requires: Collection[tuple[str, str]]) -> bool:
+    """Return whether each required label is there with that value."""
+    return all(labels.get(name) == value for name, value in requires)
+
+
+def standing(
+    token: int, *, current: int, state: RunState, counts: Collection[RunState]
+) -> Standing:
+    """Return what a write under ``token`` meets that its worker was once given.
+
+    ``current`` is the run's token, ``counts`` the states in which it counts.
+    """
+    if token != current:
+        return Standing.STALE
+    if state in counts:
+        return Standing.ACCEPTED
+    if state in TERMINAL or state is RunState.STOPPING:
+        return Standing.OVER
+    return Standing.STALE
+
+
+def report_counts(closing: Closing) -> Collection[RunState]:
+    """Return the states of a run in which this closing counts.
+
+    An offer never started, so that all it can report is that it could not.
+    """
+    return HELD if closing.state is AttemptState.FAILED else EXECUTING
+
+
+def closed_before(was: AttemptState, closing: Closing) -> Standing | None:
+    """Return the standing of a closing whose attempt has ended already.
+
+    ``None`` leaves it to the run's own state.
+    """
+    if was is AttemptState.LOST:
+        return Standing.STALE
+    return Standing.REPEATED if was is closing.state else None
+
+
+def cause(state: RunState, reason: Reason | None, *, newest: bool) -> str:
+    """Return why a lease must be given up; ``newest``: its token is the run's."""
+    if state is RunState.STOPPING or (state is RunState.CANCELLED and newest):
+        if reason is Reason.USER:
+            return "cancelled"
+        if state is RunState.STOPPING and reason is not None:
+            return reason.value
+        if reason is Reason.DELETED:
+            return reason.value
+    return Reason.LOST.value
+
+
+def closing_verdict(
+    before: RunState, cause: Reason | None, closing: Closing, *, now: datetime
+) -> policy.Verdict:
+    """Return what follows a report; what was stopped keeps the cause of that."""
+    reason = closing.reason
+    if before is RunState.STOPPING and closing.state is AttemptState.CANCELLED:
+        reason = reason or cause
+    return policy.after_report(
+        before, closing.state, reason, retry_at=closing.retry_at, now=now
+    )
+
+
+def error_entry(
+    run: str,
+    attempt: int,
+    *,
+    state: AttemptState,
+    reason: Reason | None,
+    at: datetime,
+    error: str | None,
+) -> ErrorEntry:
+    """Return the line for a schedule's errors."""
+    raw = (error or "").encode()
+    by_worker = state is AttemptState.LOST or reason is Reason.START_FAILED
+    return ErrorEntry(
+        run=run,
+        attempt=attempt,
+        source="worker" if by_worker else "task",
+        at=at,
+        reason=reason,
+        text=raw[:ERROR_TEXT].decode(errors="ignore"),
+        truncated=len(raw) > ERROR_TEXT,
+    )
+
+
+def check_session(
+    session: str, sequence: int, *, stored: str | None, newest: int
+) -> None:
+    """Refuse a request that a newer poll of the same worker has replaced."""
+    if session != stored or sequence != newest:
+        raise errors.StaleToken("a newer request of this worker has come since")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A piece of output to be kept; ``head`` pieces are never dropped."""
+
+    stream: str
+    offset: int
+    data: bytes
+    head: bool
+
+
+def pieces(
+    stream: str, offset: int, data: bytes, *, position: int, room: int, bound: int
+) -> Sequence[Kept]:
+    """Return what of an arriving chunk is to be kept.
+
+    ``position`` is up to where the stream is known, ``room`` how much of the head
+    is free, ``bound`` how large the part after the head may be.
+    """
+    data = data[max(0, position - offset) :]
+    offset = max(offset, position)
+    kept = []
+    if room and data:
+        kept.append(Kept(stream, offset, data[:room], head=True))
+        offset, data = offset + len(data[:room]), data[room:]
+    elif not data:
+        kept.append(Kept(stream, offset, b"", head=False))
+    if data:
+        cut = max(0, len(data) - bound)
+        kept.append(Kept(stream, offset + cut, data[cut:], head=False))
+    return kept

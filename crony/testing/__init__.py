@@ -1,0 +1,1 @@
+"""What tests of Crony, and of what is built upon it, are made with."""
