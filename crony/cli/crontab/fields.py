@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_MONTHS = ("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC").split()
-_DAYS = ("SUN MON TUE WED THU FRI SAT").split()
+_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
+_DAYS = "SUN MON TUE WED THU FRI SAT"
 
 #: What stands after an ``@``; ``reboot`` is known too, and has no instant.
 ALIASES = ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")
@@ -29,8 +29,8 @@ _FIELDS = (
     _Field("minute", 0, 59, {}),
     _Field("hour", 0, 23, {}),
     _Field("day of month", 1, 31, {}),
-    _Field("month", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)}),
-    _Field("day of week", 0, 7, {name: n for n, name in enumerate(_DAYS)}),
+    _Field("month", 1, 12, {name: n for n, name in enumerate(_MONTHS.split(), 1)}),
+    _Field("day of week", 0, 7, {name: n for n, name in enumerate(_DAYS.split())}),
 )
 
 _RANGE = re.compile(r"(\*|\w+)(?:-(\w+))?(?:/(\w+))?", re.ASCII)

@@ -147,9 +147,7 @@ def parse(text: str, *, system: bool) -> Crontab:
         meant = line.removesuffix("\r").lstrip(" \t")
         if meant and not meant.startswith("#"):
             reader.read(number, meant)
-    return Crontab(
-        tuple(reader.entries), tuple(reader.faults), tuple(reader.warnings)
-    )
+    return Crontab(tuple(reader.entries), tuple(reader.faults), tuple(reader.warnings))
 
 
 def split_percent(text: str) -> tuple[str, str]:

@@ -1,0 +1,44 @@
+"""Instants for people: in words, and on this machine's clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from crony import wire
+
+_UNITS = (
+    ("d", timedelta(days=1)),
+    ("h", timedelta(hours=1)),
+    ("m", timedelta(minutes=1)),
+    ("s", timedelta(seconds=1)),
+)
+
+
+def local(text: str) -> str:
+    """Return an instant of the wire as local time, with day and zone."""
+    instant = wire.parse_instant(text).astimezone()
+    return f"{instant:%a %Y-%m-%d %H:%M:%S %Z}"
+
+
+def time_of_day(text: str) -> str:
+    """Return the local time of day alone."""
+    return f"{wire.parse_instant(text).astimezone():%H:%M:%S}"
+
+
+def relative(text: str, now: datetime | None = None) -> str:
+    """Return how far an instant is: ``in 4m 12s``, ``3d 2h ago``, ``now``."""
+    ahead = wire.parse_instant(text) - (now or datetime.now(UTC))
+    length = abs(ahead)
+    if length < timedelta(seconds=1):
+        return "now"
+    return f"in {_rough(length)}" if ahead > timedelta() else f"{_rough(length)} ago"
+
+
+def _rough(length: timedelta) -> str:
+    """Return the two largest units: nobody plans days by the second."""
+    parts: list[str] = []
+    for unit, size in _UNITS:
+        count, length = divmod(length, size)
+        if count or parts:
+            parts.append(f"{count}{unit}")
+    return " ".join(part for part in parts[:2] if part[0] != "0")

@@ -1,0 +1,105 @@
+"""`crony`: the command line client.
+
+Each command lives in a module that is imported when the command is called: the list
+below is all that ``crony --help`` needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from crony import __version__
+
+
+class Place(NamedTuple):
+    """Where a command is, and what the list of commands says of it."""
+
+    module: str
+    attribute: str
+    meaning: str
+
+
+COMMANDS = {
+    "up": Place("up", "up", "Start the service and a worker here."),
+    "add": Place("add", "add", "Add a schedule."),
+    "ls": Place("schedules", "ls", "List the schedules."),
+    "show": Place("schedules", "show", "Show a schedule and its last runs."),
+    "rm": Place("schedules", "rm", "Remove schedules."),
+    "pause": Place("schedules", "pause", "Let what comes due be skipped."),
+    "resume": Place("schedules", "resume", "Go on with a paused schedule."),
+    "run": Place("runs", "run", "Run a schedule now."),
+    "runs": Place("runs", "runs", "List runs, the newest first."),
+    "logs": Place("logs", "logs", "Print the output of a run."),
+    "cancel": Place("runs", "cancel", "Stop runs, or keep them from starting."),
+    "retry": Place("runs", "retry", "Run a finished run once more."),
+    "upcoming": Place("triggers", "upcoming", "Show when a schedule is due next."),
+    "preview": Place("triggers", "preview", "Show when a trigger would be due."),
+    "workers": Place("workers", "workers", "List workers, drain or remove them."),
+    "keys": Place("keys", "keys", "List, add and remove keys."),
+    "stats": Place("stats", "stats", "Show how much waits, runs and is free."),
+    "crontab": Place("crontab.command", "crontab", "Take over crontabs."),
+    "completion": Place("completion", "completion", "Print a shell's completion."),
+}
+
+
+class Commands(click.Group):
+    """Finds commands by name, without importing the others."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        found = getattr(import_module(f"crony.cli.{place.module}"), place.attribute)
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{place.module}.{place.attribute} is no command")
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command to call; name the nearest when there is none."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, COMMANDS, n=1)
+            hint = f' Did you mean "{close[0]}"?' if close else ""
+            ctx.fail(f'There is no command "{name}".{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, place.meaning) for n, place in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`crony up` starts a service and a worker on this machine for a first look. "
+    "`crony COMMAND --help` tells more.",
+)
+@click.version_option(__version__, "--version", message="crony %(version)s")
+def crony() -> None:
+    """Schedule tasks with a Crony service, and follow what becomes of them."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `crony` and end with its exit code."""
+    from crony.cli.failures import run
+
+    sys.exit(run(crony, "crony", argv))
+
+
+if __name__ == "__main__":
+    main()
