@@ -28,10 +28,11 @@ from crony.model.lease import (
 from crony.model.policy import backoff
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.schedule import Definition
-from crony.model.state import AttemptState, Reason, RunState
+from crony.model.state import AttemptState, RunState
 from crony.scheduler.occurrences import cut, policy_of
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
+from crony.storage import rules
 from crony.storage.contract import Store
 
 _log = log.get(__name__)
@@ -310,21 +311,10 @@ def _revoked(holding: Holding, found: tuple[Run, Definition] | None) -> Revoked 
 
     The rule of the contract's ``renew``, without renewing.
     """
-    if found is None:
-        return Revoked(holding.run, holding.token, "lost")
-    run = found[0]
-    if run.token != holding.token:
-        return Revoked(holding.run, holding.token, "lost")
-    if run.state in (RunState.LEASED, RunState.RUNNING):
-        return None
-    if run.state in (RunState.STOPPING, RunState.CANCELLED):
-        cause = _CAUSES.get(run.reason, str(run.reason or "cancelled"))
-        if run.state is RunState.STOPPING or run.reason in _CAUSES:
-            return Revoked(holding.run, holding.token, cause)
-    return Revoked(holding.run, holding.token, "lost")
-
-
-_CAUSES: dict[Reason | None, str] = {
-    Reason.USER: "cancelled",
-    Reason.DELETED: "deleted",
-}
+    reason = "lost"
+    if found is not None and found[0].token == holding.token:
+        run = found[0]
+        if run.state in (RunState.LEASED, RunState.RUNNING):
+            return None
+        reason = rules.cause(run.state, run.reason, newest=True)
+    return Revoked(holding.run, holding.token, reason)

@@ -123,12 +123,14 @@ class Runs:
 
     def cancel(self, tenant: str, run: str) -> Run:
         """Stop a run; return it as it is then. Raises ``RunOver``."""
+        before = self.find(tenant, run)
         found, ready = self._store.runs.cancel(tenant, run, now=cut(self._clock.now()))
         _log.info("run cancelled", tenant=tenant, run=run, state=found.state)
         self._wakes.publish(ready)
         self._wakes.publish_run(run)
-        if found.attempts:
-            self._wakes.publish_worker(found.attempts[-1].worker)
+        # An offer leaves no attempt behind: its worker is only in what was before.
+        for attempt in (*before.attempts[-1:], *found.attempts[-1:]):
+            self._wakes.publish_worker(attempt.worker)
         return found
 
     def effective_task(self, run: Run, definition: Definition) -> JsonObject:
