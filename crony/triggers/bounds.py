@@ -25,7 +25,7 @@ class Bounded:
     ) -> None:
         self._occurrences = occurrences
         # Kept as the last instant outside, so that "after" includes the start.
-        self._before_start = _just_before(start)
+        self._before_start = None if start is None else _just_before(start)
         self._end = end
 
     def first(self, instant: datetime, *, inclusive: bool = False) -> datetime | None:
@@ -64,15 +64,13 @@ class Bounded:
         return instant if start is None else max(instant, start)
 
     def _earlier(self, instant: datetime) -> datetime:
-        last = _just_before(self._end)
-        return instant if last is None else min(instant, last)
+        end = self._end
+        return instant if end is None else min(instant, _just_before(end))
 
 
-def _just_before(bound: datetime | None) -> datetime | None:
-    # Nothing is due as early as the first instant of all, so it bounds nothing.
-    if bound is None or bound <= _FIRST:
-        return None
-    return bound - _MOMENT
+def _just_before(bound: datetime) -> datetime:
+    # Nothing is due at the first instant of all, and nothing comes before it.
+    return bound - _MOMENT if bound > _FIRST else bound
 
 
 def bounded(

@@ -44,8 +44,9 @@ class _Span:
     """A stretch with the pattern's and the rule's consequences worked out.
 
     Readings count from ``low`` up to, not including, ``high``. ``shifted`` says that
-    ``begin`` is an occurrence on account of the gap before it; readings below
-    ``repeated_until`` are shown for the second time.
+    ``begin`` is an occurrence on account of the gap before it, ``rewound`` that the
+    clock is set back at ``end``; readings below ``repeated_until`` are shown for the
+    second time.
     """
 
     begin: int
@@ -54,6 +55,7 @@ class _Span:
     low: int
     high: int
     shifted: bool
+    rewound: bool
     repeated_until: int
 
 
@@ -147,9 +149,10 @@ class ClockworkOccurrences:
                 return None
             if wall < span.high:
                 return wall - span.offset
-            # No offset reaches a day, so nothing is due until a day before that
-            # reading: a date many years ahead is reached in one step.
-            seconds = max(span.end, wall - DAY)
+            # Nothing matches between here and that reading, and no offset reaches a
+            # day: a date many years ahead is reached in one step. Where the clock is
+            # set back, though, it shows again what was passed.
+            seconds = span.end if span.rewound else max(span.end, wall - DAY)
         return None
 
     def _span_holding(self, seconds: int) -> _Span:
@@ -165,11 +168,12 @@ class ClockworkOccurrences:
         high = stretch.end + stretch.offset
         repeated_until = low
         opening, closing = stretch.opening, stretch.closing
+        rewound = closing is not None and closing.before > closing.after
         if opening and opening.before > opening.after:
             repeated_until = opening.at + opening.before
             if self._rule.fold == "first":
                 low = repeated_until
-        if closing and closing.before > closing.after and self._rule.fold == "second":
+        if closing and rewound and self._rule.fold == "second":
             high = closing.at + closing.after
         return _Span(
             begin=stretch.begin,
@@ -178,6 +182,7 @@ class ClockworkOccurrences:
             low=low,
             high=high,
             shifted=self._rule.gap == "shift" and self._gap_swallows(stretch),
+            rewound=rewound,
             repeated_until=repeated_until,
         )
 

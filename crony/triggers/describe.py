@@ -8,7 +8,14 @@ from typing import Final
 
 from crony.model.trigger import Cadence
 from crony.triggers.cadence import Moment
-from crony.triggers.describe_days import WEEKDAYS, days_text, listed, ordinal, runs
+from crony.triggers.describe_days import (
+    WEEKDAYS,
+    days_text,
+    listed,
+    ordinal,
+    runs,
+    told,
+)
 from crony.triggers.expression import Expression
 
 # More times of day than this are told as a rule rather than as a list.
@@ -135,13 +142,4 @@ def _even_step(values: list[int], size: int) -> int | None:
 
 
 def _values_text(values: Iterable[int]) -> str:
-    return listed(
-        [
-            f"{first} to {last}"
-            if last > first + 1
-            else listed([str(first), str(last)])
-            if last > first
-            else str(first)
-            for first, last in runs(values)
-        ]
-    )
+    return listed(told(values, str))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from crony.triggers.calendar import DayFields, DaysOfMonth, DaysOfWeek
@@ -31,7 +31,7 @@ def days_text(days: DayFields) -> str:
         text = f"on {of_month}" if of_month else of_week
     if len(days.months) == 12:
         return text
-    months = f"in {_months_text(days.months)}"
+    months = f"in {listed(told(days.months, lambda month: MONTHS[month - 1]))}"
     return f"{text} {months}" if text else months
 
 
@@ -44,6 +44,17 @@ def ordinal(number: int) -> str:
     """Return ``1st``, ``2nd``, ``3rd``, ``4th`` …, for the days of a month."""
     suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{'th' if 11 <= number <= 13 else suffix}"
+
+
+def told(values: Iterable[int], name: Callable[[int], str]) -> list[str]:
+    """Return values in order, three or more in a row as ``first to last``."""
+    items: list[str] = []
+    for first, last in runs(values):
+        if last - first > 1:
+            items.append(f"{name(first)} to {name(last)}")
+        else:
+            items += [name(value) for value in range(first, last + 1)]
+    return items
 
 
 def runs(values: Iterable[int]) -> list[tuple[int, int]]:
@@ -82,38 +93,16 @@ def _plain_dates(days: list[int]) -> list[str]:
     if step > 1 and days == list(range(days[0], 32, step)):
         start = f" from the {ordinal(days[0])}" if days[0] > 1 else ""
         return [f"every {ordinal(step)} day{start}"]
-    return [
-        f"the {_run_text(ordinal(first), ordinal(last), last - first)}"
-        for first, last in runs(days)
-    ]
+    return [f"the {date}" for date in told(days, ordinal)]
 
 
 def _weekdays_text(field: DaysOfWeek) -> str:
-    # A week is told from Monday on, so that a weekend is one run.
-    mondays_first = {(weekday - 1) % 7 for weekday in field.weekdays}
-    names = WEEKDAYS[1:] + WEEKDAYS[:1]
-    items = [
-        _run_text(names[first], names[last], last - first)
-        for first, last in runs(mondays_first)
-    ]
+    # A week is told from Monday on, so that a weekend is in one piece.
+    from_monday = {(weekday - 1) % 7 for weekday in field.weekdays}
+    items = told(from_monday, lambda day: WEEKDAYS[(day + 1) % 7])
     items += [
         f"the {_RANKS[rank - 1]} {WEEKDAYS[weekday]} of the month"
         for weekday, rank in sorted(field.nth)
     ]
     items += [f"the last {WEEKDAYS[day]} of the month" for day in sorted(field.last)]
     return listed(items)
-
-
-def _months_text(months: frozenset[int]) -> str:
-    return listed(
-        [
-            _run_text(MONTHS[first - 1], MONTHS[last - 1], last - first)
-            for first, last in runs(months)
-        ]
-    )
-
-
-def _run_text(first: str, last: str, length: int) -> str:
-    if length == 0:
-        return first
-    return f"{first} {'and' if length == 1 else 'to'} {last}"

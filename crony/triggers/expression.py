@@ -9,6 +9,7 @@ from typing import Final
 
 from crony.triggers import field as fields
 from crony.triggers.calendar import Calendar, DayFields, DaysOfMonth, DaysOfWeek
+from crony.triggers.describe_days import MONTHS
 from crony.triggers.field import Source, is_number, items_of, number_of, values_of
 
 _LONGEST: Final = 1000
@@ -27,10 +28,6 @@ _ALIASES: Final = {
     "@annually": "0 0 1 1 *",
 }
 _LENGTHS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_MONTH_NAMES: Final = (
-    "January", "February", "March", "April", "May", "June", "July", "August",
-    "September", "October", "November", "December",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ def _refuse_if_never(days: DayFields, source: Source) -> None:
     longest = max(_LENGTHS[month - 1] for month in months)
     wanted = min(days.of_month.days | days.of_month.nearest, default=1)
     if wanted > longest:
-        names = ", ".join(_MONTH_NAMES[month - 1] for month in months)
+        names = ", ".join(MONTHS[month - 1] for month in months)
         verb = "have" if len(months) > 1 else "has"
         raise source.refused(
             f"it never fires: {names} {verb} no day {wanted}, at most {longest}"
