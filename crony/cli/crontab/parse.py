@@ -94,6 +94,10 @@ class _Reader:
             self.warnings.append(Remark(number, reason))
         elif not _NAME.fullmatch(name):
             self.faults.append(Remark(number, f'"{name}" is no name of a variable'))
+        elif name.startswith("CRONY_"):
+            self.faults.append(
+                Remark(number, f"{name}: CRONY_ is for the worker's own")
+            )
         else:
             if re.search(r"\$\{?\w", value):
                 reason = f"{name}: cron does not expand $ in values, nor does Crony"

@@ -1,0 +1,40 @@
+"""`crony-api`: the service."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from crony import __version__
+from crony.cli.failures import run
+from crony.cli.program_options import settings_from, settings_options
+
+_SECTIONS = ("api", "storage")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@settings_options(*_SECTIONS)
+@click.version_option(__version__, "--version", message="crony-api %(version)s")
+@click.pass_context
+def api(context: click.Context, /, *, config: str | None, **said: str | None) -> None:
+    """Run the service until SIGTERM or SIGINT.
+
+    Every option has a variable and a line in the file of settings too. The first
+    start writes an admin key to admin.key in $CRONY_HOME.
+    """
+    settings = settings_from(_SECTIONS, said, config=config)
+    # Imported here: --help needs none of it.
+    from crony.api.server import serve
+
+    context.exit(serve(settings))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run `crony-api` and end with its exit code."""
+    sys.exit(run(api, "crony-api", argv))
+
+
+if __name__ == "__main__":
+    main()
