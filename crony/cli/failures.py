@@ -38,6 +38,7 @@ NEXT = {
     "role": "use a key with a higher role; `crony keys` lists them",
     "not-found": "`crony ls` lists the schedules, `crony runs` the runs",
     "name-taken": "choose another name, or replace it: crony add --replace",
+    "conflict": "look at it with `crony show`, and try again",
     "in-use": "remove what refers to it first",
     "run-over": "`crony retry RUN` runs it once more",
     "revision": "it was changed meanwhile: look at it with `crony show` and try again",

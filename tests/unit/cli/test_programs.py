@@ -1,0 +1,91 @@
+"""The programs as processes and as a table: what starts fast, and what is listed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from crony.cli.main import COMMANDS, crony
+from crony.cli.reference import page
+
+ROOT = Path(__file__).parents[3]
+HEAVY = {"pydantic", "sqlalchemy", "alembic", "requests", "rich", "falcon", "croniter"}
+
+_IMPORTS = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+except SystemExit as exc:
+    code = exc.code
+print("\\n" + " ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+sys.exit(code)
+"""
+
+
+def imported_by(*argv: str, home: Path) -> tuple[int, set[str]]:
+    """Run a program; return its exit code and the packages it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", _IMPORTS, *argv],
+        env={"PATH": os.environ["PATH"], "CRONY_HOME": str(home)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return done.returncode, set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("program", ["main", "api", "worker"])
+def test_help_imports_nothing_heavy(program: str, tmp_path: Path) -> None:
+    code, names = imported_by(f"crony.cli.{program}", "--help", home=tmp_path)
+    assert code == 0
+    assert "click" in names
+    assert names & HEAVY == set()
+
+
+def test_client_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
+    argv = ["crony.cli.main", "ls", "--api", "http://127.0.0.1:1"]
+    code, names = imported_by(*argv, home=tmp_path)
+    assert code == 5
+    assert "requests" in names
+    assert names & {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter"} == set()
+
+
+def test_worker_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
+    argv = ["crony.cli.worker", "register", "--api", "http://127.0.0.1:1"]
+    key = tmp_path / "key"
+    key.write_text("crony_" + "a" * 43)
+    code, names = imported_by(*argv, "--key-file", str(key), home=tmp_path / "home")
+    assert code == 5
+    assert names & {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter"} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_list_of_commands_says_what_the_command_itself_says(name: str) -> None:
+    command = crony.get_command(click.Context(crony), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help
+    assert COMMANDS[name].meaning.endswith(".")
+
+
+def test_reference_page_is_current() -> None:
+    path = ROOT / "docs" / "reference" / "cli.md"
+    assert path.read_text(encoding="utf-8") == page(), (
+        "write it again: python -m crony.cli.reference > docs/reference/cli.md"
+    )
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    text = page()
+    for name in COMMANDS:
+        assert f"### `crony {name}`" in text
+    for word in ("`crony-worker run`", "`--lease-ttl`", "`--prune`", "`--no-run`"):
+        assert word in text
