@@ -1,0 +1,1 @@
+"""The HTTP API: Falcon at the edge, the use cases below it."""

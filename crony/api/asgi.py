@@ -1,0 +1,168 @@
+"""gunicorn's native ASGI worker, made fit to face strangers.
+
+It adds what that worker leaves open: a deadline for a request's headers (half-sent
+ones stay open otherwise), a bound on connections, problems as the bodies of its own
+errors, and an end that takes no longer than what is being answered: waiting polls are
+answered and idle connections closed at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # it has no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
+from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # it has no types
+
+from crony.api import problems
+from crony.api.app import App
+from crony.api.request import new_number
+
+_TITLES = {
+    408: "The request took too long",
+    414: "The address is too long",
+    431: "The headers are too large",
+    501: "The transfer coding is not supported",
+    503: "The service has too much to do",
+}
+_NAMES = {
+    408: "timeout",
+    414: "uri-too-long",
+    431: "headers-too-large",
+    501: "unsupported-coding",
+    503: "overloaded",
+    500: "internal",
+}
+
+
+class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
+    """One connection."""
+
+    worker: Worker
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Take a connection, if there is room for it."""
+        self.worker.protocols.add(self)
+        super().connection_made(transport)
+        if self.worker.nr_conns > self.worker.worker_connections:
+            self._send_error_response(
+                503,
+                "this node has as many connections as it may have",
+                [("Retry-After", "1")],
+            )
+            self._close_transport()
+            return
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; a request's headers are due soon after its first byte."""
+        if self._deadline is None and self._current_request is None:
+            self._arm()
+        super().data_received(data)
+        if self._current_request is not None:
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.worker.protocols.discard(self)
+        self._disarm()
+        super().connection_lost(exc)
+
+    def close_if_idle(self) -> None:
+        """Close a connection that answers nothing."""
+        if self._current_request is None and not self._finishing_calls:
+            self._close_transport()
+            if self._request_ready is not None:
+                self._request_ready.set()
+
+    def _arm(self) -> None:
+        self._deadline = self.worker.loop.call_later(
+            self.worker.header_timeout, self._too_slow
+        )
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self._current_request is None and not self._closed:
+            self._send_error_response(408, "the headers took too long to arrive")
+            self.close_if_idle()
+
+    def _send_error_response(
+        self,
+        status: int,
+        message: str,
+        extra_headers: Any = (),
+    ) -> None:
+        """Answer with a problem; ``message`` may quote the request, so it is not."""
+        kind = problems.Kind(
+            status,
+            _NAMES.get(status, problems.MALFORMED.name),
+            _TITLES.get(status, problems.MALFORMED.title),
+        )
+        problem = problems.Problem(
+            kind=kind, detail="The server could not take this request; see the title."
+        )
+        body = problem.encoded(instance=new_number())
+        lines = [
+            f"HTTP/1.1 {status} {self._get_reason_phrase(status)}",
+            f"Content-Type: {problems.MEDIA_TYPE}",
+            f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in extra_headers),
+            "Connection: close",
+            "",
+            "",
+        ]
+        self._safe_write("\r\n".join(lines).encode() + body)
+
+
+# The worker has no hook for its connections' class. The processes that import this
+# module serve nothing else.
+gasgi.ASGIProtocol = Protocol
+
+
+class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process of the service."""
+
+    asgi: App
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.protocols: set[Protocol] = set()
+        self.header_timeout: float = self.app.header_timeout
+        self._main: asyncio.Task[None] | None = None
+
+    async def _serve(self) -> None:
+        self._main = asyncio.current_task()
+        await super()._serve()
+
+    def handle_exit_signal(self) -> None:
+        """End: answer what waits, close what is idle, and do not wait for a tick."""
+        super().handle_exit_signal()
+        self.asgi.drain()
+        for protocol in list(self.protocols):
+            protocol.close_if_idle()
+        if self._main is not None and self.servers:
+            # The main loop sleeps a second at a time; a cancellation ends that.
+            self._main.cancel()
+
+
+class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's events, among all others of the program."""
+
+    def setup(self, cfg: Any) -> None:
+        """Send everything to the root, which the program has set up."""
+        super().setup(cfg)
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logger = logging.getLogger(name)
+            logger.handlers.clear()
+            logger.propagate = True

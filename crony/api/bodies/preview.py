@@ -1,0 +1,16 @@
+"""A trigger to look at, not to keep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crony.api.bodies.fields import Integer
+from crony.api.bodies.trigger import TriggerBody
+
+
+class PreviewBody(TriggerBody):
+    """The members that say when, and how many instants to show."""
+
+    count: Annotated[Integer, Field(ge=1, le=1000)] = 10

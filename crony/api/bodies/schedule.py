@@ -1,0 +1,146 @@
+"""A schedule, as a client writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import WithJsonSchema
+
+from crony import errors
+from crony.api.bodies.faults import checked, distinct
+from crony.api.bodies.fields import Body, JsonValue, Labels, Name, Text
+from crony.api.bodies.policy import PolicyBody
+from crony.api.bodies.task import TaskOverrides, faults_of_task
+from crony.api.bodies.trigger import TriggerBody, faults_of_trigger
+from crony.errors import Fault
+from crony.model.schedule import Definition
+from crony.model.task import Json
+
+#: What is read back with a schedule: accepted in a PUT or PATCH, and ignored.
+LIVE = frozenset(
+    {
+        "id",
+        "tenant",
+        "revision",
+        "policy",
+        "state",
+        "trigger_description",
+        "created_at",
+        "updated_at",
+        "next_run_at",
+        "last_run",
+        "recent_runs",
+        "errors",
+        "progress",
+        "warnings",
+    }
+)
+
+_TASK: dict[str, object] = {
+    "oneOf": [
+        {"$ref": f"#/components/schemas/{name}"}
+        for name in ("CommandTask", "ScriptTask", "PythonTask", "HttpTask")
+    ],
+    "examples": [{"command": ["echo", "hello"]}],
+}
+
+
+class ScheduleBody(PolicyBody, TriggerBody):
+    """A schedule: when, what, and by which policy."""
+
+    description: Text = ""
+    labels: Labels = {}
+    task: Annotated[JsonValue, WithJsonSchema(_TASK)]
+    queue: Name = "default"
+    requires: Labels = {}
+    paused: bool = False
+
+
+Check = Callable[[Definition], Sequence[Fault]]
+
+
+def definition_of(
+    body: Mapping[str, Json],
+    *,
+    tenant: str,
+    now: datetime,
+    check: Check,
+) -> Definition:
+    """Return the definition that a body holds, or raise all its faults at once.
+
+    ``check`` is the use case's own look at the trigger (such as one that never
+    fires); it is asked whenever the trigger's members are sound, whatever the rest.
+    """
+    whole, faults = checked(ScheduleBody, body)
+    when, of_trigger = faults_of_trigger(body, tenant=tenant, now=now)
+    faults += of_trigger
+    task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
+    faults += of_task
+    if when is not None:
+        faults += check(_definition(when, now=now))
+    if whole is None or when is None or task is None or faults:
+        raise errors.InvalidBody(distinct(faults))
+    return Definition(
+        name=when.name,
+        description=whole.description,
+        labels=dict(whole.labels),
+        trigger=when.trigger(now=now),
+        start_at=when.start_at,
+        end_at=when.end_at,
+        max_runs=when.max_runs,
+        jitter=when.jitter,
+        task=task,
+        queue=whole.queue,
+        requires=dict(whole.requires),
+        policy=whole.settings(),
+        paused=whole.paused,
+    )
+
+
+def _definition(when: TriggerBody, *, now: datetime) -> Definition:
+    """Return the trigger's members in a definition that is otherwise empty."""
+    return Definition(
+        name=when.name,
+        description="",
+        labels={},
+        trigger=when.trigger(now=now),
+        start_at=when.start_at,
+        end_at=when.end_at,
+        max_runs=when.max_runs,
+        jitter=when.jitter,
+        task={},
+        queue="default",
+        requires={},
+        policy=PolicyBody().settings(),
+        paused=False,
+    )
+
+
+def without_live(body: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the body without what a read adds to it."""
+    return {name: value for name, value in body.items() if name not in LIVE}
+
+
+def merged(target: Json, patch: Json) -> Json:
+    """Return the target changed by an RFC 7396 merge patch."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+class RunBody(Body):
+    """What a manual run may carry."""
+
+    task: TaskOverrides | None = None
+
+
+class EmptyBody(Body):
+    """An action that takes nothing."""

@@ -1,0 +1,176 @@
+"""What a schedule does: one model for each kind of task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from crony.api.bodies.faults import checked, unknown
+from crony.api.bodies.fields import Body, Environment, JsonValue, LongText
+from crony.errors import Fault
+from crony.model.task import KINDS, Json, JsonObject
+
+_MOST_ARGUMENTS = 4096
+
+
+def _command(value: object) -> object:
+    if isinstance(value, str):
+        if not value.strip():
+            raise ValueError("must not be blank")
+        if len(value.encode()) > 128 << 10:
+            raise ValueError("is longer than 128 KiB")
+        return value
+    if not isinstance(value, list) or not value:
+        raise ValueError('must be a shell line, or an array such as ["echo", "hello"]')
+    if len(value) > _MOST_ARGUMENTS:
+        raise ValueError(f"has more than {_MOST_ARGUMENTS} arguments")
+    for argument in value:
+        if not isinstance(argument, str):
+            raise ValueError("must be an array of strings alone")
+    if not value[0]:
+        raise ValueError("must begin with the name of a program")
+    if sum(len(argument.encode()) for argument in value) > 128 << 10:
+        raise ValueError("is longer than 128 KiB in all")
+    return value
+
+
+CommandLine: TypeAlias = Annotated[
+    str | list[str],
+    PlainValidator(_command),
+    WithJsonSchema(
+        {
+            "oneOf": [
+                {"type": "string", "minLength": 1, "pattern": r"\S"},
+                {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "minItems": 1,
+                    "maxItems": _MOST_ARGUMENTS,
+                },
+            ],
+            "examples": [["python3", "report.py"]],
+        }
+    ),
+]
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        sound = False
+    if not sound or any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError(f'"{value[:80]}" is not a URL of http or https')
+    return value
+
+
+class _Local(Body):
+    """What the tasks that run in a sandbox share."""
+
+    env: Environment = {}
+    stdin: LongText = ""
+    workdir: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+
+
+class CommandTask(_Local):
+    """A program with its arguments, or a shell line."""
+
+    command: CommandLine
+
+
+class ScriptTask(_Local):
+    """A script with its own first line."""
+
+    script: Annotated[LongText, Field(min_length=1)]
+
+
+class PythonTask(_Local):
+    """A function of the worker's interpreter."""
+
+    python: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
+            max_length=1024,
+            examples=["package.module:function"],
+        ),
+    ]
+    args: list[JsonValue] = []
+    kwargs: dict[str, JsonValue] = {}
+
+
+HeaderName: TypeAlias = Annotated[
+    str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
+]
+HeaderValue: TypeAlias = Annotated[
+    str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$", max_length=8192)
+]
+
+
+class HttpRequest(Body):
+    """A request that the worker sends."""
+
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    url: Annotated[
+        str,
+        Field(min_length=1, max_length=8192, examples=["https://example.org/"]),
+        AfterValidator(_url),
+    ]
+    headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=100)] = {}
+    body: LongText | None = None
+    expect_status: Annotated[
+        str, Field(pattern=r"^[1-5](xx|[0-9][0-9])$", examples=["2xx"])
+    ] = "2xx"
+
+
+class HttpTask(Body):
+    """One HTTP request, sent by the worker under its operator's rules."""
+
+    http: HttpRequest
+
+
+_MODELS: Mapping[str, type[Body]] = {
+    "command": CommandTask,
+    "script": ScriptTask,
+    "python": PythonTask,
+    "http": HttpTask,
+}
+
+
+def faults_of_task(value: Json) -> tuple[JsonObject | None, list[Fault]]:
+    """Return the task with all its members, or its faults with their pointers."""
+    if not isinstance(value, Mapping):
+        return None, [Fault("/task", "must be an object")]
+    kinds = [kind for kind in KINDS if kind in value]
+    if len(kinds) != 1:
+        names = ", ".join(f'"{kind}"' for kind in KINDS)
+        found = ", ".join(f'"{kind}"' for kind in kinds) or "none"
+        faults = [Fault("/task", f"must have exactly one of {names}; it has {found}")]
+        return None, faults + _unknown_members(value)
+    task, faults = checked(_MODELS[kinds[0]], value, at="/task")
+    if task is None:
+        return None, faults
+    members = task.model_dump()
+    return {kinds[0]: members.pop(kinds[0]), **members}, []
+
+
+def _unknown_members(value: Mapping[str, Json]) -> list[Fault]:
+    known = sorted({name for model in _MODELS.values() for name in model.model_fields})
+    return [
+        Fault(f"/task/{name}", unknown(name, known))
+        for name in value
+        if name not in known
+    ]
+
+
+class TaskOverrides(Body):
+    """What a manual run may change of the task."""
+
+    args: list[JsonValue] | None = None
+    env: Environment | None = None
+    stdin: LongText | None = None

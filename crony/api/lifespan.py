@@ -1,0 +1,96 @@
+"""One process of the service, from its start after the fork to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from crony import log
+from crony.api.app import App, create_app
+from crony.api.metrics import Metrics
+from crony.api.node import Node
+from crony.api.polls import Hub
+from crony.api.pool import Pool
+from crony.api.rate import Rates
+from crony.api.tails import Tails
+from crony.clock import StoreClock
+from crony.config import Settings
+from crony.scheduler.service import Service
+from crony.scheduler.timing import Timing
+from crony.scheduler.wakes import Wakes
+from crony.storage import open_store
+from crony.storage.contract import Store
+
+_log = log.get(__name__)
+
+ADMIN_KEY = "admin.key"
+
+
+class Lifespan:
+    """What starts with the process's event loop, and ends with it.
+
+    Nothing durable depends on the end: a process may be killed at any point.
+    """
+
+    def __init__(self, node: Node, *, home: Path) -> None:
+        self._node = node
+        self._home = home
+
+    async def process_startup(self, scope: object, event: object) -> None:
+        """Listen for wakes, and start to tick; the store is open already."""
+        service = self._node.service
+        self._node.polls.listen(service.wakes)
+        self._node.tails.listen(service.wakes)
+        await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        service = self._node.service
+        service.keys.ensure_admin(self._home / ADMIN_KEY)
+        service.start()
+        promises = list(service.store.cannot_promise())
+        for promise in promises:
+            _log.warning("the store can't promise everything", what=promise)
+        _log.info("ready")
+
+    async def process_shutdown(self, scope: object, event: object) -> None:
+        """Give the work of ticking up, so that another process takes it at once."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self._node.service.stop()
+        self._node.pool.close()
+        self._node.service.store.close()
+        _log.info("stopped")
+
+
+def build(settings: Settings, *, home: Path) -> App:
+    """Open the store and put a process of the service together; after a fork."""
+    store = open_store(settings.storage.url, home=home)
+    if settings.storage.url.startswith("memory:"):
+        # It begins empty in every process, so here is where it is brought up.
+        store.migrate()
+    store.open()
+    node = node_of(store, settings, wakes=Wakes(home / "run"))
+    app = create_app(node)
+    app.add_middleware(Lifespan(node, home=home))
+    return app
+
+
+def node_of(store: Store, settings: Settings, *, wakes: Wakes) -> Node:
+    """Return what the requests of a process share, over an open store."""
+    timing = Timing(
+        lease_ttl=settings.api.lease_ttl,
+        poll_wait=settings.api.poll_wait,
+        lease_ahead=settings.api.lease_ahead,
+    )
+    service = Service(store, StoreClock(store.now), timing=timing, wakes=wakes)
+    polls = Hub()
+    return Node(
+        service=service,
+        settings=settings,
+        pool=Pool(settings.api.threads),
+        polls=polls,
+        tails=Tails(),
+        rates=Rates(),
+        metrics=Metrics(waiting=lambda: len(polls)),
+    )

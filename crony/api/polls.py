@@ -1,0 +1,190 @@
+"""Long polls that wait for runs, and who of them is woken.
+
+Everything here happens on the event loop's thread; a waiting poll costs one future.
+Workers that are equal to the store (tenant, queues, labels, level of sandbox) form a
+*group*: if one of them finds nothing, the others would not either. So news of a line
+wakes the first poll of each group that serves it, first come, first served. The woken
+poll passes the baton to the next of its group when it took all it could, or could not
+look at all; otherwise the line is empty for them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from crony.model.worker import Worker
+from crony.scheduler.wakes import Wake, Wakes
+
+Line = tuple[str, str]
+Group = tuple[object, ...]
+
+
+class News(Enum):
+    """What ended a wait."""
+
+    LOOK = auto()
+    TIME = auto()
+    REPLACED = auto()
+    CLOSING = auto()
+
+
+@dataclass(eq=False, slots=True)
+class Poll:
+    """One request of a worker for runs, from its arrival to its answer."""
+
+    worker: str
+    #: What had happened when it came: later news must not be lost on it.
+    entered: int
+    lines: tuple[Line, ...] = ()
+    group: Group = ()
+    news: News | None = None
+    waiter: asyncio.Future[None] | None = field(default=None, repr=False)
+    #: Woken for its group, and did not look yet.
+    has_baton: bool = False
+
+
+class Hub:
+    """The waiting polls of one process."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._happened: dict[Line, int] = {}
+        self._by_worker: dict[str, Poll] = {}
+        self._groups: dict[Group, dict[Poll, None]] = {}
+        self._by_line: dict[Line, dict[Group, None]] = {}
+        self.closing = False
+
+    def listen(self, wakes: Wakes) -> None:
+        """Hear of all wakes, from whatever thread they come."""
+        loop = asyncio.get_running_loop()
+        wakes.subscribe(lambda wake: _call(loop, self, wake))
+
+    def __len__(self) -> int:
+        return len(self._by_worker)
+
+    def enter(self, worker: str) -> Poll:
+        """Begin a poll, before its first look; it ends the worker's older one."""
+        older = self._by_worker.get(worker)
+        if older is not None:
+            self._tell(older, News.REPLACED)
+        poll = Poll(worker, self._count)
+        self._by_worker[worker] = poll
+        return poll
+
+    def describe(self, poll: Poll, worker: Worker, *, hungry: bool) -> None:
+        """Say which lines a poll waits at; what came since it entered counts.
+
+        One that is not ``hungry`` waits for news of its worker alone.
+        """
+        if not hungry:
+            return
+        poll.lines = tuple((worker.tenant, queue) for queue in worker.queues)
+        poll.group = (
+            worker.tenant,
+            tuple(sorted(worker.queues)),
+            tuple(sorted(worker.labels.items())),
+            worker.sandbox_level,
+        )
+        if any(self._happened.get(line, 0) > poll.entered for line in poll.lines):
+            self._tell(poll, News.LOOK)
+
+    async def wait(self, poll: Poll, *, seconds: float) -> News:
+        """Wait for news; a poll that waits is in its group's queue."""
+        if self.closing:
+            return News.CLOSING
+        if poll.news is None:
+            loop = asyncio.get_running_loop()
+            poll.waiter = loop.create_future()
+            timer = loop.call_later(max(seconds, 0), self._tell, poll, News.TIME)
+            self._queue(poll)
+            try:
+                await poll.waiter
+            finally:
+                timer.cancel()
+                poll.waiter = None
+                self._unqueue(poll)
+        news, poll.news = poll.news or News.TIME, None
+        return news
+
+    def looked(self, poll: Poll, *, sated: bool) -> None:
+        """Record that a woken poll looked; ``sated``: there may be more."""
+        poll.has_baton = False
+        if sated:
+            self._wake_next(poll.group)
+
+    def leave(self, poll: Poll) -> None:
+        """End a poll; a baton that it could not use goes on."""
+        if self._by_worker.get(poll.worker) is poll:
+            del self._by_worker[poll.worker]
+        if poll.has_baton:
+            poll.has_baton = False
+            self._wake_next(poll.group)
+
+    def close(self) -> None:
+        """Let every waiting poll answer at once, and none wait again."""
+        self.closing = True
+        for poll in list(self._by_worker.values()):
+            self._tell(poll, News.CLOSING)
+
+    def wake(self, wake: Wake) -> None:
+        """Pass news on to those that it concerns."""
+        self._happen(wake.ready)
+        for worker in wake.workers:
+            poll = self._by_worker.get(worker)
+            if poll is not None:
+                self._tell(poll, News.LOOK)
+        groups = {group for line in wake.ready for group in self._by_line.get(line, ())}
+        for group in groups:
+            self._wake_next(group)
+
+    def _happen(self, lines: Iterable[Line]) -> None:
+        self._count += 1
+        if len(self._happened) > 100_000:
+            # Forgetting makes nobody wait longer: news of all is assumed.
+            self._happened = dict.fromkeys(self._by_line, self._count)
+        for line in lines:
+            self._happened[line] = self._count
+
+    def _wake_next(self, group: Group) -> None:
+        poll = next(iter(self._groups.get(group, ())), None)
+        if poll is not None:
+            poll.has_baton = True
+            self._tell(poll, News.LOOK)
+
+    def _tell(self, poll: Poll, news: News) -> None:
+        # A reason to end is never overwritten by a reason to look.
+        if poll.news in (None, News.LOOK, News.TIME):
+            poll.news = news
+        if poll.waiter is not None:
+            self._unqueue(poll)
+            if not poll.waiter.done():
+                poll.waiter.set_result(None)
+
+    def _queue(self, poll: Poll) -> None:
+        if not poll.lines:
+            return
+        self._groups.setdefault(poll.group, {})[poll] = None
+        for line in poll.lines:
+            self._by_line.setdefault(line, {})[poll.group] = None
+
+    def _unqueue(self, poll: Poll) -> None:
+        waiting = self._groups.get(poll.group)
+        if waiting is None or poll not in waiting:
+            return
+        del waiting[poll]
+        if waiting:
+            return
+        del self._groups[poll.group]
+        for line in poll.lines:
+            groups = self._by_line.get(line, {})
+            groups.pop(poll.group, None)
+            if not groups:
+                self._by_line.pop(line, None)
+
+
+def _call(loop: asyncio.AbstractEventLoop, hub: Hub, wake: Wake) -> None:
+    if not loop.is_closed() and (wake.ready or wake.workers):
+        loop.call_soon_threadsafe(hub.wake, wake)

@@ -1,0 +1,1 @@
+"""What clients get: values of the model as JSON, one module per noun."""

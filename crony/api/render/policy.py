@@ -1,0 +1,72 @@
+"""Policy: what a schedule sets, and what holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+
+from crony import wire
+from crony.api.render.values import Object, duration
+from crony.model.policy import (
+    Policy,
+    PolicySettings,
+    Retries,
+    RetriesSettings,
+    Sandbox,
+    SandboxSettings,
+)
+from crony.model.task import Json
+
+_SIZES = ("memory", "disk")
+
+
+def written(policy: PolicySettings) -> Object:
+    """Return the members that a schedule sets; ``null`` where it inherits."""
+    return {
+        "max_runtime": duration(policy.max_runtime),
+        "grace": duration(policy.grace),
+        "max_concurrent": policy.max_concurrent,
+        "on_overlap": policy.on_overlap,
+        "misfire": policy.misfire,
+        "retries": None if policy.retries is None else _set(policy.retries),
+        "max_lost": policy.max_lost,
+        "priority": policy.priority,
+        "sandbox": None if policy.sandbox is None else _set(policy.sandbox),
+    }
+
+
+def resolved(policy: Policy, sources: Mapping[str, str]) -> Object:
+    """Return what holds, each field with the level it came from."""
+    return {
+        f.name: {"value": _value(f.name, getattr(policy, f.name)), "from": source}
+        for f in fields(Policy)
+        if (source := sources[f.name])
+    }
+
+
+def sandbox(value: Sandbox) -> Object:
+    """Return what a worker must apply."""
+    return {f.name: _value(f.name, getattr(value, f.name)) for f in fields(value)}
+
+
+def _set(settings: RetriesSettings | SandboxSettings) -> Object:
+    """Return the members that are set, and no others: as they were written."""
+    given = {f.name: getattr(settings, f.name) for f in fields(settings)}
+    return {name: _value(name, v) for name, v in given.items() if v is not None}
+
+
+def _value(name: str, value: object) -> Json:
+    match value:
+        case timedelta():
+            return wire.format_duration(value)
+        case Retries() | Sandbox():
+            members = {f.name: getattr(value, f.name) for f in fields(value)}
+            return {part: _value(part, item) for part, item in members.items()}
+        case bool() | str() | float() | None:
+            return value
+        case int():
+            return wire.format_size(value) if name in _SIZES else value
+        case Sequence():
+            return [_value(name, item) for item in value]
+    raise TypeError(f"{name} has a value that no policy has")

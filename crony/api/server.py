@@ -1,0 +1,154 @@
+"""The service as a program: its checks, its migrations, its processes."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
+
+from crony import errors, log
+from crony.api.app import App
+from crony.config import Api, Settings, ensure_home
+from crony.storage import open_store
+
+_log = log.get(__name__)
+
+#: How long requests that are under way may take once the service is to end.
+_GRACE = 10
+
+
+def serve(settings: Settings, *, environ: Mapping[str, str] | None = None) -> int:
+    """Run the service until it is told to end; return its exit code.
+
+    Raises ``MissingSafeguard`` and ``InvalidSetting`` before anything is started.
+    """
+    log.setup(level=settings.api.log_level, form=settings.api.log_format)
+    home = ensure_home(os.environ if environ is None else environ)
+    check_safeguards(settings.api)
+    _migrate(settings, home)
+    listener = listen(settings.api.bind)
+    scheme = "https" if settings.api.tls_cert else "http"
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    _log.info("listening", url=f"{scheme}://{shown}:{port}")
+    try:
+        Program(settings, home=home, listener=listener).run()
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else 0
+    return 0
+
+
+def _migrate(settings: Settings, home: Path) -> None:
+    """Bring the store up before any process opens it."""
+    store = open_store(settings.storage.url, home=home)
+    store.migrate()
+    store.close()
+
+
+def check_safeguards(api: Api) -> None:
+    """Refuse to send keys over a network in clear text, unless told so by name."""
+    if (api.tls_cert is None) != (api.tls_key is None):
+        raise errors.MissingSafeguard(
+            "a certificate needs its key: give both --tls-cert and --tls-key"
+        )
+    for path in (api.tls_cert, api.tls_key):
+        if path is not None and not os.access(path, os.R_OK):
+            raise errors.MissingSafeguard(f"{path} can't be read")
+    host, _ = split_bind(api.bind)
+    if api.tls_cert is None and not api.insecure_bind and not _is_loopback(host):
+        raise errors.MissingSafeguard(
+            f"{host} is not loopback, and keys would cross the network in clear text; "
+            "give --tls-cert and --tls-key, or, behind a proxy that ends TLS, "
+            "--insecure-bind"
+        )
+
+
+def split_bind(bind: str) -> tuple[str, int]:
+    """Return the host and the port of ``HOST:PORT``."""
+    host, _, port = bind.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(bind: str) -> socket.socket:
+    """Return a socket that listens, or say in one line why there is none."""
+    host, port = split_bind(bind)
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as exc:
+        raise errors.InvalidSetting(
+            "--bind", "bind", f"can't listen at {bind}: {exc.strerror}"
+        ) from exc
+    listener.set_inheritable(True)
+    return listener
+
+
+class Program(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's arbiter over the processes of the service."""
+
+    def __init__(
+        self, settings: Settings, *, home: Path, listener: socket.socket
+    ) -> None:
+        self._settings = settings
+        self._home = home
+        self._listener = listener
+        super().__init__()
+
+    @property
+    def header_timeout(self) -> float:
+        """How long a client may take for a request's headers, in seconds."""
+        return self._settings.api.header_timeout.total_seconds()
+
+    def load_config(self) -> None:
+        """Set gunicorn up; nothing is read from its own files or variables."""
+        api = self._settings.api
+        options: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "workers": api.processes,
+            "worker_class": "crony.api.asgi.Worker",
+            "worker_connections": api.max_connections,
+            "logger_class": "crony.api.asgi.Log",
+            "loglevel": "debug" if api.log_level == "debug" else "warning",
+            "certfile": api.tls_cert,
+            "keyfile": api.tls_key,
+            "asgi_lifespan": "on",
+            "asgi_loop": "uvloop",
+            "control_socket_disable": True,
+            "graceful_timeout": _GRACE,
+            "keepalive": 75,
+            "timeout": 60,
+            # Forwarded headers decide nothing here, so they are nobody's to set.
+            "forwarded_allow_ips": "",
+            "limit_request_line": 8190,
+            "proc_name": "crony-api",
+            "default_proc_name": "crony-api",
+        }
+        for name, value in options.items():
+            if value is not None:
+                self.cfg.set(name, value)
+
+    def load(self) -> App:
+        """Make the application, in a process of its own."""
+        # Imported after the fork: a process that only supervises needs none of it.
+        from crony.api.lifespan import build
+
+        return build(self._settings, home=self._home)

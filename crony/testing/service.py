@@ -1,0 +1,127 @@
+"""A real service for tests: a process of its own, on a free port, in a home of its own.
+
+::
+
+    with running_service(tmp_path / "home", lease_ttl="5s") as service:
+        requests.get(service.url + "/schedules", headers=service.headers)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+#: The program, without an installed script: as ``crony-api``.
+_PROGRAM = (sys.executable, "-m", "crony.cli.api")
+
+
+@dataclass(slots=True)
+class ServiceProcess:
+    """A service that answers; ``process`` is its supervising process."""
+
+    url: str
+    home: Path
+    admin_key: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an admin sends."""
+        return {"Authorization": f"Bearer {self.admin_key}"}
+
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return int(self.url.rpartition(":")[2])
+
+    def stop(self, *, within: float = 20) -> int:
+        """End it as a service manager does; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=within)
+
+    def kill(self) -> None:
+        """Kill all its processes at once, as a power loss would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=20)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_service(
+    home: Path, *, storage: str | None = None, port: int | None = None, **settings: str
+) -> Iterator[ServiceProcess]:
+    """Start a service and wait until it is ready; end it with the block.
+
+    ``settings`` are keys of ``[api]``, as text. The same ``home`` again goes on with
+    what is stored there.
+    """
+    service = start_service(home, storage=storage, port=port, **settings)
+    try:
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.process.terminate()
+            try:
+                service.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                service.kill()
+                raise
+
+
+def start_service(
+    home: Path, *, storage: str | None = None, port: int | None = None, **settings: str
+) -> ServiceProcess:
+    """Start a service that its caller ends."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{port or free_port()}"
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("CRONY_")}
+    environ |= {f"CRONY_API_{key.upper()}": value for key, value in settings.items()}
+    environ |= {"CRONY_HOME": str(home), "CRONY_API_BIND": url.removeprefix("http://")}
+    if storage is not None:
+        environ["CRONY_STORAGE"] = storage
+    log = home / "service.log"
+    with log.open("ab") as stream:
+        # A session of its own, so that ``kill`` reaches all of it and nothing else.
+        process = subprocess.Popen(
+            _PROGRAM,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    _await_ready(url, process, log)
+    key = (home / "admin.key").read_text().strip()
+    return ServiceProcess(url, home, key, process, log)
+
+
+def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the service ended: {log.read_text()[-4000:]}")
+        try:
+            if requests.get(url + "/health/ready", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            # Nobody tells when a port begins to answer.
+            time.sleep(0.02)
+    process.kill()
+    raise RuntimeError(f"the service does not answer: {log.read_text()[-4000:]}")
