@@ -21,8 +21,9 @@ Answer: TypeAlias = dict[str, Json]
 #: What a query parameter may be; ``None`` leaves it out.
 Parameter: TypeAlias = str | int | bool | Sequence[str] | None
 
-#: Waits before the second and the third try of what is safe to repeat.
-_PAUSES = (timedelta(milliseconds=50), timedelta(milliseconds=400))
+#: Waits before each further try of what is safe to repeat. The first is none: a
+#: connection that was kept may have been closed by the service a moment ago.
+_PAUSES = (timedelta(0), timedelta(milliseconds=100), timedelta(milliseconds=400))
 
 _CONNECT = timedelta(seconds=5)
 
@@ -121,8 +122,8 @@ class Transport:
                 response = self._send(
                     request, timeout=timeout or self._timeout, stream=stream
                 )
-            except errors.ServiceUnreachable:
-                pause = next(pauses, None)
+            except errors.ServiceUnreachable as exc:
+                pause = None if _timed_out(exc) else next(pauses, None)
                 if pause is None:
                     raise
                 time.sleep(pause.total_seconds())
@@ -216,6 +217,13 @@ class _Request:
         self.params = params
         self.headers = headers
         self.body = body
+
+
+def _timed_out(exc: errors.ServiceUnreachable) -> bool:
+    """Whether the caller's patience is used up, so that trying again exceeds it."""
+    import requests
+
+    return isinstance(exc.__cause__, requests.exceptions.Timeout)
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:

@@ -1,0 +1,199 @@
+"""Final reports, on disk from the end of an attempt until they are acknowledged.
+
+One file for each attempt, written and synchronised before the attempt counts as
+over, so that a worker that is killed finds it again. A file that was only half
+written belongs to an attempt whose end nobody was told: it is put aside. When the
+disk refuses, the report waits in memory and the log says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import cast
+
+from crony import clock, log
+from crony.worker.reports import Item
+
+_log = log.get(__name__)
+
+_SUFFIX = ".json"
+#: No more leases are taken while so many reports wait.
+FULL = 1000
+#: Bytes of an entry that stays in memory too, so that it need not be read again.
+_SMALL = 16 << 10
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attempt's last items, its final report at the end."""
+
+    key: Key
+    items: Sequence[Item]
+    #: On CLOCK_BOOTTIME of the boot named, and by the wall clock for any other.
+    finished_at: timedelta
+    boot: str
+    finished_wall: float
+
+    def finished_ago(self, *, now: timedelta, boot: str, wall: float) -> timedelta:
+        """Return how long ago the attempt ended."""
+        if boot == self.boot:
+            return max(timedelta(0), now - self.finished_at)
+        return timedelta(seconds=max(0.0, wall - self.finished_wall))
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where an entry is: on disk, in memory because it is small, or only there."""
+
+    path: Path | None
+    entry: Entry | None
+
+
+class Outbox:
+    """The entries of one worker, oldest first; safe from any thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Key, _Kept] = OrderedDict()
+        self._number = 0
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._load()
+
+    def _load(self) -> None:
+        for path in sorted(self._directory.glob(f"*{_SUFFIX}")):
+            entry = _read(path)
+            if entry is None:
+                _log.error("damaged report put aside", file=path.name)
+                path.rename(path.with_suffix(".damaged"))
+                continue
+            self._entries[entry.key] = _Kept(path, None)
+            self._number = max(self._number, int(path.name.partition("-")[0]))
+
+    def put(self, entry: Entry) -> None:
+        """Keep an entry; when this returns, a crash does not lose it."""
+        with self._lock:
+            self._number += 1
+            number = self._number
+        run, token = entry.key
+        path = self._directory / f"{number:012d}-{run}.{token}{_SUFFIX}"
+        try:
+            size = _write(path, entry)
+            kept = _Kept(path, entry if size <= _SMALL else None)
+        except OSError as exc:
+            _log.error(
+                "report could not be written; it waits in memory",
+                run=run,
+                detail=exc.strerror,
+            )
+            path.unlink(missing_ok=True)
+            kept = _Kept(None, entry)
+        with self._lock:
+            self._entries[entry.key] = kept
+
+    def first(self, most: int) -> Sequence[Entry]:
+        """Return the oldest entries."""
+        with self._lock:
+            chosen = [
+                (key, kept)
+                for (key, kept), _ in zip(
+                    self._entries.items(), range(most), strict=False
+                )
+            ]
+        entries = []
+        for key, kept in chosen:
+            entry = kept.entry
+            if entry is None and kept.path is not None:
+                entry = _read(kept.path)
+            if entry is None:
+                _log.error("report has vanished from the disk", run=key[0])
+                self.acknowledge(key)
+                continue
+            entries.append(entry)
+        return entries
+
+    def acknowledge(self, key: Key) -> None:
+        """Forget an entry that the service has taken."""
+        with self._lock:
+            kept = self._entries.pop(key, None)
+        if kept is not None and kept.path is not None:
+            try:
+                kept.path.unlink(missing_ok=True)
+            except OSError as exc:
+                # Delivering it once more after a restart does no harm.
+                _log.warning("report could not be removed", detail=exc.strerror)
+
+    def keys(self) -> Sequence[Key]:
+        """Return the attempts whose reports wait; their leases are still held."""
+        with self._lock:
+            return tuple(self._entries)
+
+
+def entry_of(
+    key: Key,
+    items: Sequence[Item],
+    *,
+    now: Callable[[], timedelta] = clock.boottime,
+) -> Entry:
+    """Return an entry for an attempt that has just ended."""
+    return Entry(key, items, now(), boot_id(), wall())
+
+
+def boot_id() -> str:
+    """Return what tells one boot of this host from another."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def wall() -> float:
+    """Return the wall clock, for a difference across a boot alone."""
+    return clock.host_now().timestamp()
+
+
+def _write(path: Path, entry: Entry) -> int:
+    """Write an entry durably; return its size."""
+    content = {
+        "run": entry.key[0],
+        "token": entry.key[1],
+        "items": list(entry.items),
+        "finished_at": entry.finished_at // timedelta(microseconds=1),
+        "boot": entry.boot,
+        "finished_wall": entry.finished_wall,
+    }
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    encoded = json.dumps(content, separators=(",", ":")).encode("ascii")
+    with open(fd, "wb") as file:
+        file.write(encoded)
+        file.flush()
+        os.fsync(fd)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return len(encoded)
+
+
+def _read(path: Path) -> Entry | None:
+    try:
+        found = json.loads(path.read_bytes())
+        return Entry(
+            (str(found["run"]), int(found["token"])),
+            cast(Sequence[Item], found["items"]),
+            timedelta(microseconds=int(found["finished_at"])),
+            str(found["boot"]),
+            float(found["finished_wall"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

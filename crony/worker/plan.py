@@ -1,0 +1,125 @@
+"""When a run must start, stop and be dead: arithmetic on given instants.
+
+A plan neither reads a clock nor touches a process; the runner asks it what to do
+and does it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum
+
+from crony.worker.lease import Lease, Limit, limit
+from crony.worker.outcome import StopCause
+
+#: Two readings of an instant that differ by more are not of the same instant.
+_SAME = timedelta(milliseconds=100)
+#: A kill is repeated until the end is seen.
+_KILL_AGAIN = timedelta(seconds=1)
+
+
+class Action(Enum):
+    """What is due now."""
+
+    GO_ON = "go_on"
+    #: Not started, and never to be.
+    GIVE_UP = "give_up"
+    TERMINATE = "terminate"
+    KILL = "kill"
+
+
+class Plan:
+    """One run's instants, all of them on ``CLOCK_BOOTTIME``."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self.limit: Limit = self._limit_of(lease.expires_at)
+        self.start_at = lease.start_at
+        self.started_at: timedelta | None = None
+        #: Why the task is stopped, or given up.
+        self.cause: StopCause | None = None
+        self._kill_at: timedelta | None = None
+
+    def refine(self, start_at: timedelta) -> None:
+        """Take another reading of the instant to start at.
+
+        Each is late by as long as its answer travelled, so the earlier of two that
+        agree is the better one.
+        """
+        if abs(start_at - self.start_at) > _SAME:
+            self.start_at = start_at
+        self.start_at = min(self.start_at, start_at)
+
+    def may_start(self, now: timedelta) -> bool:
+        """Whether the task may be let go; a lease that is over forbids it."""
+        if self.cause is None and now >= self.limit.stop_at:
+            self.cause = StopCause.LEASE_END
+        return self.cause is None and self.started_at is None
+
+    def renew(self, expires_at: timedelta, now: timedelta) -> bool:
+        """Prolong the lease; whether the watchdog must hear of it.
+
+        Too late is too late: what the watchdog has killed does not live again.
+        """
+        renewed = self._limit_of(expires_at)
+        if renewed.kill_at <= self.limit.kill_at:
+            return False
+        if now >= self.limit.kill_at:
+            self.cause = self.cause or StopCause.LEASE_END
+            return False
+        self.limit = renewed
+        return True
+
+    def stop(self, cause: StopCause, now: timedelta) -> None:
+        """Stop for this cause; one that ends all claims on the run outweighs."""
+        if self.cause is None or (cause.silent and not self.cause.silent):
+            self.cause = cause
+            if not cause.graceful:
+                self._kill_at = now
+
+    def action(self, now: timedelta) -> Action:
+        """Return what is due, taking note that it is done now."""
+        if self.cause is None:
+            self.cause = self._overdue(now)
+        if self.cause is None:
+            return Action.GO_ON
+        if self.started_at is None:
+            return Action.GIVE_UP
+        first = self._kill_at is None
+        if self._kill_at is None:
+            self._kill_at = now + self._lease.grace
+        if now >= self._kill_at or now >= self.limit.kill_at:
+            self._kill_at = now + _KILL_AGAIN
+            return Action.KILL
+        return Action.TERMINATE if first else Action.GO_ON
+
+    def _overdue(self, now: timedelta) -> StopCause | None:
+        if self.started_at is None:
+            return StopCause.LEASE_END if now >= self.limit.kill_at else None
+        if now >= self.limit.stop_at:
+            return StopCause.LEASE_END
+        if now >= self.started_at + self._lease.max_runtime:
+            return StopCause.MAX_RUNTIME
+        return None
+
+    def next_at(self, now: timedelta) -> timedelta:
+        """Return when there will be something to do again."""
+        if self.cause is None:
+            if self.started_at is None:
+                return self.limit.kill_at
+            return min(self.started_at + self._lease.max_runtime, self.limit.stop_at)
+        if self._kill_at is None:
+            return now
+        if now < self.limit.kill_at:
+            return min(self._kill_at, self.limit.kill_at)
+        return self._kill_at
+
+    def ended(self, now: timedelta, *, killed: bool) -> None:
+        """Take note of the task's end; past the lease, a kill was the watchdog's."""
+        if self.cause is None and killed and now >= self.limit.kill_at:
+            self.cause = StopCause.LEASE_END
+
+    def _limit_of(self, expires_at: timedelta) -> Limit:
+        return limit(
+            expires_at, grace=self._lease.grace, lease_ttl=self._lease.lease_ttl
+        )

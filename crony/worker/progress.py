@@ -1,0 +1,88 @@
+"""Lines of JSON on the progress descriptor: bounded, and the newest value wins."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+from crony.model.task import Json
+
+#: A python task's result comes the same way, and is the longest line there is.
+RESULT_BOUND = 64 << 10
+_LINE = RESULT_BOUND + 1024
+_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """How far a task says it is."""
+
+    percent: float | None
+    message: str
+
+
+class ProgressReader:
+    """Reads one attempt's lines; what is malformed is counted, not fatal."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._skipping = False
+        #: The newest value that the service has not taken.
+        self.newest: Value | None = None
+        self.malformed = 0
+        #: What a python task returned; ``has_result`` tells None from nothing.
+        self.result: Json = None
+        self.has_result = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read from the descriptor."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._buffer += line[:_LINE]
+            self._line()
+        self._buffer += rest[:_LINE]
+        if len(self._buffer) > _LINE:
+            self._buffer.clear()
+            self._skipping = True
+
+    def _line(self) -> None:
+        line, self._buffer = bytes(self._buffer), bytearray()
+        skipped, self._skipping = self._skipping, False
+        if skipped or not self._understood(line):
+            self.malformed += 1
+
+    def _understood(self, line: bytes) -> bool:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(value, dict):
+            return False
+        if "result" in value:
+            self.result, self.has_result = value["result"], True
+            return True
+        percent, message = value.get("percent"), value.get("message", "")
+        if not _is_percent(percent) or not isinstance(message, str):
+            return False
+        self.newest = Value(percent, _sendable(message))
+        return True
+
+    def acknowledge(self, value: Value | None) -> None:
+        """Forget a value, unless there is a newer one."""
+        if self.newest is value:
+            self.newest = None
+
+
+def _is_percent(value: object) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return math.isfinite(value) and 0 <= value <= 100
+
+
+def _sendable(message: str) -> str:
+    """Return the text bounded, and without what JSON bodies may not hold."""
+    whole = message[:_MESSAGE].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return whole.encode("utf-8", "replace").decode("utf-8")
