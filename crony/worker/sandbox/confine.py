@@ -8,6 +8,7 @@ alone. Its one argument is JSON: the paths, the rights, and the filter.
 import ctypes
 import json
 import os
+import signal
 import struct
 import sys
 
@@ -91,6 +92,8 @@ def _seccomp(code: bytes) -> None:
 
 def main(argv: list[str]) -> None:
     """Confine, then execute what follows the first argument."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+        signal.signal(number, signal.SIG_DFL)
     wanted = json.loads(argv[0])
     _landlock(wanted["reads"], wanted["writes"], network=wanted["network"])
     _seccomp(bytes.fromhex(wanted["filter"]))

@@ -48,7 +48,9 @@ class Direct(Process):
         pass  # nothing is to be learnt about it
 
     def _kill_task(self) -> None:
-        # The outermost process is not reaped, so its number is nobody else's.
+        # It must not see the others die, and end in a way of its own.
+        processes.send(self.pidfd, signal.SIGSTOP)
+        # It is not reaped, so its number is nobody else's.
         for _ in range(100):
             left = set(processes.descendants(self.outer_pid))
             left.update(watchdog.session(self.outer_pid))
@@ -160,7 +162,7 @@ def homes(operator: Operator) -> Path:
 #: its environment reaches the process here and not earlier.
 _SCRIPT = (
     f". /proc/self/fd/{_ENV}; exec {_ENV}<&-\n"
-    'cd "$1" || exit 125; shift\n' + gate.EXEC_SCRIPT
+    'cd "$1" || exit 125; shift; unset OLDPWD\n' + gate.EXEC_SCRIPT
 )
 
 

@@ -1,0 +1,194 @@
+"""A worker of the tests: a process of its own that opens one level and obeys.
+
+It reads one JSON request a line and answers each with one line. As root it can be
+asked to become a plain user first; what that user needs to read below a private
+home is uncovered for it, as the worker does it for task uids.
+"""
+
+import json
+import os
+import select
+import sys
+import time
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from crony import errors
+from crony.worker.sandbox import (
+    Command,
+    Limits,
+    Operator,
+    Prepared,
+    Sandbox,
+    Watchdog,
+    hidden,
+    open_sandbox,
+)
+
+WITHIN = timedelta(seconds=30)
+
+
+class Driver:
+    """Prepared runs by their key."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.runs: dict[str, Prepared] = {}
+        self.watchdog: Watchdog | None = None
+
+    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+        command = Command(
+            argv=tuple(request["argv"]),
+            env=request.get("env", {}),
+            stdin=request.get("stdin", "").encode(),
+            workdir=request.get("workdir"),
+            files={
+                name: (text.encode(), 0o755)
+                for name, text in request.get("files", {}).items()
+            },
+        )
+        asked = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in request.get("limits", {}).items()
+        }
+        key = request["key"]
+        run = self.sandbox.prepare(
+            key, command, Limits(**asked), slot=request.get("slot", 1)
+        )
+        self.runs[key] = run
+        run.wait_ready(WITHIN)
+        return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
+
+    def watch(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self.watchdog is None:
+            self.watchdog = Watchdog()
+        at = time.clock_gettime(time.CLOCK_BOOTTIME) + request["seconds"]
+        self.watchdog.watch(request["key"], self.runs[request["key"]], kill_at=at)
+        return {"watchdog": self.watchdog.pid}
+
+    def extend(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.watchdog is not None
+        at = time.clock_gettime(time.CLOCK_BOOTTIME) + request["seconds"]
+        self.watchdog.extend(request["key"], kill_at=at)
+        return {}
+
+    def forget(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self.watchdog is not None
+        self.watchdog.forget(request["key"])
+        return {}
+
+    def release(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.runs[request["key"]].release()
+        return {}
+
+    def terminate(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.runs[request["key"]].terminate()
+        return {}
+
+    def kill(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.runs[request["key"]].kill()
+        return {}
+
+    def discard(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.runs.pop(request["key"]).discard()
+        return {}
+
+    def wait(self, request: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.pop(request["key"])
+        out, err, progress = drained(run)
+        ended = run.wait()
+        run.close()
+        return {
+            "exit_code": ended.exit_code,
+            "signal": ended.signal,
+            "oom": ended.oom,
+            "cpu": None if ended.cpu is None else ended.cpu.total_seconds(),
+            "memory_peak": ended.memory_peak,
+            "out": out,
+            "err": err,
+            "progress": progress,
+        }
+
+    def read(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Read a line of the task's output, as soon as there is one."""
+        fd = self.runs[request["key"]].stdout
+        select.select([fd], [], [], WITHIN.total_seconds())
+        return {"out": os.read(fd, 65536).decode()}
+
+    def fds(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"count": len(os.listdir("/proc/self/fd"))}
+
+
+def drained(run: Prepared) -> list[str]:
+    """Read all that comes until the process is gone, and what is in the pipes."""
+    said = {run.stdout: b"", run.stderr: b"", run.progress: b""}
+    poll = select.poll()
+    for fd in (*said, run.pidfd):
+        poll.register(fd, select.POLLIN)
+    over = False
+    while not over:
+        over = run.pidfd in dict(poll.poll())
+        for fd in said:
+            with suppress(BlockingIOError):
+                while chunk := os.read(fd, 65536):
+                    said[fd] += chunk
+                else:
+                    with suppress(KeyError):
+                        poll.unregister(fd)
+    return [text.decode(errors="replace") for text in said.values()]
+
+
+def serve(asked: dict[str, Any]) -> None:
+    """Open what was asked for, then obey."""
+    operator = Operator(
+        state_dir=Path(asked["state_dir"]),
+        allow_network_host=asked.get("allow_network_host", False),
+        allowed_ro=tuple(asked.get("allowed_ro", ())),
+        allowed_rw=tuple(asked.get("allowed_rw", ())),
+        python=sys.executable,
+    )
+    try:
+        driver = Driver(open_sandbox(asked["level"], operator))
+    except errors.MissingSafeguard as exc:
+        answer({"missing": str(exc)})
+        return
+    answer({"level": driver.sandbox.level, "about": driver.sandbox.describe()})
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer(getattr(driver, request["do"])(request))
+        except errors.CronyError as exc:
+            answer({"error": type(exc).__name__, "detail": str(exc)})
+    for run in driver.runs.values():
+        run.close()
+    if driver.watchdog is not None:
+        driver.watchdog.close()
+    driver.sandbox.close()
+
+
+def answer(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    uid = asked.pop("become", None)
+    if uid is not None:
+        hidden.uncover(
+            [sys.prefix, sys.base_prefix, str(Path.cwd())], [asked["state_dir"]]
+        )
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+        # A process that changed its uid may not be looked at: begin anew.
+        os.execv(
+            sys.executable, [sys.executable, "-m", __spec__.name, json.dumps(asked)]
+        )
+    serve(asked)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,293 @@
+"""Nothing starts that was not released, and nothing outlives its run."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sandbox.attacks import attack
+from tests.integration.sandbox.conftest import CONFINED, ROOT
+from tests.integration.sandbox.stand import Stand
+
+#: Prepared runs of one killed worker.
+MANY = 25
+
+LEVELS = [*CONFINED, "root-landlock", "plain-landlock", "root-none", "plain-none"]
+
+
+def marked(marker: str) -> list[int]:
+    """List the processes with a marker in their command lines."""
+    found = []
+    for name in os.listdir("/proc"):
+        with suppress(OSError):
+            if name.isdigit() and marker in Path(f"/proc/{name}/cmdline").read_text():
+                found.append(int(name))
+    return found
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Wait for what other processes bring about; there is no event to wait for."""
+    end = time.monotonic() + 20
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def marker() -> str:
+    """A word for command lines by which a test finds its processes."""
+    return f"8{os.getpid()}{time.monotonic_ns() % 10**9}"
+
+
+@pytest.fixture(params=LEVELS)
+def worker(request: pytest.FixtureRequest) -> Iterator[Stand]:
+    """Start a worker of its own, which the test may kill."""
+    who, level = request.param.split("-")
+    if who == "root" and not ROOT:
+        pytest.skip("needs root")
+    with tempfile.TemporaryDirectory(prefix="crony-death-") as base:
+        os.chmod(base, 0o755)
+        stand = Stand(level, Path(base) / "state", plain=who == "plain")
+        assert stand.missing is None, stand.missing
+        yield stand
+        with suppress(ProcessLookupError):
+            os.kill(stand.process.pid, signal.SIGCONT)
+        stand.close()
+
+
+def test_a_killed_worker_starts_none_of_its_prepared_runs(
+    worker: Stand, marker: str
+) -> None:
+    proof = f"/var/tmp/crony-started-{marker}"
+    for _ in range(MANY):
+        worker.prepare("/bin/sh", "-c", f"echo {marker}; echo x >>{proof}")
+    assert len(marked(marker)) >= MANY
+    worker.kill()
+    assert until(lambda: not marked(marker))
+    assert not Path(proof).exists()
+
+
+def test_a_worker_killed_while_it_prepares_starts_nothing(
+    worker: Stand, marker: str
+) -> None:
+    proof = Path(f"/var/tmp/crony-started-{marker}")
+    assert worker.process.stdin is not None
+    for number in range(MANY):
+        request = {
+            "do": "prepare",
+            "key": f"k{number}",
+            "argv": ["/bin/sh", "-c", f"echo {marker}; echo x >>{proof}"],
+        }
+        worker.process.stdin.write(json.dumps(request) + "\n")
+    worker.process.stdin.flush()
+    assert until(lambda: len(marked(marker)) > MANY // 3)
+    worker.kill()
+    assert until(lambda: not marked(marker))
+    assert not proof.exists()
+
+
+def test_a_discarded_run_leaves_nothing(worker: Stand, marker: str) -> None:
+    worker.tell("discard", key=worker.prepare("/bin/sh", "-c", f": {marker}"))
+    before = worker.tell("fds")["count"]
+    for _ in range(5):
+        worker.tell("discard", key=worker.prepare("/bin/sh", "-c", f": {marker}"))
+    assert worker.tell("fds")["count"] == before
+    assert not marked(marker)
+    assert not left_over(worker)
+
+
+def test_a_finished_run_leaves_nothing(worker: Stand) -> None:
+    worker.run("/bin/sh", "-c", "echo x >file")
+    before = worker.tell("fds")["count"]
+    for _ in range(5):
+        worker.run("/bin/sh", "-c", "echo x >file")
+    assert worker.tell("fds")["count"] == before
+    assert not left_over(worker)
+
+
+def left_over(worker: Stand) -> list[str]:
+    """List what runs left in the worker's state and in its control groups."""
+    found = [str(path) for path in worker.state_dir.rglob("run-*")]
+    for group in Path("/sys/fs/cgroup").rglob(f"crony-{worker.process.pid}-*/run-*"):
+        found.append(str(group))
+    return found
+
+
+_HOLD = "import signal, sys; print('here', flush=True); signal.pause()"
+
+
+def test_the_watchdog_kills_the_runs_of_a_killed_worker(
+    worker: Stand, marker: str
+) -> None:
+    watchdog = started(worker, marker, seconds=600)
+    worker.kill()
+    assert until(lambda: not marked(marker))
+    assert until(lambda: not alive(watchdog))
+
+
+def test_the_watchdog_kills_the_runs_of_a_stopped_worker_in_time(
+    worker: Stand, marker: str
+) -> None:
+    begun = time.monotonic()
+    watchdog = started(worker, marker, seconds=1.5)
+    worker.process.send_signal(signal.SIGSTOP)
+    assert marked(marker)
+    assert until(lambda: not running(marker))
+    assert 1.4 < time.monotonic() - begun < 3
+    assert alive(watchdog)
+
+
+def test_an_extended_lease_is_kept(worker: Stand, marker: str) -> None:
+    started(worker, marker, seconds=0.6)
+    worker.tell("extend", key="run-0", seconds=600)
+    second = worker.prepare(sys.executable, "-c", _HOLD, f"second-{marker}", slot=2)
+    worker.tell("watch", key=second, seconds=0.8)
+    worker.tell("release", key=second)
+    # The second one's end shows that the first one's instant has passed.
+    assert worker.wait(second).signal == "SIGKILL"
+    assert running(marker)
+    worker.tell("kill", key="run-0")
+    assert worker.wait("run-0").signal == "SIGKILL"
+
+
+def test_what_was_forgotten_is_not_killed(worker: Stand, marker: str) -> None:
+    started(worker, marker, seconds=0.6)
+    worker.tell("forget", key="run-0")
+    second = worker.prepare(sys.executable, "-c", _HOLD, f"second-{marker}", slot=2)
+    worker.tell("watch", key=second, seconds=0.8)
+    worker.tell("release", key=second)
+    assert worker.wait(second).signal == "SIGKILL"
+    assert running(marker)
+
+
+def test_the_watchdog_does_not_hear_the_signals_of_a_terminal(
+    worker: Stand, marker: str
+) -> None:
+    watchdog = started(worker, marker, seconds=600)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(watchdog, number)
+    worker.tell("extend", key="run-0", seconds=600)
+    assert alive(watchdog)
+
+
+def started(worker: Stand, marker: str, *, seconds: float) -> int:
+    """Start a run that is watched; give the watchdog's pid."""
+    key = worker.prepare(sys.executable, "-c", _HOLD, marker)
+    watchdog: int = worker.tell("watch", key=key, seconds=seconds)["watchdog"]
+    worker.tell("release", key=key)
+    assert worker.tell("read", key=key)["out"] == "here\n"
+    return watchdog
+
+
+def running(marker: str) -> bool:
+    """Tell whether a marked process is more than a zombie."""
+    return any(alive(pid) for pid in marked(marker))
+
+
+def alive(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in "ZX"
+    return False
+
+
+class TestOutliving:
+    def test_a_daemon_outlives_its_run_where_nothing_confines(
+        self, unconfined: Stand, marker: str
+    ) -> None:
+        given = json.dumps({"note": f"/var/tmp/crony-note-{marker}"})
+        unconfined.run(sys.executable, "-c", attack("outlive"), given, marker)
+        daemon = [pid for pid in marked(marker) if alive(pid)]
+        for pid in daemon:
+            os.kill(pid, signal.SIGKILL)
+        Path(f"/var/tmp/crony-note-{marker}").unlink()
+        assert daemon
+
+    def test_a_daemon_does_not_outlive_its_run(
+        self, confined: Stand, marker: str
+    ) -> None:
+        result = confined.run(sys.executable, "-c", attack("outlive"), "{}", marker)
+        assert result.exit_code == 0
+        assert not marked(marker)
+
+    def test_a_grandchild_that_holds_the_output_does_not_delay_the_end(
+        self, any_stand: Stand, marker: str
+    ) -> None:
+        result = any_stand.run("/bin/sh", "-c", f"sleep 100{marker} & echo over")
+        assert (result.exit_code, result.out) == (0, "over\n")
+        assert not marked(f"100{marker}")
+
+    def test_what_a_killed_run_forked_dies_with_it(
+        self, any_stand: Stand, marker: str
+    ) -> None:
+        code = f"sleep 100{marker} & sleep 200{marker} & echo here; wait"
+        key = any_stand.prepare("/bin/sh", "-c", code)
+        any_stand.tell("release", key=key)
+        any_stand.tell("read", key=key)
+        any_stand.tell("kill", key=key)
+        assert any_stand.wait(key).signal == "SIGKILL"
+        assert not marked(marker)
+
+    def test_killing_the_outermost_process_kills_the_rest(
+        self, confined: Stand, marker: str
+    ) -> None:
+        key = confined.prepare("/bin/sh", "-c", f"sleep 100{marker} & echo here; wait")
+        outer = confined.tell("prepare", key="x", argv=["/bin/true"])["outer_pid"]
+        confined.tell("discard", key="x")
+        assert not alive(outer)
+        confined.tell("release", key=key)
+        confined.tell("read", key=key)
+        inner = [pid for pid in marked(marker) if "bwrap" in _name(pid)]
+        assert len(inner) == 1
+        os.kill(inner[0], signal.SIGKILL)
+        assert confined.wait(key).signal == "SIGKILL"
+        assert not marked(marker)
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text()
+
+
+_MESS = """
+import os
+os.makedirs("a/b/c"); open("a/b/c/file", "w").close()
+os.chmod("a/b/c", 0); os.chmod("a/b", 0o111)
+os.symlink("/usr", "link"); os.symlink("loop", "loop"); os.mkfifo("pipe")
+open("n" * 255, "w").close(); open("new\\nline", "w").close()
+os.mkdir(".crony-1"); open(".crony-2", "w").close(); os.makedirs(".crony-3/x")
+os.mkdir("deep"); os.chdir("deep")
+for _ in range(3000):
+    os.mkdir("d" * 200); os.chdir("d" * 200)
+os.chmod(".", 0)
+print("done")
+"""
+
+
+def test_whatever_is_left_in_a_workspace_is_removed(worker: Stand) -> None:
+    result = worker.python(_MESS)
+    assert result.out == "done\n", result.err
+    assert not left_over(worker)
+
+
+def test_a_workspace_removed_by_its_task_is_no_trouble(worker: Stand) -> None:
+    code = "import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True); print(1)"
+    assert worker.python(code).out == "1\n"
+    assert not left_over(worker)
+
+
+def test_nothing_behind_a_link_is_removed(unconfined: Stand) -> None:
+    with tempfile.TemporaryDirectory() as base:
+        os.chmod(base, 0o777)
+        kept = Path(base) / "kept"
+        kept.write_text("x")
+        unconfined.run("/bin/ln", "-s", base, "link")
+        assert kept.exists()
