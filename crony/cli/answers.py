@@ -32,6 +32,6 @@ def as_object(value: object) -> JsonObject:
 
 
 def words(answer: JsonObject, name: str) -> list[str]:
-    """Return a list of texts; null and absent are empty."""
+    """Return a list of texts, or a tuple's; null and absent are empty."""
     value: Json = answer.get(name)
-    return [str(item) for item in value] if isinstance(value, list) else []
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []

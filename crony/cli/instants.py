@@ -34,6 +34,18 @@ def relative(text: str, now: datetime | None = None) -> str:
     return f"in {_rough(length)}" if ahead > timedelta() else f"{_rough(length)} ago"
 
 
+def brief(text: str) -> str:
+    """Return a duration of the wire with no more digits than people read."""
+    if text.startswith("-"):
+        return "-" + brief(text[1:])
+    length = wire.parse_duration(text)
+    if length < timedelta(seconds=1):
+        return f"{length / timedelta(milliseconds=1):.3g}ms"
+    if length < timedelta(minutes=1):
+        return f"{length.total_seconds():.3g}s"
+    return _rough(length)
+
+
 def _rough(length: timedelta) -> str:
     """Return the two largest units: nobody plans days by the second."""
     parts: list[str] = []

@@ -105,7 +105,7 @@ def _summary(run: JsonObject) -> str:
     if run.get("reason"):
         words.append(f"({answers.text(run, 'error') or answers.text(run, 'reason')})")
     if run.get("duration"):
-        words.append(f"after {answers.text(run, 'duration')}")
+        words.append(f"after {instants.brief(answers.text(run, 'duration'))}")
     return " ".join(words)
 
 

@@ -135,7 +135,7 @@ def _show(schedule: JsonObject) -> None:
             "queue": answers.text(schedule, "queue"),
             "labels": pairs_line(answers.member(schedule, "labels")),
             "requires": pairs_line(answers.member(schedule, "requires")),
-            "policy": ", ".join(_policy(policy)),
+            "policy": "; ".join(_policy(policy)),
         }
     )
     for warning in answers.members(schedule, "warnings"):
@@ -157,7 +157,8 @@ def _policy(policy: JsonObject) -> list[str]:
     for name in policy:
         rule = answers.member(policy, name)
         if rule.get("from") != "built-in":
-            lines.append(f"{name} {answers.text(rule, 'value')}")
+            value = answers.as_object(rule.get("value"))
+            lines.append(f"{name} {pairs_line(value) or answers.text(rule, 'value')}")
     return lines
 
 
@@ -169,12 +170,17 @@ def run_table(runs: Sequence[JsonObject]) -> None:
             answers.text(run, "schedule_name") or answers.text(run, "schedule"),
             answers.text(run, "state"),
             instants.local(answers.text(run, "scheduled_for")),
-            answers.text(run, "duration") or "-",
+            _took(run),
             _outcome(run),
         )
         for run in runs
     ]
     output.table(("RUN", "SCHEDULE", "STATE", "DUE", "TOOK", "OUTCOME"), rows)
+
+
+def _took(run: JsonObject) -> str:
+    duration = answers.text(run, "duration")
+    return instants.brief(duration) if duration else "-"
 
 
 def _outcome(run: JsonObject) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from crony.cli import answers, output
+from crony.cli import answers, instants, output
 from crony.cli.session import Session, connected
 from crony.model.task import JsonObject
 
@@ -24,7 +24,7 @@ def _show(found: JsonObject) -> None:
             "runs": f"{answers.text(found, 'pending')} pending, "
             f"{answers.text(found, 'leased')} leased, "
             f"{answers.text(found, 'running')} running",
-            "oldest waits": answers.text(found, "oldest_lateness"),
+            "oldest waits": _brief(found),
             "slots": f"{answers.text(found, 'slots_used')} of "
             f"{answers.text(found, 'slots')} in use",
             "workers": _counts(answers.member(found, "workers")),
@@ -34,9 +34,17 @@ def _show(found: JsonObject) -> None:
     if not queues:
         return
     click.echo()
-    members = ("queue", "pending", "leased", "running", "slots", "oldest_lateness")
-    rows = [[answers.text(queue, name) or "-" for name in members] for queue in queues]
+    members = ("queue", "pending", "leased", "running", "slots")
+    rows = [
+        [*(answers.text(queue, name) for name in members), _brief(queue) or "-"]
+        for queue in queues
+    ]
     output.table(("QUEUE", "PENDING", "LEASED", "RUNNING", "SLOTS", "WAITS"), rows)
+
+
+def _brief(counted: JsonObject) -> str:
+    lateness = answers.text(counted, "oldest_lateness")
+    return instants.brief(lateness) if lateness else ""
 
 
 def _counts(counts: JsonObject) -> str:

@@ -66,9 +66,9 @@ def line(run: JsonObject) -> str:
         output.state(answers.text(run, "state")),
     ]
     if run.get("duration"):
-        words.append(f"took {answers.text(run, 'duration')}")
+        words.append(f"took {instants.brief(answers.text(run, 'duration'))}")
     if run.get("lateness"):
-        words.append(f"{answers.text(run, 'lateness')} late")
+        words.append(f"{instants.brief(answers.text(run, 'lateness'))} late")
     if run.get("error"):
         words.append(output.shown(output.plain(answers.text(run, "error"))))
     words.append(answers.text(run, "id"))

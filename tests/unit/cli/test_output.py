@@ -61,3 +61,18 @@ def test_distances_are_told_in_their_two_largest_units(
     ahead: timedelta, words: str
 ) -> None:
     assert instants.relative(wire.format_instant(NOW + ahead), NOW) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0s", "0ms"),
+        ("0.000183s", "0.183ms"),
+        ("0.0074s", "7.4ms"),
+        ("2.041s", "2.04s"),
+        ("1h2m3s", "1h 2m"),
+        ("-0.5s", "-500ms"),
+    ],
+)
+def test_durations_have_no_more_digits_than_people_read(text: str, shown: str) -> None:
+    assert instants.brief(text) == shown
