@@ -19,6 +19,7 @@ from crony.api.resources.keys import Keys
 from crony.api.resources.leases import Leases
 from crony.api.resources.logs import Logs
 from crony.api.resources.numbers import Numbers
+from crony.api.resources.openapi import OpenApi
 from crony.api.resources.reports import Reports
 from crony.api.resources.runs import Runs
 from crony.api.resources.schedules import Schedules
@@ -38,6 +39,7 @@ RESOURCES = (
     Tenants,
     Numbers,
     Health,
+    OpenApi,
 )
 
 Responder = Callable[..., Awaitable[None]]
@@ -50,6 +52,7 @@ class App(falcon.asgi.App[Request, falcon.asgi.Response]):
         super().__init__(request_type=Request, middleware=[Door(node)])
         self.node = node
         self.add_error_handler(Exception, handle)
+        self.add_error_handler(falcon.HTTPError, handle)
         self.req_options.strip_url_path_trailing_slash = False
 
     # ASGI's own types are untyped dicts, in Falcon too.

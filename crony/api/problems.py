@@ -151,6 +151,8 @@ def _detail(exc: Exception) -> str:
         count = len(exc.faults)
         fields = "1 field needs" if count == 1 else f"{count} fields need"
         return f"{fields} a change; nothing was saved."
+    if isinstance(exc, errors.InvalidParameter):
+        return f'"{exc.parameter}": {exc.detail}.'
     text = str(exc)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
@@ -171,6 +173,8 @@ def _headers(exc: Exception, kind: Kind) -> Mapping[str, str]:
         return {"Retry-After": str(seconds)}
     if kind.status == 503 or isinstance(exc, errors.KeyInProgress):
         return {"Retry-After": str(ceil(_RETRY / timedelta(seconds=1)))}
+    if isinstance(exc, errors.NameTaken):
+        return {"Location": f"/{exc.noun}s/{exc.holder}"}
     if kind.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="crony"'}
     return {}

@@ -454,6 +454,14 @@ ROUTES: tuple[Route, ...] = (
         answer="Readiness",
         quiet=True,
     ),
+    _get(
+        "/openapi.json",
+        "openapi",
+        "This description",
+        "operations",
+        roles=PUBLIC,
+        quiet=True,
+    ),
 )
 
 #: By method and path, as Falcon finds them.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias, cast
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from crony import errors, wire
+from crony import clock, errors, wire
 from crony.api.bodies.faults import checked
 from crony.api.bodies.fields import (
     DURATION_PATTERN,
@@ -171,6 +171,18 @@ def _of_compiling(when: TriggerBody, *, tenant: str, now: datetime) -> list[Faul
     try:
         compile_trigger(
             when.trigger(now=now), identity=identity, anchor=when.start_at or now
+        )
+    except errors.InvalidTrigger as exc:
+        found = [Fault(f"/{exc.field}", exc.detail)]
+        return found + (_of_timezone(when) if exc.field != "timezone" else [])
+    return []
+
+
+def _of_timezone(when: TriggerBody) -> list[Fault]:
+    """Return the zone's own fault, which another one of the trigger has hidden."""
+    try:
+        compile_trigger(
+            Cron("0 0 * * *", when.timezone), identity="", anchor=clock.EPOCH
         )
     except errors.InvalidTrigger as exc:
         return [Fault(f"/{exc.field}", exc.detail)]
