@@ -1,0 +1,74 @@
+"""Which runs of a schedule may be leased now.
+
+Admission is a mark on the pending run, derived from all runs of its schedule and
+set anew, for the schedules that a verb touched, before the verb commits. Nothing
+is counted up and down, so that no crash can leave a slot behind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.lease import Ready
+from crony.storage.sql import dialect
+from crony.storage.sql.rows import ids
+
+#: How many runs of each schedule may be admitted beside those held by workers.
+_FREE = text(
+    "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
+    " WHERE r.schedule = s.id AND r.state IN ('leased','running','stopping'))"
+    " FROM json_each(:schedules) j JOIN schedules s ON s.id = j.value"
+)
+
+#: The first runs of each schedule: those waiting for a retry, then by due time.
+_FIRST = text(
+    "SELECT (SELECT json_group_array(id) FROM (SELECT r.id FROM runs r"
+    " WHERE r.schedule = j.value AND r.state = 'pending'"
+    f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free))"
+    " FROM json_each(:schedules) j"
+)
+
+_ADMITTED = text(
+    "SELECT r.id FROM json_each(:schedules) j JOIN runs r ON r.schedule = j.value"
+    " WHERE r.state = 'pending' AND r.admitted = 1"
+)
+
+_ADMIT = text(
+    "UPDATE runs SET admitted = 1 WHERE id IN (SELECT value FROM json_each(:runs))"
+    " RETURNING tenant, queue"
+)
+
+_DISMISS = text(
+    "UPDATE runs SET admitted = 0 WHERE id IN (SELECT value FROM json_each(:runs))"
+)
+
+
+def admit(connection: Connection, schedules: Collection[str]) -> Ready:
+    """Admit anew in these schedules; return the lines of what was admitted.
+
+    A verb that makes a run pending leaves it unadmitted, and is told here.
+    """
+    if not schedules:
+        return frozenset()
+    touched = {"schedules": ids(set(schedules))}
+    by_room: dict[int, list[str]] = defaultdict(list)
+    for schedule, free in connection.execute(_FREE, touched):
+        if free > 0:
+            by_room[free].append(schedule)
+    first: set[str] = set()
+    for free, names in by_room.items():
+        found = connection.execute(_FIRST, {"schedules": ids(names), "free": free})
+        for (group,) in found:
+            first.update(json.loads(group))
+    admitted = set(connection.execute(_ADMITTED, touched).scalars())
+    if admitted - first:
+        connection.execute(_DISMISS, {"runs": ids(admitted - first)})
+    if not first - admitted:
+        return frozenset()
+    lines = connection.execute(_ADMIT, {"runs": ids(first - admitted)})
+    return frozenset((tenant, queue) for tenant, queue in lines)

@@ -1,0 +1,86 @@
+"""Idempotency keys with their answers, in SQL."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from sqlalchemy import text
+
+from crony.storage.codec import instant_in, instant_out
+from crony.storage.contract import Answer, Answers
+from crony.storage.sql.engine import Database
+from crony.storage.sql.rows import Columns, Parameters
+
+_COLUMNS = "resource, digest, claimed_at, status, headers, body"
+_FIND = text(f"SELECT {_COLUMNS} FROM answers WHERE tenant = :tenant AND key = :key")
+_PUT = (
+    f"INSERT INTO answers (tenant, key, {_COLUMNS}) VALUES (:tenant, :key, :resource,"
+    " :digest, :claimed_at, :status, :headers, :body) ON CONFLICT (tenant, key) DO"
+)
+_CLAIM = text(f"{_PUT} NOTHING")
+_COMPLETE = text(
+    f"{_PUT} UPDATE SET resource = excluded.resource, digest = excluded.digest,"
+    " claimed_at = excluded.claimed_at, status = excluded.status,"
+    " headers = excluded.headers, body = excluded.body"
+)
+_RELEASE = text(
+    "DELETE FROM answers WHERE tenant = :tenant AND key = :key AND status IS NULL"
+)
+_PRUNE = text(
+    "DELETE FROM answers WHERE (tenant, key) IN (SELECT tenant, key FROM answers"
+    " WHERE claimed_at < :before ORDER BY claimed_at LIMIT :limit) RETURNING 1"
+)
+
+
+class SqlAnswers(Answers):
+    """Answers in a table of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, tenant: str, key: str, answer: Answer) -> Answer | None:
+        with self._database.writing() as connection:
+            asked = {"tenant": tenant, "key": key}
+            row = connection.execute(_FIND, asked).first()
+            if row is not None:
+                return _answer(row)
+            connection.execute(_CLAIM, _values(tenant, key, answer))
+            return None
+
+    def complete(self, tenant: str, key: str, answer: Answer) -> None:
+        with self._database.writing() as connection:
+            connection.execute(_COMPLETE, _values(tenant, key, answer))
+
+    def release(self, tenant: str, key: str) -> None:
+        with self._database.writing() as connection:
+            connection.execute(_RELEASE, {"tenant": tenant, "key": key})
+
+    def prune(self, *, before: datetime, limit: int) -> int:
+        asked = {"before": instant_out(before), "limit": limit}
+        with self._database.writing() as connection:
+            return len(connection.execute(_PRUNE, asked).all())
+
+
+def _values(tenant: str, key: str, answer: Answer) -> Parameters:
+    return {
+        "tenant": tenant,
+        "key": key,
+        "resource": answer.resource,
+        "digest": answer.digest,
+        "claimed_at": instant_out(answer.claimed_at),
+        "status": answer.status,
+        "headers": json.dumps(dict(answer.headers)),
+        "body": answer.body,
+    }
+
+
+def _answer(row: Columns) -> Answer:
+    return Answer(
+        resource=row[0],
+        digest=row[1],
+        claimed_at=instant_in(row[2]),
+        status=row[3],
+        headers=json.loads(row[4]),
+        body=row[5],
+    )

@@ -1,0 +1,55 @@
+"""Duties, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from crony.storage.codec import instant_in, instant_out
+from crony.storage.contract import Duties
+from crony.storage.sql.engine import Database
+from crony.storage.sql.rows import after
+
+_FIND = text("SELECT holder, until, last FROM duties WHERE duty = :duty")
+_TAKE = text(
+    "INSERT INTO duties (duty, holder, until, last)"
+    " VALUES (:duty, :holder, :until, :last) ON CONFLICT (duty) DO UPDATE"
+    " SET holder = excluded.holder, until = excluded.until, last = excluded.last"
+)
+_RELEASE = text(
+    "UPDATE duties SET holder = NULL WHERE duty = :duty AND holder = :holder"
+)
+
+
+class SqlDuties(Duties):
+    """Duties in a table of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hold(
+        self, duty: str, holder: str, *, now: datetime, ttl: timedelta
+    ) -> tuple[bool, datetime | None]:
+        instant = instant_out(now)
+        with self._database.writing() as connection:
+            known = connection.execute(_FIND, {"duty": duty}).first()
+            last = None if known is None else instant_in(known.last)
+            if known is not None:
+                mine = known.holder in (None, holder)
+                if not mine and known.until > instant:
+                    return False, last
+            connection.execute(
+                _TAKE,
+                {
+                    "duty": duty,
+                    "holder": holder,
+                    "until": after(instant, ttl),
+                    "last": instant if known is None else max(instant, known.last),
+                },
+            )
+            return True, last
+
+    def release(self, duty: str, holder: str) -> None:
+        with self._database.writing() as connection:
+            connection.execute(_RELEASE, {"duty": duty, "holder": holder})

@@ -1,0 +1,276 @@
+"""Runs in workers' hands: looked up, ended, lost.
+
+Here a run is only what these steps need of it, and changes as they go on: a
+batch may name the same run twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model import policy
+from crony.model.lease import Loss, Standing
+from crony.model.policy import Verdict
+from crony.model.run import Attempt
+from crony.model.state import (
+    EXECUTING,
+    HELD,
+    TERMINAL,
+    AttemptState,
+    Reason,
+    RunState,
+)
+from crony.storage import rules
+from crony.storage.codec import (
+    instant_in,
+    instant_out,
+    maybe_duration_out,
+    maybe_instant_in,
+    maybe_instant_out,
+)
+from crony.storage.sql import rows
+from crony.storage.sql.rows import Columns, Parameters
+
+
+@dataclass(slots=True)
+class Held:
+    """A run as a holder's verb sees it."""
+
+    id: str
+    tenant: str
+    schedule: str
+    state: RunState
+    reason: Reason | None
+    token: int
+    attempt: int
+    failures: int
+    lost: int
+    max_lost: int
+    available_at: int
+    worker: str
+    worker_name: str
+    leased_at: int
+    started_at: int | None
+    start_at: int
+    expires_at: int
+
+    @property
+    def live(self) -> bool:
+        """Whether a worker has it."""
+        return self.state in HELD
+
+    def by(self, worker: str, token: int) -> bool:
+        """Return whether this worker has it under this token."""
+        return self.live and self.token == token and self.worker == worker
+
+
+COLUMNS = (
+    "r.id, r.tenant, r.schedule, r.state, r.reason, r.token, r.attempt, r.failures,"
+    " r.lost, r.max_lost, r.available_at, r.worker, r.worker_name, r.leased_at,"
+    " r.started_at, r.start_at, r.expires_at"
+)
+
+_FIND = text(f"SELECT {COLUMNS} FROM json_each(:runs) j JOIN runs r ON r.id = j.value")
+_GIVEN = text(
+    "SELECT a.run, a.token, a.worker, a.state FROM json_each(:pairs) j"
+    " JOIN attempts a ON a.run = json_extract(j.value, '$[0]')"
+    " AND a.token = json_extract(j.value, '$[1]')"
+    " UNION ALL SELECT l.run, l.token, l.worker, NULL FROM json_each(:pairs) j"
+    " JOIN lapsed l ON l.run = json_extract(j.value, '$[0]')"
+    " AND l.token = json_extract(j.value, '$[1]')"
+)
+_TENANT = text("SELECT tenant FROM workers WHERE id = :worker")
+
+_END = text(
+    "UPDATE runs SET state = :state, reason = :reason, available_at = :available_at,"
+    " waiting = :waiting, admitted = 0, finished_at = :finished_at,"
+    " lateness = :lateness, duration = :duration, exit_code = :exit_code,"
+    " signal = :signal, error = :error, result = :result, failures = :failures,"
+    " lost = :lost, worker_name = NULL, leased_at = NULL, start_at = NULL,"
+    " expires_at = NULL WHERE id = :id"
+)
+_KEEP_ATTEMPT = text(
+    "INSERT INTO attempts (run, number, tenant, schedule, token, state, reason,"
+    " worker, worker_name, leased_at, started_at, finished_at, lateness, duration,"
+    " exit_code, signal, error, sandbox_level, limits, usage) VALUES (:run, :number,"
+    " :tenant, :schedule, :token, :state, :reason, :worker, :worker_name, :leased_at,"
+    " :started_at, :finished_at, :lateness, :duration, :exit_code, :signal, :error,"
+    " :sandbox_level, :limits, :usage)"
+)
+
+
+def held(row: Columns) -> Held:
+    """Return the run of a row of ``COLUMNS``."""
+    return Held(
+        row[0],
+        row[1],
+        row[2],
+        RunState(row[3]),
+        rows.reason_in(row[4]),
+        *row[5:],
+    )
+
+
+#: Who was given a token, and how that attempt ended; an offer did not.
+Given = tuple[str, AttemptState | None]
+
+
+class Hand:
+    """What one worker asks about: its runs, and what it was ever given of them."""
+
+    def __init__(
+        self, connection: Connection, worker: str, items: Sequence[tuple[str, int]]
+    ) -> None:
+        self._worker = worker
+        tenant = connection.execute(_TENANT, {"worker": worker}).scalar()
+        asked = {"runs": rows.ids({run for run, _ in items})}
+        found = [held(row) for row in connection.execute(_FIND, asked)]
+        self._runs = {run.id: run for run in found if run.tenant == tenant}
+        self._given: dict[tuple[str, int], Given] = {}
+        past = [
+            (name, token)
+            for name, token in items
+            if name in self._runs and not self._runs[name].by(worker, token)
+        ]
+        if past:
+            pairs = {"pairs": json.dumps(sorted(set(past)))}
+            for run, token, holder, state in connection.execute(_GIVEN, pairs):
+                ended = None if state is None else AttemptState(state)
+                self._given[run, token] = (holder, ended)
+
+    def known(self, run: str, token: int) -> Held | None:
+        """Return the run, if this worker was ever given this token of it."""
+        found = self._runs.get(run)
+        if found is None or found.by(self._worker, token):
+            return found
+        holder, _ = self._given.get((run, token), (None, None))
+        return found if holder == self._worker else None
+
+    def of_tenant(self, run: str) -> Held | None:
+        """Return the run, whoever has it."""
+        return self._runs.get(run)
+
+    def ended(self, run: str, token: int) -> AttemptState | None:
+        """Return how the attempt under this token ended, if it has."""
+        return self._given.get((run, token), (None, None))[1]
+
+    def end(self, run: Held, state: AttemptState) -> None:
+        """Remember for the rest of the batch that the attempt ended so."""
+        self._given[run.id, run.token] = (run.worker, state)
+
+    def standing(self, run: str, token: int) -> Standing:
+        """Return what a write about a running attempt meets."""
+        found = self.known(run, token)
+        if found is None:
+            return Standing.UNKNOWN
+        if self.ended(run, token) is AttemptState.LOST:
+            return Standing.STALE
+        return rules.standing(
+            token, current=found.token, state=found.state, counts=EXECUTING
+        )
+
+
+class Endings:
+    """Attempts that end in one verb, written in two statements."""
+
+    def __init__(self, *, now: datetime) -> None:
+        self._now = now
+        self._runs: list[Parameters] = []
+        self._attempts: list[Parameters] = []
+
+    def add(
+        self, run: Held, attempt: Attempt, verdict: Verdict, *, result: str | None
+    ) -> None:
+        """End a run's attempt, and let the run follow the verdict."""
+        over = verdict.state in TERMINAL
+        if verdict.retry_at is not None:
+            run.available_at = instant_out(verdict.retry_at)
+        run.state, run.reason = verdict.state, verdict.reason
+        outcome: Parameters = {
+            "finished_at": maybe_instant_out(attempt.finished_at),
+            "lateness": maybe_duration_out(attempt.lateness),
+            "duration": maybe_duration_out(attempt.duration),
+            "exit_code": attempt.exit_code,
+            "signal": attempt.signal,
+            "error": attempt.error,
+        }
+        self._attempts.append(
+            {
+                "run": run.id,
+                "number": run.attempt,
+                "tenant": run.tenant,
+                "schedule": run.schedule,
+                "token": run.token,
+                "state": attempt.state.value,
+                "reason": attempt.reason,
+                "worker": run.worker,
+                "worker_name": run.worker_name,
+                "leased_at": run.leased_at,
+                "started_at": maybe_instant_out(attempt.started_at),
+                "sandbox_level": attempt.sandbox_level,
+                "limits": rows.json_out(attempt.limits),
+                "usage": rows.json_out(attempt.usage),
+                **outcome,
+            }
+        )
+        outcome["finished_at"] = outcome["finished_at"] if over else None
+        self._runs.append(
+            {
+                "id": run.id,
+                "state": run.state.value,
+                "reason": run.reason,
+                "available_at": run.available_at,
+                "waiting": int(run.available_at > instant_out(self._now)),
+                "result": result if over else None,
+                "failures": run.failures,
+                "lost": run.lost,
+                **outcome,
+            }
+        )
+
+    def lose(self, run: Held) -> Loss:
+        """End a running or stopping run's attempt as lost."""
+        run.lost += 1
+        now = instant_in(instant_out(self._now))
+        verdict = policy.after_loss(
+            run.state, run.reason, lost=run.lost, max_lost=run.max_lost, now=now
+        )
+        attempt = replace(
+            live_attempt(run),
+            state=AttemptState.LOST,
+            reason=Reason.LOST,
+            finished_at=now,
+        )
+        self.add(run, attempt, verdict, result=None)
+        return Loss(run.id, run.schedule, run.tenant, run.worker, run.token, run.state)
+
+    def write(self, connection: Connection) -> None:
+        """Write all that was added."""
+        if self._runs:
+            connection.execute(_END, self._runs)
+            connection.execute(_KEEP_ATTEMPT, self._attempts)
+
+
+def live_attempt(run: Held) -> Attempt:
+    """Return the attempt that a held run is in."""
+    leased = run.state is RunState.LEASED
+    return Attempt(
+        number=run.attempt,
+        token=run.token,
+        state=AttemptState.LEASED if leased else AttemptState.RUNNING,
+        worker=run.worker,
+        worker_name=run.worker_name,
+        leased_at=instant_in(run.leased_at),
+        started_at=None if leased else maybe_instant_in(run.started_at),
+    )
+
+
+def offers(runs: Iterable[Held]) -> list[str]:
+    """Return the ids of those that were not confirmed."""
+    return [run.id for run in runs if run.state is RunState.LEASED]

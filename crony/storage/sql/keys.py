@@ -1,0 +1,126 @@
+"""Keys, in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.worker import Key, Role
+from crony.storage.codec import (
+    instant_in,
+    instant_out,
+    maybe_instant_in,
+    maybe_instant_out,
+)
+from crony.storage.contract import Keys, Page, Position
+from crony.storage.sql.engine import Database
+from crony.storage.sql.rows import Columns
+
+_COLUMNS = (
+    "id, tenant, role, worker, description, prefix, digest, created_at, expires_at,"
+    " used_at"
+)
+_INSERT = text(
+    f"INSERT INTO keys ({_COLUMNS}) VALUES (:id, :tenant, :role, :worker,"
+    " :description, :prefix, :digest, :created_at, :expires_at, :used_at)"
+    " ON CONFLICT (id) DO NOTHING RETURNING 1"
+)
+_BY_DIGEST = text(f"SELECT {_COLUMNS} FROM keys WHERE digest = :digest")
+_FIND = text(f"SELECT {_COLUMNS} FROM keys WHERE id = :key AND tenant = :tenant")
+_PAGE = text(
+    f"SELECT {_COLUMNS} FROM keys WHERE tenant = :tenant AND role <> 'worker'"
+    " AND created_at >= :at AND (created_at, id) > (:at, :id)"
+    " ORDER BY created_at, id LIMIT :limit"
+)
+_TOUCH = text(
+    "UPDATE keys SET used_at = :used_at"
+    " WHERE id = :key AND (used_at IS NULL OR used_at < :used_at)"
+)
+_DELETE = text("DELETE FROM keys WHERE id = :key AND tenant = :tenant RETURNING 1")
+_DELETE_BY_ID = text("DELETE FROM keys WHERE id = :key")
+_FORGET = text("DELETE FROM keys WHERE worker = :worker")
+
+
+class SqlKeys(Keys):
+    """Keys in a table of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, key: Key) -> bool:
+        with self._database.writing() as connection:
+            return _insert(connection, key, worker=key.worker)
+
+    def by_digest(self, digest: str) -> Key | None:
+        with self._database.reading() as connection:
+            row = connection.execute(_BY_DIGEST, {"digest": digest}).first()
+        return None if row is None else _key(row)
+
+    def find(self, tenant: str, key: str) -> Key | None:
+        with self._database.reading() as connection:
+            row = connection.execute(_FIND, {"key": key, "tenant": tenant}).first()
+        return None if row is None else _key(row)
+
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Key]:
+        at, identity = after or (0, "")
+        with self._database.reading() as connection:
+            found = connection.execute(
+                _PAGE, {"tenant": tenant, "at": at, "id": identity, "limit": limit + 1}
+            ).all()
+        items = tuple(_key(row) for row in found[:limit])
+        if len(found) <= limit or not items:
+            return Page(items, None)
+        return Page(items, (instant_out(items[-1].created_at), items[-1].id))
+
+    def touch(self, key: str, *, used_at: datetime) -> None:
+        with self._database.writing() as connection:
+            connection.execute(_TOUCH, {"key": key, "used_at": instant_out(used_at)})
+
+    def delete(self, tenant: str, key: str) -> bool:
+        with self._database.writing() as connection:
+            asked = {"key": key, "tenant": tenant}
+            return connection.execute(_DELETE, asked).scalar() is not None
+
+
+def put(connection: Connection, key: Key, *, worker: str) -> None:
+    """Store a worker's key, in place of one of the same id."""
+    connection.execute(_DELETE_BY_ID, {"key": key.id})
+    _insert(connection, key, worker=worker)
+
+
+def forget_of_worker(connection: Connection, worker: str) -> None:
+    """Make a worker's keys stop working."""
+    connection.execute(_FORGET, {"worker": worker})
+
+
+def _insert(connection: Connection, key: Key, *, worker: str | None) -> bool:
+    values = {
+        "id": key.id,
+        "tenant": key.tenant,
+        "role": Role(key.role).value,
+        "worker": worker,
+        "description": key.description,
+        "prefix": key.prefix,
+        "digest": key.digest,
+        "created_at": instant_out(key.created_at),
+        "expires_at": maybe_instant_out(key.expires_at),
+        "used_at": maybe_instant_out(key.used_at),
+    }
+    return connection.execute(_INSERT, values).scalar() is not None
+
+
+def _key(row: Columns) -> Key:
+    return Key(
+        id=row[0],
+        tenant=row[1],
+        role=Role(row[2]),
+        worker=row[3],
+        description=row[4],
+        prefix=row[5],
+        digest=row[6],
+        created_at=instant_in(row[7]),
+        expires_at=maybe_instant_in(row[8]),
+        used_at=maybe_instant_in(row[9]),
+    )

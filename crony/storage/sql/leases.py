@@ -1,0 +1,533 @@
+"""Leases, in SQL: handing out, confirming, renewing, reporting, taking back."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony import errors
+from crony.model import policy
+from crony.model.lease import (
+    Closed,
+    Closing,
+    Confirmed,
+    Holding,
+    Loss,
+    Offer,
+    Ready,
+    Renewed,
+    Revoked,
+    Standing,
+)
+from crony.model.run import Progress, Run
+from crony.model.schedule import Definition
+from crony.model.state import TERMINAL, AttemptState, RunState
+from crony.model.worker import Worker
+from crony.storage import rules
+from crony.storage.codec import (
+    definition_in,
+    duration_out,
+    instant_in,
+    instant_out,
+    kept,
+    maybe_instant_in,
+)
+from crony.storage.contract import Leases
+from crony.storage.sql import holding as hands
+from crony.storage.sql import lanes, rows
+from crony.storage.sql.admission import admit
+from crony.storage.sql.engine import Database
+from crony.storage.sql.holding import Endings, Hand, Held, held, live_attempt, offers
+from crony.storage.sql.rows import RUN_COLUMNS, Columns
+from crony.storage.sql.settling import drop_offers
+from crony.storage.sql.workers import worker_by_id
+
+_REPLACED = text("SELECT 1 FROM sessions WHERE worker = :worker AND session = :session")
+_REPLACE = text(
+    "INSERT INTO sessions (worker, session) VALUES (:worker, :session)"
+    " ON CONFLICT (worker, session) DO NOTHING"
+)
+_BEGIN = text(
+    "UPDATE workers SET session = :session, sequence = :sequence,"
+    " seen_at = max(seen_at, :now) WHERE id = :worker"
+)
+_SEEN = text("UPDATE workers SET seen_at = max(seen_at, :now) WHERE id = :worker")
+_PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
+_HELD_BY = text(
+    f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
+    " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
+)
+_RANK = "r.priority, r.catch_up, r.due_at, r.id"
+_LEASABLE = text(
+    "SELECT (SELECT json_group_array(json_array(priority, catch_up, due_at, id))"
+    f" FROM (SELECT {_RANK} FROM runs r WHERE r.lane = l.value"
+    " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
+    " AND r.available_at <= :horizon"
+    " ORDER BY r.priority DESC, r.catch_up, r.due_at, r.id LIMIT :slots))"
+    " FROM json_each(:lanes) l"
+)
+#: What became available and was not promoted yet: few, for a tick promotes them.
+_OVERDUE = text(
+    f"SELECT {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
+    " AND r.available_at <= :horizon AND r.admitted = 1"
+    " AND r.lane IN (SELECT value FROM json_each(:lanes))"
+)
+_LEASE = text(
+    "UPDATE runs SET state = 'leased', waiting = 0, token = token + 1,"
+    " attempt = attempt + 1, worker = :worker, worker_name = :worker_name,"
+    " leased_at = :now, start_at = max(available_at, :now),"
+    " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000"
+    " WHERE id IN (SELECT value FROM json_each(:runs))"
+    f" RETURNING {RUN_COLUMNS}, start_at, expires_at"
+)
+_DEFINITIONS = text(
+    "SELECT d.schedule, d.revision, d.body FROM json_each(:pairs) j"
+    " JOIN definitions d ON d.schedule = json_extract(j.value, '$[0]')"
+    " AND d.revision = json_extract(j.value, '$[1]')"
+)
+_CONFIRM = text(
+    "UPDATE runs SET state = 'running', started_at = max(start_at, :now),"
+    " expires_at = max(expires_at, (max(start_at, :now) * 1000 + :ttl) / 1000),"
+    " reason = NULL, lateness = NULL, duration = NULL, exit_code = NULL,"
+    " signal = NULL, error = NULL"
+    " WHERE id IN (SELECT value FROM json_each(:runs)) RETURNING id, expires_at"
+)
+_UNCONFIRMED = text(
+    f"SELECT {hands.COLUMNS} FROM runs r WHERE r.state = 'leased'"
+    " AND r.start_at <= :before ORDER BY r.start_at, r.id LIMIT :limit"
+)
+_UNRENEWED = text(
+    f"SELECT {hands.COLUMNS} FROM runs r WHERE r.state IN ('running','stopping')"
+    " AND r.expires_at <= :before ORDER BY r.expires_at, r.id LIMIT :limit"
+)
+_WAITING = text(
+    "SELECT r.id FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
+    " AND r.available_at <= :horizon ORDER BY r.available_at, r.id LIMIT :limit"
+)
+_PROMOTE = text(
+    "UPDATE runs SET waiting = 0 WHERE id IN (SELECT value FROM json_each(:runs))"
+    " RETURNING tenant, queue, admitted"
+)
+_EARLIEST = text(
+    "SELECT (SELECT start_at FROM runs WHERE state = 'leased'"
+    " ORDER BY start_at, id LIMIT 1),"
+    " (SELECT expires_at FROM runs WHERE state IN ('running','stopping')"
+    " ORDER BY expires_at, id LIMIT 1),"
+    " (SELECT available_at FROM runs WHERE state = 'pending' AND waiting = 1"
+    " ORDER BY available_at, id LIMIT 1)"
+)
+_SHOW_PROGRESS = text("UPDATE runs SET progress = :entry WHERE id = :run")
+_KEEP_PROGRESS = text(
+    "INSERT INTO progress (schedule, number, tenant, entry)"
+    " SELECT s.id, 1 + coalesce((SELECT max(number) FROM progress"
+    " WHERE schedule = s.id), 0), s.tenant, :entry"
+    " FROM schedules s WHERE s.id = :schedule AND s.state <> 'deleted'"
+)
+_DROP_PROGRESS = text(
+    "DELETE FROM progress WHERE schedule = :schedule AND number <="
+    " (SELECT max(number) FROM progress WHERE schedule = :schedule) - :kept"
+)
+
+_STALE = "a newer request of this worker has come since"
+
+
+class SqlLeases(Leases):
+    """Leases as part of the rows of ``runs``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(
+        self, worker: str, *, session: str, sequence: int, now: datetime
+    ) -> Worker:
+        with self._database.writing() as connection:
+            found = worker_by_id(connection, worker)
+            asked = {"worker": worker, "session": session}
+            if connection.execute(_REPLACED, asked).scalar():
+                raise errors.StaleToken("this session of the worker was replaced")
+            if session == found.session and sequence <= found.sequence:
+                raise errors.StaleToken(_STALE)
+            if found.session is not None and found.session != session:
+                connection.execute(
+                    _REPLACE, {"worker": worker, "session": found.session}
+                )
+            seen = max(instant_out(found.seen_at), instant_out(now))
+            connection.execute(_BEGIN, {**asked, "sequence": sequence, "now": seen})
+            return replace(
+                found, session=session, sequence=sequence, seen_at=instant_in(seen)
+            )
+
+    def renew(
+        self,
+        worker: str,
+        *,
+        session: str,
+        holding: Sequence[Holding],
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
+        with self._database.writing() as connection:
+            found = worker_by_id(connection, worker)
+            if found.session not in (None, session):
+                raise errors.StaleToken("this session of the worker was replaced")
+            instant = instant_out(now)
+            connection.execute(_SEEN, {"worker": worker, "now": instant})
+            hand = Hand(connection, worker, _pairs(holding))
+            renewed, revoked = [], []
+            for item in holding:
+                run = hand.of_tenant(item.run)
+                live = run is not None and run.by(worker, item.token)
+                if run is not None and live:
+                    end = rows.after(max(instant, run.start_at), lease_ttl)
+                    run.expires_at = max(run.expires_at, end)
+                    expires = instant_in(run.expires_at)
+                    renewed.append(Renewed(item.run, item.token, expires))
+                if run is None or not live or run.state is RunState.STOPPING:
+                    reason = _cause(run, item, live=live)
+                    revoked.append(Revoked(item.run, item.token, reason))
+            if renewed:
+                ends = {r.run: instant_out(r.expires_at) for r in renewed}
+                connection.execute(
+                    _PROLONG,
+                    [{"run": run, "expires_at": end} for run, end in ends.items()],
+                )
+            return tuple(renewed), tuple(revoked)
+
+    def reclaim(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        holding: Sequence[Holding],
+        now: datetime,
+    ) -> tuple[Sequence[Loss], Ready]:
+        with self._database.writing() as connection:
+            _check(worker_by_id(connection, worker), session, sequence)
+            named = set(_pairs(holding))
+            found = connection.execute(_HELD_BY, {"worker": worker})
+            gone = [run for run in map(held, found) if (run.id, run.token) not in named]
+            return _take(connection, gone, now=now)
+
+    def lease(
+        self,
+        worker: str,
+        *,
+        session: str,
+        sequence: int,
+        slots: int,
+        horizon: datetime,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Offer]:
+        with self._database.writing() as connection:
+            found = worker_by_id(connection, worker)
+            _check(found, session, sequence)
+            chosen = _choose(connection, found, slots=slots, horizon=horizon)
+            if not chosen:
+                return ()
+            leased = connection.execute(
+                _LEASE,
+                {
+                    "runs": rows.ids(chosen),
+                    "worker": found.id,
+                    "worker_name": found.name,
+                    "now": instant_out(now),
+                    "ttl": duration_out(lease_ttl),
+                },
+            ).all()
+            by_id = {row[0]: row for row in leased}
+            runs = [(by_id[run], rows.run(by_id[run])) for run in chosen]
+            definitions = _definitions(connection, [run for _, run in runs])
+        return tuple(
+            _offer(row, run, definitions[run.schedule, run.revision])
+            for row, run in runs
+        )
+
+    def confirm(
+        self,
+        worker: str,
+        items: Sequence[Holding],
+        *,
+        now: datetime,
+        lease_ttl: timedelta,
+    ) -> Sequence[Confirmed]:
+        with self._database.writing() as connection:
+            hand = Hand(connection, worker, _pairs(items))
+            accepted = {
+                run.id: run
+                for item in items
+                if (run := hand.known(item.run, item.token)) is not None
+                and run.state is RunState.LEASED
+                and run.by(worker, item.token)
+            }
+            begun: set[str] = set()
+            if accepted:
+                instant = instant_out(now)
+                ends = connection.execute(
+                    _CONFIRM,
+                    {
+                        "runs": rows.ids(accepted),
+                        "now": instant,
+                        "ttl": duration_out(lease_ttl),
+                    },
+                )
+                for name, expires_at in ends:
+                    accepted[name].expires_at = expires_at
+                    accepted[name].state = RunState.RUNNING
+            answers = []
+            for item in items:
+                first = item.run in accepted and item.run not in begun
+                run = hand.known(item.run, item.token)
+                answer = _confirmed(item, run, first=first)
+                if answer.standing is Standing.ACCEPTED:
+                    begun.add(item.run)
+                answers.append(answer)
+            return tuple(answers)
+
+    def report(
+        self, worker: str, items: Sequence[Closing], *, now: datetime
+    ) -> tuple[Sequence[Closed], Ready]:
+        with self._database.writing() as connection:
+            hand = Hand(connection, worker, [(i.run, i.token) for i in items])
+            endings = Endings(now=now)
+            touched: set[str] = set()
+            answers = []
+            for item in items:
+                run = hand.known(item.run, item.token)
+                standing = _report_standing(hand, run, worker, item)
+                if run is not None and standing is Standing.ACCEPTED:
+                    _close(endings, run, kept(item), now=now)
+                    hand.end(run, item.state)
+                    touched.add(run.schedule)
+                state = None if run is None else run.state
+                answers.append(Closed(item.run, item.token, standing, state))
+            endings.write(connection)
+            return tuple(answers), admit(connection, touched)
+
+    def progress(
+        self,
+        worker: str,
+        token: int,
+        entry: Progress,
+        *,
+        now: datetime,  # the entry says when it was
+    ) -> Standing:
+        with self._database.writing() as connection:
+            hand = Hand(connection, worker, [(entry.run, token)])
+            standing = hand.standing(entry.run, token)
+            run = hand.of_tenant(entry.run)
+            if run is not None and standing is Standing.ACCEPTED:
+                values = {
+                    "run": run.id,
+                    "schedule": run.schedule,
+                    "entry": rows.progress_out(entry),
+                    "kept": rules.PROGRESS_KEPT,
+                }
+                connection.execute(_SHOW_PROGRESS, values)
+                connection.execute(_KEEP_PROGRESS, values)
+                connection.execute(_DROP_PROGRESS, values)
+            return standing
+
+    def expire(
+        self, *, now: datetime, limit: int, include_leases: bool
+    ) -> tuple[Sequence[Loss], Ready]:
+        # Most often there is nothing, and then no lock is taken.
+        with self._database.reading() as connection:
+            if not _overdue(connection, now, limit=1, include_leases=include_leases):
+                return (), frozenset()
+        with self._database.writing() as connection:
+            gone = _overdue(connection, now, limit=limit, include_leases=include_leases)
+            return _take(connection, gone, now=now)
+
+    def promote(self, *, horizon: datetime, limit: int) -> Ready:
+        asked = {"horizon": instant_out(horizon), "limit": limit}
+        with self._database.reading() as connection:
+            if connection.execute(_WAITING, asked | {"limit": 1}).first() is None:
+                return frozenset()
+        with self._database.writing() as connection:
+            waiting = connection.execute(_WAITING, asked).scalars().all()
+            promoted = connection.execute(_PROMOTE, {"runs": rows.ids(waiting)})
+            return frozenset(
+                (tenant, queue) for tenant, queue, admitted in promoted if admitted
+            )
+
+    def earliest(self) -> datetime | None:
+        with self._database.reading() as connection:
+            offer, lease, waiting = connection.execute(_EARLIEST).one()
+        if offer is not None:
+            offer = rows.after(offer, policy.CONFIRM_GRACE)
+        instants = [at for at in (offer, lease, waiting) if at is not None]
+        return maybe_instant_in(min(instants, default=None))
+
+    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+        with self._database.snapshot() as connection:
+            found = rows.plain_runs(connection, runs)
+            definitions = _definitions(connection, list(found.values()))
+        return {
+            name: (run, definitions[run.schedule, run.revision])
+            for name, run in found.items()
+        }
+
+
+def _pairs(items: Sequence[Holding]) -> list[tuple[str, int]]:
+    return [(item.run, item.token) for item in items]
+
+
+def _check(worker: Worker, session: str, sequence: int) -> None:
+    rules.check_session(
+        session, sequence, stored=worker.session, newest=worker.sequence
+    )
+
+
+def _cause(run: Held | None, item: Holding, *, live: bool) -> str:
+    """Return why a lease must be given up."""
+    if run is None or not (live or run.state in TERMINAL):
+        return "lost"
+    return rules.cause(run.state, run.reason, newest=run.token == item.token)
+
+
+def _choose(
+    connection: Connection, worker: Worker, *, slots: int, horizon: datetime
+) -> list[str]:
+    """Return the first runs that the worker may have, in the order of leasing."""
+    if worker.draining or slots < 1:
+        return []
+    satisfied = lanes.satisfied(
+        connection,
+        worker.tenant,
+        queues=worker.queues,
+        labels=worker.labels,
+        level=worker.sandbox_level,
+    )
+    asked = {
+        "lanes": json.dumps(satisfied),
+        "slots": slots,
+        "horizon": instant_out(horizon),
+    }
+    found = [
+        (-priority, catch_up, due_at, run)
+        for group in connection.execute(_LEASABLE, asked).scalars()
+        for priority, catch_up, due_at, run in json.loads(group)
+    ]
+    found += [
+        (-priority, catch_up, due_at, run)
+        for priority, catch_up, due_at, run in connection.execute(_OVERDUE, asked)
+    ]
+    return [run for *_, run in heapq.nsmallest(slots, found)]
+
+
+def _definitions(
+    connection: Connection, runs: Sequence[Run]
+) -> Mapping[tuple[str, int], Definition]:
+    pairs = {(run.schedule, run.revision) for run in runs}
+    found = connection.execute(_DEFINITIONS, {"pairs": json.dumps(list(pairs))})
+    return {(row[0], row[1]): definition_in(row[2]) for row in found}
+
+
+def _offer(row: Columns, run: Run, definition: Definition) -> Offer:
+    start_at, expires_at = row[-2:]
+    return Offer(
+        run=run,
+        definition=definition,
+        token=run.token,
+        attempt=run.attempt,
+        start_at=instant_in(start_at),
+        expires_at=instant_in(expires_at),
+    )
+
+
+def _confirmed(item: Holding, run: Held | None, *, first: bool) -> Confirmed:
+    """Return the answer to a confirm; ``first``: it is what made the run running."""
+    if run is None:
+        return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
+    if run.state is RunState.RUNNING and run.token == item.token:
+        standing = Standing.ACCEPTED if first else Standing.REPEATED
+    else:
+        standing = rules.standing(
+            item.token, current=run.token, state=run.state, counts=()
+        )
+    counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
+    return Confirmed(
+        run=item.run,
+        token=item.token,
+        standing=standing,
+        state=run.state,
+        start_at=instant_in(run.start_at) if counted else None,
+        expires_at=instant_in(run.expires_at) if counted else None,
+    )
+
+
+def _report_standing(
+    hand: Hand, run: Held | None, worker: str, item: Closing
+) -> Standing:
+    if run is None:
+        return Standing.UNKNOWN
+    if not run.by(worker, item.token):
+        was = hand.ended(item.run, item.token)
+        before = None if was is None else rules.closed_before(was, item)
+        if before is not None:
+            return before
+    return rules.standing(
+        item.token,
+        current=run.token,
+        state=run.state,
+        counts=rules.report_counts(item),
+    )
+
+
+def _close(endings: Endings, run: Held, item: Closing, *, now: datetime) -> None:
+    """End the attempt, and let the run follow."""
+    verdict = rules.closing_verdict(
+        run.state, run.reason, item, now=instant_in(instant_out(now))
+    )
+    attempt = replace(
+        live_attempt(run),
+        state=item.state,
+        reason=item.reason,
+        finished_at=item.finished_at,
+        lateness=item.lateness,
+        duration=item.duration,
+        exit_code=item.exit_code,
+        signal=item.signal,
+        error=item.error,
+        sandbox_level=item.sandbox_level,
+        limits=item.limits,
+        usage=item.usage,
+    )
+    run.failures += item.state in (AttemptState.FAILED, AttemptState.TIMED_OUT)
+    endings.add(run, attempt, verdict, result=rows.json_out(item.result))
+
+
+def _overdue(
+    connection: Connection, now: datetime, *, limit: int, include_leases: bool
+) -> list[Held]:
+    """Return what was not confirmed and, if asked for, what was not renewed."""
+    grace = instant_out(now - policy.CONFIRM_GRACE)
+    found = connection.execute(_UNCONFIRMED, {"before": grace, "limit": limit}).all()
+    if include_leases:
+        asked = {"before": instant_out(now), "limit": limit}
+        found = [*found, *connection.execute(_UNRENEWED, asked)]
+    return [held(row) for row in found]
+
+
+def _take(
+    connection: Connection, runs: Sequence[Held], *, now: datetime
+) -> tuple[Sequence[Loss], Ready]:
+    """Take leases back: offers become pending, attempts are lost."""
+    unconfirmed = offers(runs)
+    endings = Endings(now=now)
+    losses = [
+        endings.lose(run)
+        for run in sorted(runs, key=lambda run: run.id)
+        if run.state is not RunState.LEASED
+    ]
+    drop_offers(connection, unconfirmed, now=now)
+    endings.write(connection)
+    return losses, admit(connection, {run.schedule for run in runs})

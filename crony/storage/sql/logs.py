@@ -1,0 +1,191 @@
+"""The output of attempts, in SQL.
+
+Output is kept by token rather than by attempt number, for the number of an
+offer that lapsed is used again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.lease import Standing
+from crony.model.run import LogChunk
+from crony.model.state import HELD, TERMINAL, RunState
+from crony.storage import rules
+from crony.storage.contract import Logs
+from crony.storage.sql.engine import Database
+from crony.storage.sql.holding import Hand
+from crony.storage.sql.rows import Parameters
+
+_OUTPUT = text(
+    "SELECT positions, sequence, kept, head FROM outputs"
+    " WHERE run = :run AND token = :token"
+)
+_KEEP_OUTPUT = text(
+    "INSERT INTO outputs (run, token, tenant, positions, sequence, written, kept,"
+    " head) VALUES (:run, :token, :tenant, :positions, :sequence, :written, :kept,"
+    " :head) ON CONFLICT (run, token) DO UPDATE SET positions = excluded.positions,"
+    " sequence = excluded.sequence, written = excluded.written, kept = excluded.kept,"
+    " head = excluded.head"
+)
+_KEEP_PIECE = text(
+    "INSERT INTO pieces (run, token, sequence, stream, start, size, head, data)"
+    " VALUES (:run, :token, :sequence, :stream, :start, :size, :head, :data)"
+)
+_DROPPABLE = text(
+    "SELECT sequence, size FROM pieces WHERE run = :run AND token = :token"
+    " AND head = 0 ORDER BY sequence"
+)
+_DROP = text(
+    "DELETE FROM pieces WHERE run = :run AND token = :token AND head = 0"
+    " AND sequence <= :sequence"
+)
+_RUN = text("SELECT state, attempt, token FROM runs WHERE id = :run")
+_TOKEN = text("SELECT token FROM attempts WHERE run = :run AND number = :number")
+_PIECES = text(
+    "SELECT sequence, stream, start, data, dropped FROM (SELECT sequence, stream,"
+    " start, data, start - coalesce(lag(start + size)"
+    " OVER (PARTITION BY stream ORDER BY sequence), 0) AS dropped"
+    " FROM pieces WHERE run = :run AND token = :token)"
+    " WHERE sequence > :after ORDER BY sequence"
+)
+
+
+class SqlLogs(Logs):
+    """Output in the tables ``outputs`` and ``pieces``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(
+        self,
+        worker: str,
+        run: str,
+        token: int,
+        chunks: Sequence[LogChunk],
+        *,
+        head: int,
+        bound: int,
+    ) -> Standing:
+        with self._database.writing() as connection:
+            hand = Hand(connection, worker, [(run, token)])
+            found = hand.known(run, token)
+            if found is None or not found.by(worker, token):
+                return hand.standing(run, token)
+            output = _Output(connection, run, token, head=min(head, bound), bound=bound)
+            for chunk in chunks:
+                output.add(chunk)
+            output.write(tenant=found.tenant)
+            return Standing.ACCEPTED
+
+    def read(
+        self, run: str, *, attempt: int, after: int
+    ) -> tuple[Sequence[LogChunk], bool]:
+        with self._database.snapshot() as connection:
+            found = connection.execute(_RUN, {"run": run}).first()
+            if found is None:
+                return (), True
+            state = RunState(found.state)
+            live = state in HELD and found.attempt == attempt
+            token = (
+                found.token
+                if live
+                else connection.execute(
+                    _TOKEN, {"run": run, "number": attempt}
+                ).scalar()
+            )
+            if token is None:
+                return (), state in TERMINAL or attempt <= found.attempt
+            asked = {"run": run, "token": token, "after": after}
+            pieces = connection.execute(_PIECES, asked).all()
+        chunks = tuple(
+            LogChunk(
+                sequence=row.sequence,
+                stream=row.stream,
+                offset=row.start,
+                data=row.data,
+                dropped=row.dropped,
+            )
+            for row in pieces
+        )
+        return chunks, not live
+
+
+class _Output:
+    """The output of one attempt, as it grows in one verb."""
+
+    def __init__(
+        self, connection: Connection, run: str, token: int, *, head: int, bound: int
+    ) -> None:
+        self._connection = connection
+        self._of = {"run": run, "token": token}
+        self._head_bound = head
+        self._bound = bound
+        self._new: list[Parameters] = []
+        row = connection.execute(_OUTPUT, self._of).first()
+        self._positions: dict[str, int] = json.loads(row[0]) if row else {}
+        self._sequence, self._kept, self._head = row[1:] if row else (0, 0, 0)
+
+    def add(self, chunk: LogChunk) -> None:
+        """Keep a chunk, as far as it is new and there is room."""
+        position = self._positions.get(chunk.stream, 0)
+        end = chunk.offset + len(chunk.data)
+        if end <= position:
+            return
+        self._positions[chunk.stream] = end
+        for piece in rules.pieces(
+            chunk.stream,
+            chunk.offset,
+            chunk.data,
+            position=position,
+            room=self._head_bound - self._head,
+            bound=self._bound - self._head_bound,
+        ):
+            self._sequence += 1
+            size = len(piece.data)
+            self._kept += size
+            self._head += size if piece.head else 0
+            self._new.append(
+                {
+                    **self._of,
+                    "sequence": self._sequence,
+                    "stream": piece.stream,
+                    "start": piece.offset,
+                    "size": size,
+                    "head": int(piece.head),
+                    "data": piece.data,
+                }
+            )
+
+    def write(self, *, tenant: str) -> None:
+        """Write what came, and drop what is too much."""
+        if self._new:
+            self._connection.execute(_KEEP_PIECE, self._new)
+        if self._kept > self._bound:
+            self._drop()
+        self._connection.execute(
+            _KEEP_OUTPUT,
+            {
+                **self._of,
+                "tenant": tenant,
+                "positions": json.dumps(self._positions),
+                "sequence": self._sequence,
+                "written": sum(self._positions.values()),
+                "kept": self._kept,
+                "head": self._head,
+            },
+        )
+
+    def _drop(self) -> None:
+        """Drop the oldest pieces after the head, whole."""
+        last = 0
+        for sequence, size in self._connection.execute(_DROPPABLE, self._of):
+            if self._kept <= self._bound:
+                break
+            last = sequence
+            self._kept -= size
+        self._connection.execute(_DROP, {**self._of, "sequence": last})

@@ -1,0 +1,1 @@
+"""The schema, step by step, in the form that Alembic runs."""

@@ -1,0 +1,292 @@
+"""Rows of the tables as values of the model, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.run import Attempt, Progress, Run
+from crony.model.schedule import Schedule
+from crony.model.state import (
+    AttemptState,
+    Origin,
+    Reason,
+    RunState,
+    ScheduleState,
+)
+from crony.model.task import Json
+from crony.storage.codec import (
+    definition_in,
+    dumps,
+    duration_out,
+    instant_in,
+    instant_out,
+    maybe_duration_in,
+    maybe_duration_out,
+    maybe_instant_in,
+    maybe_instant_out,
+    object_in,
+)
+
+#: A row, by position; what it holds is the tables' business.
+Columns = Sequence[Any]
+Parameters = dict[str, Any]
+
+_STATES = {state.value: state for state in RunState}
+_REASONS: dict[str | None, Reason | None] = {None: None}
+_REASONS |= {reason.value: reason for reason in Reason}
+_ORIGINS = {origin.value: origin for origin in Origin}
+
+#: The members of a run that it brings with it when it is inserted.
+_GIVEN = (
+    *("id", "tenant", "schedule", "schedule_name", "revision", "origin", "parent"),
+    *("scheduled_for", "due_at", "available_at", "catch_up"),
+    *("range_until", "range_count", "state", "reason", "queue", "priority"),
+    *("max_lost", "overrides", "created_at", "started_at", "finished_at"),
+    *("lateness", "duration", "attempt", "token", "failures", "lost"),
+    *("exit_code", "signal", "error", "progress", "result"),
+)
+
+#: What ``run`` reads, in this order.
+RUN_COLUMNS = ", ".join(_GIVEN)
+#: The same of ``runs AS r``, where another table is joined.
+RUN_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in _GIVEN)
+
+INSERT_RUN = text(
+    f"INSERT INTO runs ({RUN_COLUMNS}, lane, admitted, waiting)"
+    f" VALUES ({', '.join(f':{name}' for name in _GIVEN)}, :lane, 0, :waiting)"
+)
+
+
+def ids(names: Iterable[str]) -> str:
+    """Return names as the one parameter that a statement takes them in."""
+    return json.dumps(list(names))
+
+
+def reason_in(kept: str | None) -> Reason | None:
+    """Return the reason of its text."""
+    return _REASONS[kept]
+
+
+def run(row: Columns, *, attempts: tuple[Attempt, ...] = ()) -> Run:
+    """Return the run of a row of ``RUN_COLUMNS``."""
+    return Run(
+        id=row[0],
+        tenant=row[1],
+        schedule=row[2],
+        schedule_name=row[3],
+        revision=row[4],
+        origin=_ORIGINS[row[5]],
+        parent=row[6],
+        scheduled_for=instant_in(row[7]),
+        due_at=instant_in(row[8]),
+        available_at=instant_in(row[9]),
+        catch_up=bool(row[10]),
+        range_until=maybe_instant_in(row[11]),
+        range_count=row[12],
+        state=_STATES[row[13]],
+        reason=_REASONS[row[14]],
+        queue=row[15],
+        priority=row[16],
+        max_lost=row[17],
+        overrides=object_in(row[18]),
+        created_at=instant_in(row[19]),
+        started_at=maybe_instant_in(row[20]),
+        finished_at=maybe_instant_in(row[21]),
+        lateness=maybe_duration_in(row[22]),
+        duration=maybe_duration_in(row[23]),
+        attempt=row[24],
+        token=row[25],
+        failures=row[26],
+        lost=row[27],
+        exit_code=row[28],
+        signal=row[29],
+        error=row[30],
+        progress=progress_in(row[31]),
+        result=None if row[32] is None else cast("Json", json.loads(row[32])),
+        attempts=attempts,
+    )
+
+
+def run_out(run: Run, *, lane: int, now: int) -> Parameters:
+    """Return the parameters of ``INSERT_RUN``."""
+    available_at = instant_out(run.available_at)
+    return {
+        "id": run.id,
+        "tenant": run.tenant,
+        "schedule": run.schedule,
+        "schedule_name": run.schedule_name,
+        "revision": run.revision,
+        "origin": run.origin.value,
+        "parent": run.parent,
+        "scheduled_for": instant_out(run.scheduled_for),
+        "due_at": instant_out(run.due_at),
+        "available_at": available_at,
+        "catch_up": int(run.catch_up),
+        "range_until": maybe_instant_out(run.range_until),
+        "range_count": run.range_count,
+        "state": run.state.value,
+        "reason": run.reason,
+        "queue": run.queue,
+        "priority": run.priority,
+        "max_lost": run.max_lost,
+        "overrides": json_out(run.overrides),
+        "created_at": instant_out(run.created_at),
+        "started_at": maybe_instant_out(run.started_at),
+        "finished_at": maybe_instant_out(run.finished_at),
+        "lateness": maybe_duration_out(run.lateness),
+        "duration": maybe_duration_out(run.duration),
+        "attempt": run.attempt,
+        "token": run.token,
+        "failures": run.failures,
+        "lost": run.lost,
+        "exit_code": run.exit_code,
+        "signal": run.signal,
+        "error": run.error,
+        "progress": None if run.progress is None else progress_out(run.progress),
+        "result": json_out(run.result),
+        "lane": lane,
+        "waiting": int(available_at > now),
+    }
+
+
+def json_out(value: Json) -> str | None:
+    """Return the JSON text of a value that may be absent."""
+    return None if value is None else dumps(value)
+
+
+def progress_out(entry: Progress) -> str:
+    """Return the JSON text of a progress entry."""
+    return dumps(
+        [
+            entry.run,
+            entry.attempt,
+            entry.source,
+            instant_out(entry.at),
+            entry.percent,
+            entry.message,
+        ]
+    )
+
+
+def progress_in(kept: str | None) -> Progress | None:
+    """Return the entry of ``progress_out``'s text."""
+    if kept is None:
+        return None
+    of, attempt, source, at, percent, message = json.loads(kept)
+    return Progress(
+        run=of,
+        attempt=attempt,
+        source=source,
+        at=instant_in(at),
+        percent=percent,
+        message=message,
+    )
+
+
+#: What ``schedule`` reads of ``schedules AS s`` joined with its definition.
+SCHEDULE_COLUMNS = (
+    "s.id, s.tenant, s.revision, d.body, s.state, s.cursor, s.occurrences,"
+    " s.created_at, s.updated_at"
+)
+SCHEDULES = (
+    "schedules s JOIN definitions d ON d.schedule = s.id AND d.revision = s.revision"
+)
+
+
+def schedule(row: Columns) -> Schedule:
+    """Return the schedule of a row of ``SCHEDULE_COLUMNS``."""
+    return Schedule(
+        id=row[0],
+        tenant=row[1],
+        revision=row[2],
+        definition=definition_in(row[3]),
+        state=ScheduleState(row[4]),
+        cursor=maybe_instant_in(row[5]),
+        occurrences=row[6],
+        created_at=instant_in(row[7]),
+        updated_at=instant_in(row[8]),
+    )
+
+
+_ATTEMPTS = text(
+    "SELECT a.run, a.number, a.token, a.state, a.reason, a.worker, a.worker_name,"
+    " a.leased_at, a.started_at, a.finished_at, a.lateness, a.duration, a.exit_code,"
+    " a.signal, a.error, a.sandbox_level, a.limits, a.usage,"
+    " coalesce(o.written, 0), coalesce(o.kept, 0)"
+    " FROM json_each(:runs) j JOIN attempts a ON a.run = j.value"
+    " LEFT JOIN outputs o ON o.run = a.run AND o.token = a.token"
+    " ORDER BY a.run, a.number"
+)
+_LIVE_ATTEMPTS = text(
+    "SELECT r.id, r.attempt, r.token, r.state, NULL, r.worker, r.worker_name,"
+    " r.leased_at, r.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
+    " coalesce(o.written, 0), coalesce(o.kept, 0)"
+    " FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+    " LEFT JOIN outputs o ON o.run = r.id AND o.token = r.token"
+    " WHERE r.state IN ('leased','running','stopping')"
+)
+_RUNS = text(
+    f"SELECT {RUN_COLUMNS_OF_R} FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+)
+
+
+def full_runs(connection: Connection, names: Iterable[str]) -> dict[str, Run]:
+    """Return runs with their attempts, by id."""
+    asked = {"runs": ids(names)}
+    attempts: dict[str, list[Attempt]] = {}
+    for row in connection.execute(_ATTEMPTS, asked):
+        attempts.setdefault(row[0], []).append(_attempt(row, AttemptState(row[3])))
+    for row in connection.execute(_LIVE_ATTEMPTS, asked):
+        attempts.setdefault(row[0], []).append(_live_attempt(row))
+    return {
+        row[0]: run(row, attempts=tuple(attempts.get(row[0], ())))
+        for row in connection.execute(_RUNS, asked)
+    }
+
+
+def plain_runs(connection: Connection, names: Iterable[str]) -> dict[str, Run]:
+    """Return runs without their attempts, by id."""
+    rows = connection.execute(_RUNS, {"runs": ids(names)})
+    return {row[0]: run(row) for row in rows}
+
+
+def _live_attempt(row: Columns) -> Attempt:
+    if row[3] != RunState.LEASED.value:
+        return _attempt(row, AttemptState.RUNNING)
+    # The run's start is then an earlier attempt's.
+    return _attempt((*row[:8], None, *row[9:]), AttemptState.LEASED)
+
+
+def _attempt(row: Columns, state: AttemptState) -> Attempt:
+    return Attempt(
+        number=row[1],
+        token=row[2],
+        state=state,
+        reason=_REASONS[row[4]],
+        worker=row[5],
+        worker_name=row[6],
+        leased_at=instant_in(row[7]),
+        started_at=maybe_instant_in(row[8]),
+        finished_at=maybe_instant_in(row[9]),
+        lateness=maybe_duration_in(row[10]),
+        duration=maybe_duration_in(row[11]),
+        exit_code=row[12],
+        signal=row[13],
+        error=row[14],
+        sandbox_level=row[15],
+        limits=object_in(row[16]),
+        usage=object_in(row[17]),
+        log_bytes=row[18],
+        log_kept=row[19],
+    )
+
+
+def after(instant: int, duration: timedelta) -> int:
+    """Return the instant that is so much later, both as kept."""
+    return (instant * 1000 + duration_out(duration)) // 1000

@@ -1,0 +1,196 @@
+"""Workers, in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony import errors
+from crony.model.worker import Key, Worker
+from crony.storage import rules
+from crony.storage.codec import dumps, instant_in, instant_out
+from crony.storage.contract import Page, Position, Workers
+from crony.storage.sql import keys
+from crony.storage.sql.engine import Database
+from crony.storage.sql.rows import Columns, Parameters, ids
+
+_COLUMNS = (
+    "id, tenant, name, machine, queues, labels, slots, sandbox_level, version,"
+    " draining, session, sequence, registered_at, seen_at"
+)
+_BY_ID = text(f"SELECT {_COLUMNS} FROM workers WHERE id = :worker")
+_FIND = text(
+    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant"
+    " AND (id = :reference OR name = :reference)"
+)
+_NAMED = text("SELECT id, machine FROM workers WHERE tenant = :tenant AND name = :name")
+_COUNT = text("SELECT count(*) FROM workers WHERE tenant = :tenant")
+_INSERT = text(
+    f"INSERT INTO workers ({_COLUMNS}) VALUES (:id, :tenant, :name, :machine,"
+    " :queues, :labels, :slots, :sandbox_level, :version, 0, :session, :sequence,"
+    " :registered_at, :seen_at)"
+)
+_RENEW = text(
+    "UPDATE workers SET queues = :queues, labels = :labels, slots = :slots,"
+    " sandbox_level = :sandbox_level, version = :version, draining = 0,"
+    " seen_at = :seen_at WHERE id = :id"
+)
+_PAGE = text(
+    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant AND name >= :name"
+    " AND (name, id) > (:name, :id) ORDER BY name, id LIMIT :limit"
+)
+_RUNNING = text(
+    "SELECT w.value, r.id FROM json_each(:workers) w JOIN runs r"
+    " ON r.worker = w.value AND r.state IN ('leased','running','stopping')"
+    " ORDER BY r.id"
+)
+_DRAIN = text("UPDATE workers SET draining = 1 WHERE id = :id")
+_DELETE = text("DELETE FROM workers WHERE id = :id")
+_FORGET_SESSIONS = text("DELETE FROM sessions WHERE worker = :id")
+_SATISFYING = text(
+    "SELECT EXISTS (SELECT 1 FROM workers w WHERE w.tenant = :tenant"
+    " AND EXISTS (SELECT 1 FROM json_each(w.queues) q WHERE q.value = :queue)"
+    " AND NOT EXISTS (SELECT 1 FROM json_each(:requires) n WHERE NOT EXISTS"
+    " (SELECT 1 FROM json_each(w.labels) l"
+    " WHERE l.key = n.key AND l.value = n.value)))"
+)
+
+
+class SqlWorkers(Workers):
+    """Workers in a table of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(
+        self,
+        worker: Worker,
+        key: Key,
+        *,
+        quota: int | None,
+        now: datetime,  # the worker says when it was seen
+    ) -> Worker:
+        with self._database.writing() as connection:
+            asked = {"tenant": worker.tenant, "name": worker.name}
+            known = connection.execute(_NAMED, asked).first()
+            if known is not None and known.machine != worker.machine:
+                raise errors.NameTaken("worker", worker.name, holder=known.id)
+            values = _values(worker)
+            if known is None:
+                count = connection.execute(_COUNT, asked).scalar_one()
+                if quota is not None and count >= quota:
+                    raise errors.QuotaExceeded(
+                        f"the tenant has {quota} workers, which is all it may have",
+                        retry_after=rules.QUOTA_PAUSE,
+                    )
+                connection.execute(_INSERT, values)
+            else:
+                values["id"] = known.id
+                connection.execute(_RENEW, values)
+                keys.forget_of_worker(connection, known.id)
+            keys.put(connection, key, worker=values["id"])
+            return worker_by_id(connection, values["id"])
+
+    def find(self, tenant: str, reference: str) -> Worker | None:
+        with self._database.reading() as connection:
+            return _find(connection, tenant, reference)
+
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Worker]:
+        name, identity = after or ("", "")
+        with self._database.reading() as connection:
+            found = connection.execute(
+                _PAGE,
+                {"tenant": tenant, "name": name, "id": identity, "limit": limit + 1},
+            ).all()
+        items = tuple(_worker(row) for row in found[:limit])
+        if len(found) <= limit or not items:
+            return Page(items, None)
+        return Page(items, (items[-1].name, items[-1].id))
+
+    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        running: dict[str, list[str]] = {worker: [] for worker in workers}
+        with self._database.reading() as connection:
+            asked = {"workers": ids(running)}
+            for worker, run in connection.execute(_RUNNING, asked):
+                running[worker].append(run)
+        return running
+
+    def drain(self, tenant: str, worker: str) -> Worker | None:
+        with self._database.writing() as connection:
+            found = _find(connection, tenant, worker)
+            if found is None:
+                return None
+            connection.execute(_DRAIN, {"id": found.id})
+            return worker_by_id(connection, found.id)
+
+    def delete(self, tenant: str, worker: str) -> bool:
+        with self._database.writing() as connection:
+            found = _find(connection, tenant, worker)
+            if found is None:
+                return False
+            connection.execute(_DELETE, {"id": found.id})
+            connection.execute(_FORGET_SESSIONS, {"id": found.id})
+            keys.forget_of_worker(connection, found.id)
+            return True
+
+    def satisfying(
+        self, tenant: str, *, queue: str, requires: Mapping[str, str]
+    ) -> bool:
+        asked = {"tenant": tenant, "queue": queue, "requires": dumps(dict(requires))}
+        with self._database.reading() as connection:
+            return bool(connection.execute(_SATISFYING, asked).scalar())
+
+
+def worker_by_id(connection: Connection, worker: str) -> Worker:
+    """Return the worker, or raise ``NotFound``."""
+    row = connection.execute(_BY_ID, {"worker": worker}).first()
+    if row is None:
+        raise errors.NotFound("worker", worker)
+    return _worker(row)
+
+
+def _find(connection: Connection, tenant: str, reference: str) -> Worker | None:
+    asked = {"tenant": tenant, "reference": reference}
+    row = connection.execute(_FIND, asked).first()
+    return None if row is None else _worker(row)
+
+
+def _worker(row: Columns) -> Worker:
+    return Worker(
+        id=row[0],
+        tenant=row[1],
+        name=row[2],
+        machine=row[3],
+        queues=tuple(json.loads(row[4])),
+        labels=json.loads(row[5]),
+        slots=row[6],
+        sandbox_level=row[7],
+        version=row[8],
+        draining=bool(row[9]),
+        session=row[10],
+        sequence=row[11],
+        registered_at=instant_in(row[12]),
+        seen_at=instant_in(row[13]),
+    )
+
+
+def _values(worker: Worker) -> Parameters:
+    return {
+        "id": worker.id,
+        "tenant": worker.tenant,
+        "name": worker.name,
+        "machine": worker.machine,
+        "queues": dumps(list(worker.queues)),
+        "labels": dumps(dict(worker.labels)),
+        "slots": worker.slots,
+        "sandbox_level": worker.sandbox_level,
+        "version": worker.version,
+        "session": worker.session,
+        "sequence": worker.sequence,
+        "registered_at": instant_out(worker.registered_at),
+        "seen_at": instant_out(worker.seen_at),
+    }
