@@ -182,3 +182,20 @@ def test_ellipsis_stands_for_anything_and_nothing_else_does() -> None:
     step = Step("x", "one …\ntwo.")
     assert step.keeps_its_promise("one and\nmore\ntwo.\n")
     assert not step.keeps_its_promise("one and\ntwo!\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "kept"),
+    [
+        ("a\nz\n", True),
+        ("a\nb\nc\nz", True),
+        ("a\nz\ny", True),
+        ("az", False),
+        ("b\nz", False),
+    ],
+)
+def test_line_of_an_ellipsis_stands_for_any_lines_or_none(
+    output: str,
+    kept: bool,  # noqa: FBT001  # a column of the table
+) -> None:
+    assert Step("x", "a\n…\nz\n…").keeps_its_promise(output) is kept

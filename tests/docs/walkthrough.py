@@ -3,8 +3,8 @@
 A block of the kind ``console`` is marked by a comment in front of it: in Markdown
 ``<!-- run -->``, in reStructuredText ``.. run``. A line that begins with ``$`` is a
 command and goes on while lines end with a backslash; the lines after it are the output
-that the page promises, where ``…`` stands for anything. Without such lines only the
-exit code counts.
+that the page promises, where ``…`` stands for anything; as a line of its own it stands
+for any lines, or none. Without such lines only the exit code counts.
 """
 
 import re
@@ -25,8 +25,11 @@ class Step:
         """Say whether the page would have told the truth about this output."""
         if not self.promised:
             return True
-        pattern = re.escape(self.promised).replace("…", ".*")
-        return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+        pattern = ""
+        for line in self.promised.splitlines():
+            exact = r"\n" + re.escape(line).replace("…", ".*")
+            pattern += r"(?:\n.*)?" if line == "…" else exact
+        return re.fullmatch(pattern, "\n" + output.strip(), re.DOTALL) is not None
 
 
 def steps(page: str) -> list[Step]:
