@@ -302,7 +302,7 @@ class Daemon:
             return
         level = "none" if "http" in runner.lease.task else self._sandbox.level
         final = reports.final(runner.lease, outcome, sandbox_level=level)
-        items = [*courier.rest_of(runner), final]
+        items = reports.closing(courier.rest_of(runner), final)
         self._outbox.put(outbox.entry_of(runner.lease.key, items))
         self._courier.hurry()
         _log.info(

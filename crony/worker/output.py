@@ -39,12 +39,13 @@ class Output:
         self._part = max(1, min(part, bound))
         self._tail_bound = max(bound - self._part, self._part)
         self._lock = threading.Lock()
-        self._waiting: deque[Piece] = deque()
+        self._head: deque[Piece] = deque()
+        self._tail: deque[Piece] = deque()
         self._taken: list[Piece] = []
         self._offsets: dict[str, int] = {}
         self._dropped: dict[str, int] = {}
         self._head_left = self._part
-        self._tail = 0
+        self._tail_size = 0
         self._accepted = 0
 
     @property
@@ -54,55 +55,46 @@ class Output:
 
     def waiting(self) -> bool:
         """Whether there is something to send."""
-        return bool(self._waiting)
+        return bool(self._head or self._tail)
 
     def write(self, stream: str, data: bytes) -> None:
         """Keep what came on a stream."""
         with self._lock:
             head, rest = data[: self._head_left], data[self._head_left :]
             self._head_left -= len(head)
-            self._add(stream, head, in_head=True)
-            self._add(stream, rest, in_head=False)
+            self._add(self._head, stream, head)
+            self._tail_size += _OVERHEAD * self._add(self._tail, stream, rest)
+            self._tail_size += len(rest)
             self._make_room()
 
-    def _add(self, stream: str, data: bytes, *, in_head: bool) -> None:
+    def _add(self, pieces: deque[Piece], stream: str, data: bytes) -> int:
+        """Put data behind what is there; return how many pieces that made."""
+        made = 0
         view = memoryview(data)
         while view:
-            piece = self._open_piece(stream, in_head=in_head)
-            some = view[: self._part - len(piece.data)]
-            piece.data += some
+            last = pieces[-1] if pieces else None
+            if last is None or last.stream != stream or len(last.data) >= self._part:
+                offset = self._offsets.get(stream, 0)
+                dropped = self._dropped.pop(stream, 0)
+                last = Piece(stream, offset, dropped, pieces is self._head)
+                pieces.append(last)
+                made += 1
+            some = view[: self._part - len(last.data)]
+            last.data += some
             self._offsets[stream] = self._offsets.get(stream, 0) + len(some)
-            if not in_head:
-                self._tail += len(some)
             view = view[len(some) :]
-
-    def _open_piece(self, stream: str, *, in_head: bool) -> Piece:
-        """Return the piece that goes on, or a new one behind it."""
-        if self._waiting:
-            last = self._waiting[-1]
-            same = last.stream == stream and last.in_head is in_head
-            if same and len(last.data) < self._part:
-                return last
-        piece = Piece(
-            stream, self._offsets.get(stream, 0), self._dropped.pop(stream, 0), in_head
-        )
-        self._waiting.append(piece)
-        if not in_head:
-            self._tail += _OVERHEAD
-        return piece
+        return made
 
     def _make_room(self) -> None:
-        while self._tail > self._tail_bound:
-            index = next(i for i, p in enumerate(self._waiting) if not p.in_head)
-            oldest = self._waiting[index]
-            del self._waiting[index]
-            self._tail -= _OVERHEAD + len(oldest.data)
+        while self._tail_size > self._tail_bound:
+            oldest = self._tail.popleft()
+            self._tail_size -= _OVERHEAD + len(oldest.data)
             self._count_dropped(oldest.stream, oldest.dropped + len(oldest.data))
 
     def _count_dropped(self, stream: str, size: int) -> None:
         """Say it with the stream's next piece, which may be there already."""
-        for piece in self._waiting:
-            if piece.stream == stream and not piece.in_head:
+        for piece in self._tail:
+            if piece.stream == stream:
                 piece.dropped += size
                 return
         self._dropped[stream] = self._dropped.get(stream, 0) + size
@@ -111,11 +103,12 @@ class Output:
         """Take pieces of up to about ``most`` bytes, to be settled afterwards."""
         with self._lock:
             size = 0
-            while self._waiting and size < most:
-                piece = self._waiting.popleft()
-                size += _OVERHEAD + len(piece.data)
+            while (self._head or self._tail) and size < most:
+                piece = (self._head or self._tail).popleft()
+                cost = _OVERHEAD + len(piece.data)
+                size += cost
                 if not piece.in_head:
-                    self._tail -= _OVERHEAD + len(piece.data)
+                    self._tail_size -= cost
                 self._taken.append(piece)
             return tuple(self._taken)
 
@@ -127,12 +120,14 @@ class Output:
                 self._accepted += sum(len(piece.data) for piece in taken)
                 return
             for piece in reversed(taken):
-                self._waiting.appendleft(piece)
-                if not piece.in_head:
-                    self._tail += _OVERHEAD + len(piece.data)
+                if piece.in_head:
+                    self._head.appendleft(piece)
+                else:
+                    self._tail.appendleft(piece)
+                    self._tail_size += _OVERHEAD + len(piece.data)
             self._make_room()
 
     def rest(self) -> Sequence[Piece]:
         """Return all that the service has not acknowledged, oldest first."""
         with self._lock:
-            return (*self._taken, *self._waiting)
+            return (*self._taken, *self._head, *self._tail)

@@ -78,3 +78,10 @@ def final(lease: Lease, outcome: Outcome, *, sandbox_level: str) -> Item:
     if outcome.duration is not None:
         item["duration"] = wire.format_duration(outcome.duration)
     return item
+
+
+def closing(rest: Sequence[Item], final_item: Item) -> Sequence[Item]:
+    """Return the last items of an attempt: what was not sent comes with its end."""
+    if not rest:
+        return [final_item]
+    return [*rest[:-1], {**rest[-1], **final_item}]
