@@ -22,7 +22,9 @@ from pydantic import (
 
 from crony import wire
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,127}$"
+_ID = "(sch|run|wrk|key|evt)_[0-9a-z]{26}"
+NAME_PATTERN = rf"^(?!{_ID}$)[a-z0-9][a-z0-9._-]{{0,127}}$"
+_LIKE_ID = re.compile(_ID, re.ASCII)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
 _LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -148,12 +150,14 @@ def _name(value: object) -> str:
             f'"{text[:80]}" is not a name: 1 to 128 of a-z, 0-9, ".", "_", "-", the '
             "first of them a letter or digit"
         )
+    if _LIKE_ID.fullmatch(text):
+        raise ValueError(f'"{text}" would be taken for an id')
     return text
 
 
 def is_name(text: str) -> bool:
     """Return whether the text may be a name."""
-    return _NAME.fullmatch(text) is not None
+    return _NAME.fullmatch(text) is not None and _LIKE_ID.fullmatch(text) is None
 
 
 Name: TypeAlias = Annotated[
