@@ -182,6 +182,13 @@ def test_ellipsis_stands_for_anything_and_nothing_else_does() -> None:
     step = Step("x", "one …\ntwo.")
     assert step.keeps_its_promise("one and\nmore\ntwo.\n")
     assert not step.keeps_its_promise("one and\ntwo!\n")
+    assert not step.keeps_its_promise("one and\ntwox\n")
+
+
+def test_width_of_columns_is_not_promised() -> None:
+    step = Step("x", "NAME  STATE\na  b")
+    assert step.keeps_its_promise("NAME      STATE\na b")
+    assert not step.keeps_its_promise("NAMESTATE\na b")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ class Step:
             return True
         pattern = ""
         for line in self.promised.splitlines():
-            exact = r"\n" + re.escape(line).replace("…", ".*")
+            # Columns are as wide as what stands in them.
+            exact = r"\n" + re.sub(r"(\\ )+", " +", re.escape(line)).replace("…", ".*")
             pattern += r"(?:\n.*)?" if line == "…" else exact
         return re.fullmatch(pattern, "\n" + output.strip(), re.DOTALL) is not None
 
