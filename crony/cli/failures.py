@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
@@ -91,7 +90,6 @@ def run(command: click.Command, program: str, argv: Sequence[str] | None = None)
     """Run a program to its end; return its exit code."""
     try:
         ended = command.main(argv, prog_name=program, standalone_mode=False)
-        sys.stdout.flush()
     except click.UsageError as exc:
         exc.show()
         return USAGE
@@ -103,10 +101,6 @@ def run(command: click.Command, program: str, argv: Sequence[str] | None = None)
         return INTERRUPTED
     except errors.CronyError as exc:
         return _fail(program, exc)
-    except BrokenPipeError:
-        # Who reads has seen enough; nothing more can be said on this pipe.
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115  # until the end
-        return 0
     return ended if isinstance(ended, int) else 0
 
 

@@ -40,7 +40,9 @@ def brief(text: str) -> str:
         return "-" + brief(text[1:])
     length = wire.parse_duration(text)
     if length < timedelta(seconds=1):
-        return f"{length / timedelta(milliseconds=1):.3g}ms"
+        milliseconds = length / timedelta(milliseconds=1)
+        digits = ".0f" if milliseconds >= 100 else ".3g"
+        return f"{milliseconds:{digits}}ms"
     if length < timedelta(minutes=1):
         return f"{length.total_seconds():.3g}s"
     return _rough(length)

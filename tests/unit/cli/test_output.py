@@ -69,6 +69,7 @@ def test_distances_are_told_in_their_two_largest_units(
         ("0s", "0ms"),
         ("0.000183s", "0.183ms"),
         ("0.0074s", "7.4ms"),
+        ("0.9996s", "1000ms"),
         ("2.041s", "2.04s"),
         ("1h2m3s", "1h 2m"),
         ("-0.5s", "-500ms"),
