@@ -66,29 +66,29 @@ class Hub:
         return len(self._by_worker)
 
     def enter(self, worker: str) -> Poll:
-        """Begin a poll, before its first look; it ends the worker's older one."""
-        older = self._by_worker.get(worker)
+        """Begin a poll, before its first look: news from here on counts."""
+        return Poll(worker, self._count)
+
+    def admit(self, poll: Poll, worker: Worker, *, hungry: bool) -> None:
+        """Let a poll wait that the store took; it ends the worker's older one.
+
+        What happened since it entered wakes it at once. One that is not ``hungry``
+        waits for news of its worker alone.
+        """
+        older = self._by_worker.get(poll.worker)
         if older is not None:
             self._tell(older, News.REPLACED)
-        poll = Poll(worker, self._count)
-        self._by_worker[worker] = poll
-        return poll
-
-    def describe(self, poll: Poll, worker: Worker, *, hungry: bool) -> None:
-        """Say which lines a poll waits at; what came since it entered counts.
-
-        One that is not ``hungry`` waits for news of its worker alone.
-        """
-        if not hungry:
-            return
-        poll.lines = tuple((worker.tenant, queue) for queue in worker.queues)
+        self._by_worker[poll.worker] = poll
+        lines = [(worker.tenant, queue) for queue in worker.queues] if hungry else []
+        poll.lines = tuple(lines)
         poll.group = (
             worker.tenant,
             tuple(sorted(worker.queues)),
             tuple(sorted(worker.labels.items())),
             worker.sandbox_level,
         )
-        if any(self._happened.get(line, 0) > poll.entered for line in poll.lines):
+        concerns = (*poll.lines, _of(poll.worker))
+        if any(self._happened.get(line, 0) > poll.entered for line in concerns):
             self._tell(poll, News.LOOK)
 
     async def wait(self, poll: Poll, *, seconds: float) -> News:
@@ -131,7 +131,7 @@ class Hub:
 
     def wake(self, wake: Wake) -> None:
         """Pass news on to those that it concerns."""
-        self._happen(wake.ready)
+        self._happen(wake.ready | {_of(worker) for worker in wake.workers})
         for worker in wake.workers:
             poll = self._by_worker.get(worker)
             if poll is not None:
@@ -183,6 +183,11 @@ class Hub:
             groups.pop(poll.group, None)
             if not groups:
                 self._by_line.pop(line, None)
+
+
+def _of(worker: str) -> Line:
+    """Return the line of a worker's own news: no tenant has an empty name."""
+    return "", worker
 
 
 def _call(loop: asyncio.AbstractEventLoop, hub: Hub, wake: Wake) -> None:

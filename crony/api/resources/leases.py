@@ -111,7 +111,8 @@ class Leases:
         gone.add_done_callback(partial(_end, asyncio.current_task()))
         try:
             # One without a free slot still hears of what it must give up.
-            polls.describe(poll, worker, hungry=asked.slots > 0 and not first.draining)
+            hungry = asked.slots > 0 and not first.draining
+            polls.admit(poll, worker, hungry=hungry)
             while True:
                 left = (until - clock.boottime()) / timedelta(seconds=1)
                 news = await polls.wait(poll, seconds=left)
