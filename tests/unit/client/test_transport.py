@@ -113,9 +113,12 @@ def test_a_name_is_one_segment_whatever_is_in_it() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_never_addresses_another_resource(name: str) -> None:
-    with service((200, {})) as seen, client(seen) as crony:
-        with pytest.raises(errors.Refused) as caught:
-            crony.delete_schedule(name)
+    with (
+        service((200, {})) as seen,
+        client(seen) as crony,
+        pytest.raises(errors.Refused) as caught,
+    ):
+        crony.delete_schedule(name)
     assert caught.value.kind == "not-found"
     assert seen.requests == []
 
@@ -123,26 +126,35 @@ def test_a_name_never_addresses_another_resource(name: str) -> None:
 def test_a_problem_is_raised_with_its_body_and_patience() -> None:
     problem = {"type": "urn:crony:problem:rate", "detail": "slow down"}
     answer = (429, ({"Retry-After": "7"}, problem))
-    with service(answer) as seen, client(seen) as crony:
-        with pytest.raises(errors.Refused, match="slow down") as caught:
-            crony.stats()
+    with (
+        service(answer) as seen,
+        client(seen) as crony,
+        pytest.raises(errors.Refused, match="slow down") as caught,
+    ):
+        crony.stats()
     assert caught.value.kind == "rate"
     assert caught.value.status == 429
     assert caught.value.retry_after == timedelta(seconds=7)
 
 
 def test_what_is_no_service_of_ours_is_said_to_be_none() -> None:
-    with service((404, b"<html>")) as seen, client(seen) as crony:
-        with pytest.raises(errors.Refused, match="not a Crony service"):
-            crony.stats()
+    with (
+        service((404, b"<html>")) as seen,
+        client(seen) as crony,
+        pytest.raises(errors.Refused, match="not a Crony service"),
+    ):
+        crony.stats()
 
 
 def test_a_redirect_is_not_followed_with_the_key() -> None:
     with service((200, {})) as other:
         answer = (302, ({"Location": other.url}, b""))
-        with service(answer) as seen, client(seen) as crony:
-            with pytest.raises(errors.Refused):
-                crony.stats()
+        with (
+            service(answer) as seen,
+            client(seen) as crony,
+            pytest.raises(errors.Refused),
+        ):
+            crony.stats()
     assert other.requests == []
 
 
