@@ -14,7 +14,7 @@ from tests.integration.api.caller import Caller
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service on SQLite."""
     home = tmp_path_factory.mktemp("service") / "home"
-    with running_service(home, storage="memory://", header_timeout="1s") as process:
+    with running_service(home, header_timeout="1s") as process:
         yield process
         assert process.process.poll() is None, process.log.read_text()[-4000:]
         text = process.log.read_text()
