@@ -125,7 +125,9 @@ class MemoryLeases(Leases):
             ]
             return self._take(gone, now=now)
 
-    def _take(self, runs: Sequence[Run], *, now: datetime) -> tuple[list[Loss], Ready]:
+    def _take(
+        self, runs: Sequence[Run], *, now: datetime
+    ) -> tuple[Sequence[Loss], Ready]:
         """Take leases back: offers become pending, attempts are lost."""
         memory = self._memory
         losses = []
@@ -135,7 +137,7 @@ class MemoryLeases(Leases):
                     memory.take_offer(run, now=now)
                 else:
                     losses.append(memory.lose(run, now=cut(now)))
-        return losses, ready(lines)
+        return tuple(losses), ready(lines)
 
     def lease(
         self,

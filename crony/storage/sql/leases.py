@@ -261,34 +261,21 @@ class SqlLeases(Leases):
         with self._database.writing() as connection:
             hand = Hand(connection, worker, _pairs(items))
             accepted = {
-                run.id: run
+                run.id
                 for item in items
                 if (run := hand.known(item.run, item.token)) is not None
                 and run.state is RunState.LEASED
                 and run.by(worker, item.token)
             }
-            begun: set[str] = set()
-            if accepted:
-                instant = instant_out(now)
-                ends = connection.execute(
-                    _CONFIRM,
-                    {
-                        "runs": rows.ids(accepted),
-                        "now": instant,
-                        "ttl": duration_out(lease_ttl),
-                    },
-                )
-                for name, expires_at in ends:
-                    accepted[name].expires_at = expires_at
-                    accepted[name].state = RunState.RUNNING
+            ends = _begin_running(connection, accepted, now=now, ttl=lease_ttl)
             answers = []
             for item in items:
-                first = item.run in accepted and item.run not in begun
                 run = hand.known(item.run, item.token)
-                answer = _confirmed(item, run, first=first)
-                if answer.standing is Standing.ACCEPTED:
-                    begun.add(item.run)
-                answers.append(answer)
+                first = run is not None and run.id in ends and run.token == item.token
+                if run is not None and first:
+                    # From here on in the batch it is running.
+                    run.state, run.expires_at = RunState.RUNNING, ends.pop(run.id)
+                answers.append(_confirmed(item, run, first=first))
             return tuple(answers)
 
     def report(
@@ -443,6 +430,20 @@ def _offer(row: Columns, run: Run, definition: Definition) -> Offer:
     )
 
 
+def _begin_running(
+    connection: Connection, runs: set[str], *, now: datetime, ttl: timedelta
+) -> dict[str, int]:
+    """Make leased runs running; return when each lease ends."""
+    if not runs:
+        return {}
+    values = {
+        "runs": rows.ids(runs),
+        "now": instant_out(now),
+        "ttl": duration_out(ttl),
+    }
+    return {row[0]: row[1] for row in connection.execute(_CONFIRM, values)}
+
+
 def _confirmed(item: Holding, run: Held | None, *, first: bool) -> Confirmed:
     """Return the answer to a confirm; ``first``: it is what made the run running."""
     if run is None:
@@ -530,4 +531,4 @@ def _take(
     ]
     drop_offers(connection, unconfirmed, now=now)
     endings.write(connection)
-    return losses, admit(connection, {run.schedule for run in runs})
+    return tuple(losses), admit(connection, {run.schedule for run in runs})
