@@ -6,9 +6,11 @@ be had, else version 1, else nothing: then the level is ``namespaces``.
 """
 
 import os
+import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -123,3 +125,22 @@ def own_path(controller: str) -> str:
         if controller in controllers.split(","):
             return path.lstrip("/")
     raise FileNotFoundError(controller)
+
+
+def hierarchy_name() -> str:
+    """Make a name that says whose it is: crony-PIDNAMESPACE-PID-RANDOM."""
+    return f"{_prefix()}{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _prefix() -> str:
+    return f"crony-{os.stat('/proc/self/ns/pid').st_ino}-"
+
+
+def remove_stale(parent: Path) -> None:
+    """Remove the empty groups of workers that are dead; others can't be removed."""
+    for path in parent.glob(f"{_prefix()}*"):
+        owner = path.name.split("-")[2]
+        if not os.path.exists(f"/proc/{owner}"):
+            for group in (*path.glob("*/"), path):
+                with suppress(OSError):
+                    group.rmdir()

@@ -52,6 +52,7 @@ class HierarchyV1(cgroups.Hierarchy):
             roots["kill"] = where / cgroups.own_path("")
         self._roots = {key: path / name for key, path in roots.items()}
         for path in self._roots.values():
+            cgroups.remove_stale(path.parent)
             path.mkdir(exist_ok=True)
 
     def make(self, name: str, limits: Limits) -> cgroups.Group:

@@ -86,6 +86,7 @@ def _below(parent: Path, name: str) -> Path:
         leaf.mkdir(exist_ok=True)
         cgroups.write(str(leaf / "cgroup.procs"), 0)
         _hand_down(parent)
+    cgroups.remove_stale(parent)
     root = parent / name
     root.mkdir(exist_ok=True)
     _hand_down(root)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from crony import errors
-from crony.worker.sandbox import gate, processes, profile, seccomp, uids
+from crony.worker.sandbox import gate, processes, profile, seccomp, uids, watchdog
 from crony.worker.sandbox.allowed import check
 from crony.worker.sandbox.bwrap import Bwrap
 from crony.worker.sandbox.cgroups import Group, Hierarchy
@@ -57,7 +57,7 @@ class Confined(Process):
 
     def death_fds(self) -> tuple[int, ...]:
         inner = () if self._inner is None else (self._inner,)
-        return (*inner, self.pidfd)
+        return (self.pidfd, *inner)
 
     @property
     def inner_pid(self) -> int:
@@ -95,6 +95,10 @@ class Confined(Process):
         if self._inner is not None:
             processes.send(self._inner, signal.SIGKILL)
             processes.gone(self._inner, within=None)
+        elif not self._ready:
+            # When bubblewrap dies between its fork and the end of its preparations,
+            # its child waits for it without end; it is in our session still.
+            watchdog.kill_sessions({self.outer_pid: self.pidfd})
 
     def _ending(self, status: int) -> gate.Ending:
         said = gate.read_ending(self._pipes.status)

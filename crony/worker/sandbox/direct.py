@@ -41,9 +41,6 @@ class Direct(Process):
     def terminate(self) -> None:
         processes.send(self.pidfd, signal.SIGTERM)
 
-    def death_places(self) -> tuple[str, ...]:
-        return (str(self.outer_pid), *super().death_places())
-
     def _at_gate(self) -> None:
         pass  # nothing is to be learnt about it
 
@@ -53,7 +50,8 @@ class Direct(Process):
         # It is not reaped, so its number is nobody else's.
         for _ in range(100):
             left = set(processes.descendants(self.outer_pid))
-            left.update(watchdog.session(self.outer_pid))
+            members = watchdog.sessions({self.outer_pid})
+            left.update(pid for pid, _ in members)
             if self._uid is not None:
                 left.update(processes.of_uid(self._uid))
             left.discard(self.outer_pid)
@@ -141,8 +139,8 @@ class DirectSandbox(Sandbox):
 
     def _confine(
         self,
-        limits: Limits,  # noqa: ARG002 - for the level that confines
-        home: Path,  # noqa: ARG002
+        limits: Limits,
+        home: Path,
     ) -> Sequence[str]:
         """Give the programs that confine the run before its gate: none here."""
         return ()

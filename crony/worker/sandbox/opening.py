@@ -1,10 +1,7 @@
 """Open the level that is asked for, and prove it before it is used."""
 
-import os
-import secrets
-
 from crony import errors
-from crony.worker.sandbox import bwrap, hidden, python, selftest, uids
+from crony.worker.sandbox import bwrap, cgroups, hidden, python, selftest, uids
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.cgroups_v1 import HierarchyV1
 from crony.worker.sandbox.cgroups_v2 import HierarchyV2
@@ -90,7 +87,7 @@ def _proven(sandbox: Sandbox, operator: Operator) -> Sandbox:
 
 def _groups() -> Hierarchy | None:
     """Find control groups that this worker may use; version 2 first."""
-    name = f"crony-{os.getpid()}-{secrets.token_hex(4)}"
+    name = cgroups.hierarchy_name()
     for kind in (HierarchyV2, HierarchyV1):
         try:
             return kind(name)

@@ -109,7 +109,8 @@ class Process(Prepared):
         return (self.pidfd,)
 
     def death_places(self) -> tuple[str, ...]:
-        return () if self._group is None else self._group.paths
+        groups = () if self._group is None else self._group.paths
+        return (str(self.outer_pid), *groups)
 
     @abstractmethod
     def _kill_task(self) -> None:

@@ -86,27 +86,32 @@ def kill_groups(paths: list[str]) -> None:
                 _kill(pid)
 
 
-def kill_session(number: int, *, leader: int) -> None:
-    """Send SIGKILL to a session's members, as long as its number is its own."""
+def kill_sessions(leaders: dict[int, int]) -> None:
+    """Send SIGKILL to the members of sessions, as long as the numbers are theirs.
+
+    ``leaders``: number of a session -> pidfd of its first process. A number belongs
+    to the session as long as it has a member, its first process or another.
+    """
     for _ in range(_ROUNDS):
-        fields = stat_of(number)
-        if dead(leader, within=0) and fields and fields[0] != "Z":
-            return  # the number went to somebody else
-        pids = [pid for pid in session(number) if pid != number]
-        if not pids:
+        found = sessions(set(leaders))
+        for pid, number in found:
+            taken_over = pid == number and dead(leaders[number], within=0)
+            if taken_over:
+                leaders = {key: fd for key, fd in leaders.items() if key != number}
+            elif number in leaders:
+                _kill(pid)
+        if not found:
             return
-        for pid in pids:
-            _kill(pid)
 
 
-def session(number: int) -> list[int]:
-    """List the live processes of a session."""
+def sessions(numbers: set[int]) -> list[tuple[int, int]]:
+    """List the live processes of some sessions, each after its session's first."""
     found = []
     for name in os.listdir("/proc"):
         fields = stat_of(int(name)) if name.isdigit() else []
-        if fields and fields[0] not in "ZX" and int(fields[3]) == number:
-            found.append(int(name))
-    return found
+        if fields and fields[0] not in "ZX" and int(fields[3]) in numbers:
+            found.append((int(name), int(fields[3])))
+    return sorted(found, key=lambda one: one[0] != one[1])
 
 
 def stat_of(pid: int) -> list[str]:
@@ -147,24 +152,13 @@ class BootTimer:
 
 
 class Watch:
-    """One sandbox: what to kill and when."""
+    """One sandbox: what to kill and when; the first pidfd leads the session."""
 
     def __init__(self, kill_at: float, fds: list[int], places: list[str]) -> None:
         self.kill_at = kill_at
         self.fds = fds
-        self.places = places
-
-    def kill(self) -> None:
-        """Send SIGKILL to all of it."""
-        for place in self.places:
-            if place.isdigit() and self.fds:
-                kill_session(int(place), leader=self.fds[0])
-        for fd in self.fds:
-            try:
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        kill_groups([place for place in self.places if not place.isdigit()])
+        self.sessions = [int(place) for place in places if place.isdigit()]
+        self.groups = [place for place in places if not place.isdigit()]
 
     def forget(self) -> None:
         """Let go of the descriptors."""
@@ -198,20 +192,37 @@ class Keeper:
 
     def tick(self, at: float) -> float:
         """Kill what is over; give the instant of the next one."""
-        for watch in self.watched.values():
-            if watch.kill_at <= at:
-                watch.kill()
-                watch.kill_at = NEVER
+        over = [watch for watch in self.watched.values() if watch.kill_at <= at]
+        kill(over)
+        for watch in over:
+            watch.kill_at = NEVER
         return min((one.kill_at for one in self.watched.values()), default=NEVER)
 
     def end(self) -> None:
-        """Kill everything, and wait until it is dead."""
-        for watch in self.watched.values():
-            watch.kill()
-        for watch in self.watched.values():
+        """Kill everything, wait until it is dead, and remove its groups."""
+        everything = list(self.watched.values())
+        kill(everything)
+        for watch in everything:
             for fd in watch.fds:
                 dead(fd, within=None)
-            watch.kill()
+        kill(everything)
+        for watch in everything:
+            for path in watch.groups:
+                with suppress(OSError):
+                    os.rmdir(path)
+
+
+def kill(watches: list[Watch]) -> None:
+    """Send SIGKILL to all of some sandboxes."""
+    leaders: dict[int, int] = {}
+    for watch in watches:
+        for fd in watch.fds:
+            with suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        kill_groups(watch.groups)
+        leaders.update(dict.fromkeys(watch.sessions, watch.fds[0]))
+    if leaders:
+        kill_sessions(leaders)
 
 
 def run(channel: socket.socket) -> None:

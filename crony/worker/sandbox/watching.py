@@ -54,7 +54,9 @@ class Watchdog:
     def watch(self, key: str, prepared: Prepared, *, kill_at: float) -> None:
         """Kill a run at ``kill_at``, and at once when the worker dies.
 
-        Call it when the process stands at its gate, before the release.
+        Call it right after ``prepare``: a worker that dies while bubblewrap gets
+        ready would leave a process that waits without end. Call it again before
+        the release, with the instant that holds now.
         """
         words = ("watch", key, repr(kill_at), *prepared.death_places())
         self._tell(words, fds=prepared.death_fds())

@@ -58,6 +58,8 @@ class Driver:
             key, command, Limits(**asked), slot=request.get("slot", 1)
         )
         self.runs[key] = run
+        if request.get("watched"):
+            self.watch({"key": key, "seconds": 600})
         run.wait_ready(WITHIN)
         return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from crony.worker.sandbox import cgroups
 from tests.integration.sandbox.attacks import attack
 from tests.integration.sandbox.conftest import CONFINED, ROOT
 from tests.integration.sandbox.stand import Stand
@@ -84,7 +85,8 @@ def test_a_worker_killed_while_it_prepares_starts_nothing(
     for number in range(MANY):
         request = {
             "do": "prepare",
-            "key": f"k{number}",
+            "key": f"run-{number}",
+            "watched": True,
             "argv": ["/bin/sh", "-c", f"echo {marker}; echo x >>{proof}"],
         }
         worker.process.stdin.write(json.dumps(request) + "\n")
@@ -117,8 +119,35 @@ def test_a_finished_run_leaves_nothing(worker: Stand) -> None:
 def left_over(worker: Stand) -> list[str]:
     """List what runs left in the worker's state and in its control groups."""
     found = [str(path) for path in worker.state_dir.rglob("run-*")]
-    for group in Path("/sys/fs/cgroup").rglob(f"crony-{worker.process.pid}-*/run-*"):
-        found.append(str(group))
+    return found + left_in_groups(worker)
+
+
+def left_in_groups(worker: Stand) -> list[str]:
+    """List the control groups of a worker's runs."""
+    found = []
+    for group in groups_of(worker):
+        with suppress(FileNotFoundError):
+            found += [str(run) for run in group.iterdir() if run.name[:4] == "run-"]
+    return found
+
+
+def groups_of(worker: Stand) -> list[Path]:
+    """List a worker's own directories among the control groups."""
+    found: list[Path] = []
+    for kind, controllers in (
+        ("cgroup", ("memory", "pids", "cpu")),
+        ("cgroup2", ("",)),
+    ):
+        for where, options in cgroups.mounts(kind):
+            for controller in controllers:
+                if controller in options or not controller:
+                    parent = where / cgroups.own_path(controller)
+                    names = [name.split("-") for name in os.listdir(parent)]
+                    found += [
+                        parent / "-".join(name)
+                        for name in names
+                        if name[0] == "crony" and str(worker.process.pid) in name
+                    ]
     return found
 
 
@@ -265,7 +294,7 @@ os.symlink("/usr", "link"); os.symlink("loop", "loop"); os.mkfifo("pipe")
 open("n" * 255, "w").close(); open("new\\nline", "w").close()
 os.mkdir(".crony-1"); open(".crony-2", "w").close(); os.makedirs(".crony-3/x")
 os.mkdir("deep"); os.chdir("deep")
-for _ in range(3000):
+for _ in range(300):
     os.mkdir("d" * 200); os.chdir("d" * 200)
 os.chmod(".", 0)
 print("done")
@@ -291,3 +320,18 @@ def test_nothing_behind_a_link_is_removed(unconfined: Stand) -> None:
         kept.write_text("x")
         unconfined.run("/bin/ln", "-s", base, "link")
         assert kept.exists()
+
+
+def test_the_groups_of_a_dead_worker_are_removed_by_the_next_one(
+    tmp_path: Path,
+) -> None:
+    if not ROOT:
+        pytest.skip("needs root")
+    first = Stand("full", tmp_path / "first", plain=False)
+    first.tell("discard", key=first.prepare("/bin/true"))
+    first.kill()
+    first.close()
+    assert groups_of(first)
+    second = Stand("full", tmp_path / "second", plain=False)
+    second.close()
+    assert not groups_of(first)
