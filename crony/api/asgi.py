@@ -41,6 +41,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """One connection."""
 
     worker: Worker
+    _response_buffer: bytes | None
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(worker)
@@ -80,6 +81,23 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             self._close_transport()
             if self._request_ready is not None:
                 self._request_ready.set()
+
+    def _send_response_start(
+        self, status: int, headers: Any, request: Any, **more: Any
+    ) -> None:
+        """Hold the headers back for a body that follows at once, no longer.
+
+        A log that is followed may have nothing to say for hours, and its reader
+        waits for the headers.
+        """
+        super()._send_response_start(status, headers, request, **more)
+        if any(bytes(name) == b"transfer-encoding" for name, _ in headers):
+            self.worker.loop.call_soon(self._flush_head)
+
+    def _flush_head(self) -> None:
+        head, self._response_buffer = self._response_buffer, None
+        if head and not self._closed:
+            self._safe_write(head)
 
     def _arm(self) -> None:
         self._deadline = self.worker.loop.call_later(

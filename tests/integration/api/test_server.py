@@ -1,0 +1,302 @@
+"""The service as a process: what faces strangers, how it ends, what survives."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from crony import config, errors
+from crony.api.server import check_safeguards, listen, serve
+from crony.testing.service import ServiceProcess, free_port, running_service
+from tests.integration.api.caller import ECHO, Caller, Worker, unique
+
+
+@contextmanager
+def connected(service: ServiceProcess) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as end:
+        yield end
+
+
+def everything(end: socket.socket) -> bytes:
+    """Return what is received until the service closes."""
+    received = b""
+    while piece := end.recv(65536):
+        received += piece
+    return received
+
+
+def problem(raw: bytes) -> tuple[int, str]:
+    """Return status and type of a raw answer, which must be a problem."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert b"Content-Type: application/problem+json" in head
+    said = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % said["status"])
+    return said["status"], said["type"].removeprefix("urn:crony:problem:")
+
+
+#: By name: the bytes, and the problem they are.
+NOT_HTTP = {
+    "words": (b"nonsense\r\n\r\n", (400, "malformed-request")),
+    "version": (b"GET / HTTP/9.9\r\n\r\n", (400, "malformed-request")),
+    "long address": (
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        (414, "uri-too-long"),
+    ),
+    "long header": (
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n",
+        (431, "headers-too-large"),
+    ),
+    "many headers": (
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: a\r\n" * 200 + b"\r\n",
+        (431, "headers-too-large"),
+    ),
+    "length": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        (400, "malformed-request"),
+    ),
+    "two lengths": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n",
+        (400, "malformed-request"),
+    ),
+    "coding": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: zip\r\n\r\n",
+        (501, "unsupported-coding"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_HTTP)
+def test_what_is_not_http_is_answered_with_a_problem(
+    service: ServiceProcess, name: str
+) -> None:
+    raw, expected = NOT_HTTP[name]
+    with connected(service) as end:
+        end.sendall(raw)
+        assert problem(everything(end)) == expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"GET /runs?a=\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET http://x/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"TRACE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /runs HTTP/1.1\r\nHost: x\r\nAuthorization: \xff\r\n"
+        b"Connection: close\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: x\r\nAccept: \xff;;q=\r\n"
+        b"Connection: close\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: upgrade\r\n\r\n",
+    ],
+    ids=lambda raw: repr(raw[:60]),
+)
+def test_odd_requests_are_never_the_services_fault(
+    service: ServiceProcess, raw: bytes
+) -> None:
+    with connected(service) as end:
+        end.sendall(raw)
+        answer = everything(end)
+    assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4")), answer
+
+
+def test_headers_that_come_too_slowly_end_the_connection(
+    service: ServiceProcess,
+) -> None:
+    with connected(service) as silent, connected(service) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\n")
+        started = time.monotonic()
+        # Each byte in time, and all of them too late.
+        trickle = threading.Thread(target=_trickle, args=(slow,))
+        trickle.start()
+        assert problem(everything(slow)) == (408, "timeout")
+        assert problem(everything(silent)) == (408, "timeout")
+        assert time.monotonic() - started < 10
+        trickle.join()
+
+
+def _trickle(end: socket.socket) -> None:
+    stop = threading.Event()
+    for _ in range(50):
+        try:
+            end.sendall(b"A")
+        except OSError:
+            return
+        stop.wait(0.1)
+
+
+def test_a_body_that_ends_early_creates_nothing(
+    service: ServiceProcess, tenant: Caller
+) -> None:
+    body = json.dumps({"name": "cut", "every": "1h", "task": ECHO}).encode()
+    head = (
+        f"POST /schedules HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.key}\r\n"
+        f"X-Crony-Tenant: {tenant.headers['X-Crony-Tenant']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body) + 10}\r\n\r\n"
+    )
+    with connected(service) as end:
+        end.sendall(head.encode() + body)
+        end.shutdown(socket.SHUT_WR)
+        everything(end)
+    assert tenant("GET", "/schedules/cut").status_code == 404
+
+
+def test_more_connections_than_the_bound_are_refused(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home", max_connections="8") as service:
+        ends = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(8)]
+        with connected(service) as one_more:
+            assert problem(everything(one_more)) == (503, "overloaded")
+        for end in ends:
+            end.close()
+        deadline = time.monotonic() + 10
+        while True:
+            with connected(service) as end:
+                end.sendall(
+                    b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                )
+                if everything(end).startswith(b"HTTP/1.1 200"):
+                    break
+            assert time.monotonic() < deadline
+
+
+def test_sigterm_answers_what_waits_and_ends_at_once(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home") as service:
+        admin = Caller(service.url, service.admin_key)
+        workers = [admin.worker() for _ in range(5)]
+        answers: list[int] = []
+
+        def poll(index: int) -> None:
+            answers.append(workers[index].poll(wait="60s").status_code)
+
+        threads = [threading.Thread(target=poll, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        while b"crony_waiting_polls 5.0" not in admin("GET", "/metrics").content:
+            assert all(thread.is_alive() for thread in threads)
+        with connected(service) as idle:
+            started = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - started < 5
+            assert everything(idle) == b""
+        for thread in threads:
+            thread.join()
+    assert answers == [200] * 5
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    acknowledged: list[str] = []
+    service_is_gone = threading.Event()
+    with running_service(home) as service:
+        admin = Caller(service.url, service.admin_key)
+
+        def create() -> None:
+            while not service_is_gone.is_set():
+                name = unique("s")
+                try:
+                    body = {"name": name, "every": "1h", "task": ECHO}
+                    answer = admin("POST", "/schedules", body)
+                except OSError:
+                    return
+                assert answer.status_code == 201
+                acknowledged.append(name)
+
+        writers = [threading.Thread(target=create) for _ in range(4)]
+        for writer in writers:
+            writer.start()
+        while len(acknowledged) < 40:
+            assert any(writer.is_alive() for writer in writers)
+        service.kill()
+        service_is_gone.set()
+        for writer in writers:
+            writer.join()
+    with running_service(home) as service:
+        assert Caller(service.url, service.admin_key).key == admin.key
+        admin = Caller(service.url, service.admin_key)
+        for name in acknowledged:
+            assert admin("GET", f"/schedules/{name}").status_code == 200
+        assert len(admin.got("/keys")["items"]) == 1
+
+
+def test_several_processes_wake_each_other(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home", processes="3") as service:
+        admin = Caller(service.url, service.admin_key)
+        worker = admin.worker()
+        answers: list[requests.Response] = []
+        for number in range(8):
+            held = [{"run": x["run"], "token": x["token"]} for x in leases(answers)]
+            poll = threading.Thread(target=polled, args=(worker, held, answers))
+            poll.start()
+            admin.schedule(at="now", queue=worker.queue)
+            poll.join(timeout=10)
+            assert len(leases(answers)) == number + 1
+            worker.report(leases(answers)[-1], state="running")
+        assert service.stop() == 0
+
+
+def polled(
+    worker: Worker,
+    held: list[dict[str, object]],
+    answers: list[requests.Response],
+) -> None:
+    answers.append(worker.poll(wait="30s", holding=held))
+
+
+def leases(answers: list[requests.Response]) -> list[dict[str, object]]:
+    return [lease for answer in answers for lease in answer.json()["leases"]]
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:0", "192.0.2.1:80", "[::]:0", "host:80"])
+def test_a_bind_outside_loopback_needs_tls_or_its_consent(bind: str) -> None:
+    given = settings(bind=bind)
+    with pytest.raises(errors.MissingSafeguard, match="--insecure-bind"):
+        check_safeguards(given.api)
+    check_safeguards(settings(bind=bind, insecure_bind="true").api)
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1:0", "localhost:80", "[::1]:0"])
+def test_a_bind_on_loopback_needs_nothing(bind: str) -> None:
+    check_safeguards(settings(bind=bind).api)
+
+
+def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
+    certificate = tmp_path / "cert.pem"
+    certificate.touch()
+    given = settings(bind="0.0.0.0:0", tls_cert=str(certificate))
+    with pytest.raises(errors.MissingSafeguard, match="--tls-key"):
+        check_safeguards(given.api)
+
+
+def test_a_taken_port_is_said_in_one_line() -> None:
+    port = free_port()
+    with (
+        listen(f"127.0.0.1:{port}"),
+        pytest.raises(errors.InvalidSetting, match=f"127.0.0.1:{port}"),
+    ):
+        listen(f"127.0.0.1:{port}")
+
+
+def test_a_home_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    with pytest.raises(errors.MissingSafeguard, match="chmod 700"):
+        serve(settings(bind="127.0.0.1:0"), environ={"CRONY_HOME": str(home)})
+
+
+def settings(**api: str) -> config.Settings:
+    overrides: dict[tuple[str, str], object] = {
+        ("api", key): value for key, value in api.items()
+    }
+    return config.load(path=None, environ={}, overrides=overrides)

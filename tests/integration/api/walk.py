@@ -1,0 +1,68 @@
+"""Every route of the table, with ids that are real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from crony.api.routes import Route
+from tests.integration.api.caller import ECHO, Caller, Worker
+
+
+@dataclass(frozen=True)
+class World:
+    """A tenant with one of everything."""
+
+    caller: Caller
+    name: str
+    schedule: str
+    run: str
+    worker: Worker
+    key: str
+
+    def path(self, route: Route) -> str:
+        """Return the route's path in this tenant."""
+        return route.path.format(
+            schedule=self.schedule,
+            run=self.run,
+            worker=self.worker.id,
+            key=self.key,
+            tenant=self.name,
+        )
+
+
+def new_world(admin: Caller) -> World:
+    """Make a tenant with one of everything."""
+    caller = admin.new_tenant()
+    worker = caller.worker()
+    schedule = caller.schedule(name="a", queue=worker.queue)
+    run = caller.made("/schedules/a/run")
+    return World(
+        caller=caller,
+        name=caller.headers["X-Crony-Tenant"],
+        schedule=schedule["id"],
+        run=run["id"],
+        worker=worker,
+        key=caller.made("/keys", {"role": "viewer"})["id"],
+    )
+
+
+#: A sound body for each operation that must have one.
+BODIES: dict[str, Any] = {
+    "create_schedule": {"every": "1h", "task": ECHO},
+    "put_schedule": {"every": "2h", "task": ECHO},
+    "patch_schedule": {"description": "changed"},
+    "preview": {"every": "1h"},
+    "report": {"token": 1, "state": "running"},
+    "reports": {"reports": [{"run": "run_x", "token": 1}]},
+    "register_worker": {
+        "name": "another",
+        "machine": "3fa9c2d1",
+        "slots": 1,
+        "sandbox_level": "full",
+    },
+    "lease": {"session": "s", "seq": 1, "slots": 0, "wait": "0s"},
+    "renew": {"session": "s"},
+    "create_key": {"role": "viewer"},
+    "put_tenant": {"quotas": {"schedules": 5}},
+}
