@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
-from crony.model.lease import Loss, Standing
+from crony.model.lease import Closing, Loss, Standing
 from crony.model.policy import Verdict
-from crony.model.run import Attempt
 from crony.model.state import (
     EXECUTING,
     HELD,
@@ -31,8 +30,6 @@ from crony.storage.codec import (
     instant_in,
     instant_out,
     maybe_duration_out,
-    maybe_instant_in,
-    maybe_instant_out,
 )
 from crony.storage.sql import rows
 from crony.storage.sql.rows import Columns, Parameters
@@ -176,30 +173,66 @@ class Hand:
         )
 
 
+_NOTHING_REPORTED: Parameters = dict.fromkeys(
+    (
+        *("lateness", "duration", "exit_code", "signal", "error"),
+        *("sandbox_level", "limits", "usage"),
+    )
+)
+
+
 class Endings:
     """Attempts that end in one verb, written in two statements."""
 
     def __init__(self, *, now: datetime) -> None:
-        self._now = now
+        self._now = instant_out(now)
         self._runs: list[Parameters] = []
         self._attempts: list[Parameters] = []
 
-    def add(
-        self, run: Held, attempt: Attempt, verdict: Verdict, *, result: str | None
-    ) -> None:
-        """End a run's attempt, and let the run follow the verdict."""
-        over = verdict.state in TERMINAL
-        if verdict.retry_at is not None:
-            run.available_at = instant_out(verdict.retry_at)
-        run.state, run.reason = verdict.state, verdict.reason
+    def close(self, run: Held, item: Closing) -> None:
+        """End an attempt as its worker reports, and let the run follow."""
+        verdict = rules.closing_verdict(
+            run.state, run.reason, item, now=instant_in(self._now)
+        )
+        run.failures += item.state in (AttemptState.FAILED, AttemptState.TIMED_OUT)
         outcome: Parameters = {
-            "finished_at": maybe_instant_out(attempt.finished_at),
-            "lateness": maybe_duration_out(attempt.lateness),
-            "duration": maybe_duration_out(attempt.duration),
-            "exit_code": attempt.exit_code,
-            "signal": attempt.signal,
-            "error": attempt.error,
+            "finished_at": instant_out(item.finished_at),
+            "lateness": maybe_duration_out(item.lateness),
+            "duration": maybe_duration_out(item.duration),
+            "exit_code": item.exit_code,
+            "signal": item.signal,
+            "error": item.error,
         }
+        reported = {
+            "sandbox_level": item.sandbox_level,
+            "limits": rows.json_out(item.limits),
+            "usage": rows.json_out(item.usage),
+        }
+        self._keep(run, item.state, item.reason, outcome | reported)
+        self._follow(run, verdict, outcome, result=rows.json_out(item.result))
+
+    def lose(self, run: Held) -> Loss:
+        """End a running or stopping run's attempt as lost."""
+        run.lost += 1
+        verdict = policy.after_loss(
+            run.state,
+            run.reason,
+            lost=run.lost,
+            max_lost=run.max_lost,
+            now=instant_in(self._now),
+        )
+        outcome = {**_NOTHING_REPORTED, "finished_at": self._now}
+        self._keep(run, AttemptState.LOST, Reason.LOST, outcome)
+        self._follow(run, verdict, outcome, result=None)
+        return Loss(run.id, run.schedule, run.tenant, run.worker, run.token, run.state)
+
+    def _keep(
+        self,
+        run: Held,
+        state: AttemptState,
+        reason: Reason | None,
+        outcome: Parameters,
+    ) -> None:
         self._attempts.append(
             {
                 "run": run.id,
@@ -207,68 +240,44 @@ class Endings:
                 "tenant": run.tenant,
                 "schedule": run.schedule,
                 "token": run.token,
-                "state": attempt.state.value,
-                "reason": attempt.reason,
+                "state": state.value,
+                "reason": reason,
                 "worker": run.worker,
                 "worker_name": run.worker_name,
                 "leased_at": run.leased_at,
-                "started_at": maybe_instant_out(attempt.started_at),
-                "sandbox_level": attempt.sandbox_level,
-                "limits": rows.json_out(attempt.limits),
-                "usage": rows.json_out(attempt.usage),
-                **outcome,
-            }
-        )
-        outcome["finished_at"] = outcome["finished_at"] if over else None
-        self._runs.append(
-            {
-                "id": run.id,
-                "state": run.state.value,
-                "reason": run.reason,
-                "available_at": run.available_at,
-                "waiting": int(run.available_at > instant_out(self._now)),
-                "result": result if over else None,
-                "failures": run.failures,
-                "lost": run.lost,
+                # A leased run's is that of an earlier attempt.
+                "started_at": None if run.state is RunState.LEASED else run.started_at,
                 **outcome,
             }
         )
 
-    def lose(self, run: Held) -> Loss:
-        """End a running or stopping run's attempt as lost."""
-        run.lost += 1
-        now = instant_in(instant_out(self._now))
-        verdict = policy.after_loss(
-            run.state, run.reason, lost=run.lost, max_lost=run.max_lost, now=now
+    def _follow(
+        self, run: Held, verdict: Verdict, outcome: Parameters, *, result: str | None
+    ) -> None:
+        over = verdict.state in TERMINAL
+        if verdict.retry_at is not None:
+            run.available_at = instant_out(verdict.retry_at)
+        run.state, run.reason = verdict.state, verdict.reason
+        self._runs.append(
+            {
+                **outcome,
+                "id": run.id,
+                "state": run.state.value,
+                "reason": run.reason,
+                "available_at": run.available_at,
+                "waiting": int(run.available_at > self._now),
+                "finished_at": outcome["finished_at"] if over else None,
+                "result": result if over else None,
+                "failures": run.failures,
+                "lost": run.lost,
+            }
         )
-        attempt = replace(
-            live_attempt(run),
-            state=AttemptState.LOST,
-            reason=Reason.LOST,
-            finished_at=now,
-        )
-        self.add(run, attempt, verdict, result=None)
-        return Loss(run.id, run.schedule, run.tenant, run.worker, run.token, run.state)
 
     def write(self, connection: Connection) -> None:
         """Write all that was added."""
         if self._runs:
             connection.execute(_END, self._runs)
             connection.execute(_KEEP_ATTEMPT, self._attempts)
-
-
-def live_attempt(run: Held) -> Attempt:
-    """Return the attempt that a held run is in."""
-    leased = run.state is RunState.LEASED
-    return Attempt(
-        number=run.attempt,
-        token=run.token,
-        state=AttemptState.LEASED if leased else AttemptState.RUNNING,
-        worker=run.worker,
-        worker_name=run.worker_name,
-        leased_at=instant_in(run.leased_at),
-        started_at=None if leased else maybe_instant_in(run.started_at),
-    )
 
 
 def offers(runs: Iterable[Held]) -> list[str]:

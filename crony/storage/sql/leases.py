@@ -27,7 +27,7 @@ from crony.model.lease import (
 )
 from crony.model.run import Progress, Run
 from crony.model.schedule import Definition
-from crony.model.state import TERMINAL, AttemptState, RunState
+from crony.model.state import TERMINAL, RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import (
@@ -35,7 +35,6 @@ from crony.storage.codec import (
     duration_out,
     instant_in,
     instant_out,
-    kept,
     maybe_instant_in,
 )
 from crony.storage.contract import Leases
@@ -43,7 +42,7 @@ from crony.storage.sql import holding as hands
 from crony.storage.sql import lanes, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.engine import Database
-from crony.storage.sql.holding import Endings, Hand, Held, held, live_attempt, offers
+from crony.storage.sql.holding import Endings, Hand, Held, held, offers
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 from crony.storage.sql.settling import drop_offers
 from crony.storage.sql.workers import worker_by_id
@@ -290,7 +289,7 @@ class SqlLeases(Leases):
                 run = hand.known(item.run, item.token)
                 standing = _report_standing(hand, run, worker, item)
                 if run is not None and standing is Standing.ACCEPTED:
-                    _close(endings, run, kept(item), now=now)
+                    endings.close(run, item)
                     hand.end(run, item.state)
                     touched.add(run.schedule)
                 state = None if run is None else run.state
@@ -481,29 +480,6 @@ def _report_standing(
         state=run.state,
         counts=rules.report_counts(item),
     )
-
-
-def _close(endings: Endings, run: Held, item: Closing, *, now: datetime) -> None:
-    """End the attempt, and let the run follow."""
-    verdict = rules.closing_verdict(
-        run.state, run.reason, item, now=instant_in(instant_out(now))
-    )
-    attempt = replace(
-        live_attempt(run),
-        state=item.state,
-        reason=item.reason,
-        finished_at=item.finished_at,
-        lateness=item.lateness,
-        duration=item.duration,
-        exit_code=item.exit_code,
-        signal=item.signal,
-        error=item.error,
-        sandbox_level=item.sandbox_level,
-        limits=item.limits,
-        usage=item.usage,
-    )
-    run.failures += item.state in (AttemptState.FAILED, AttemptState.TIMED_OUT)
-    endings.add(run, attempt, verdict, result=rows.json_out(item.result))
 
 
 def _overdue(
