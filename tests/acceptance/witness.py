@@ -21,6 +21,7 @@ say() {
   printf '%s %s %s %s\n' "$1" "$CRONY_RUN_ID" "$CRONY_ATTEMPT" "$(date +%s%N)" |
     dd of=@/witness oflag=append conv=notrunc,fsync status=none
 }
+umask 0
 exec 9>"@/$CRONY_RUN_ID.lock"
 flock -n 9 || say overlap
 say start
