@@ -39,6 +39,7 @@ UNSUPPORTED = Kind(415, "unsupported-media-type", "The body is of another media 
 RANGE = Kind(416, "range", "The log has no such range")
 INTERNAL = Kind(500, "internal", "The service failed")
 MALFORMED = Kind(400, "malformed-request", "The request is not HTTP as it should be")
+_RATE = Kind(429, "rate", "Too many requests")
 _STORE = Kind(503, "store-unavailable", "The store does not answer")
 
 #: What a use case, or the door itself, may raise.
@@ -64,8 +65,8 @@ TABLE: Mapping[type[errors.CronyError], Kind] = {
     errors.RevisionMismatch: Kind(412, "revision", "It is at another revision"),
     errors.Unauthenticated: Kind(401, "no-key", "A key is needed"),
     errors.Forbidden: Kind(403, "role", "The key's role does not allow it"),
-    errors.Throttled: Kind(429, "rate", "Too much at once"),
-    errors.RateExceeded: Kind(429, "rate", "Too many requests"),
+    errors.Throttled: _RATE,
+    errors.RateExceeded: _RATE,
     errors.QuotaExceeded: Kind(429, "quota", "A quota is used up"),
     errors.Unavailable: _STORE,
     errors.StoreUnavailable: _STORE,

@@ -6,13 +6,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from crony.api.bodies.fields import Body, Instant, Integer, Text
+from crony.api.bodies.fields import WHOLE, Body, Instant, Text
 from crony.model.worker import Quotas
 
 #: Keys of the role ``worker`` come from registration alone.
 KeyRole: TypeAlias = Literal["admin", "operator", "editor", "viewer", "enroll"]
 
-Bound: TypeAlias = Annotated[Integer, Field(ge=0, le=2**53)]
+Bound: TypeAlias = Annotated[int, Field(ge=0, le=2**53), WHOLE]
 
 
 class KeyBody(Body):
@@ -29,7 +29,7 @@ class QuotasBody(Body):
     schedules: Bound | None = 100_000
     workers: Bound | None = 1_000
     pending_runs: Bound | None = 1_000_000
-    requests_per_second: Annotated[Integer, Field(ge=1, le=2**53)] | None = None
+    requests_per_second: Annotated[int, Field(ge=1, le=2**53), WHOLE] | None = None
 
     def value(self) -> Quotas:
         """Return them as the model has them."""

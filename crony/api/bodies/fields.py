@@ -51,7 +51,8 @@ def _whole(value: object) -> object:
     return value
 
 
-Integer: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+#: Goes after the bounds of an ``int``, so that the schema keeps them.
+WHOLE = BeforeValidator(_whole)
 
 
 def _text_of(value: object, *, what: str) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field
 
 from crony.api.bodies.fields import (
+    WHOLE,
     Body,
     Duration,
-    Integer,
     PositiveDuration,
     Size,
 )
@@ -19,7 +19,7 @@ from crony.model.policy import PolicySettings, RetriesSettings, SandboxSettings
 class RetriesBody(Body):
     """How failed and timed-out attempts are repeated."""
 
-    max: Annotated[Integer, Field(ge=0, le=1000)] | None = None
+    max: Annotated[int, Field(ge=0, le=1000), WHOLE] | None = None
     backoff: Duration | None = None
     factor: Annotated[float, Field(ge=1, le=100)] | None = None
     max_backoff: Duration | None = None
@@ -58,7 +58,7 @@ class SandboxBody(Body):
     network: Literal["none", "host"] | None = None
     memory: Size | None = None
     cpu: Annotated[float, Field(gt=0, le=1024)] | None = None
-    pids: Annotated[Integer, Field(ge=1, le=1_000_000)] | None = None
+    pids: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
     disk: Size | None = None
     ro_paths: Paths | None = None
     rw_paths: Paths | None = None
@@ -88,12 +88,12 @@ class PolicyBody(Body):
 
     max_runtime: PositiveDuration | None = None
     grace: Duration | None = None
-    max_concurrent: Annotated[Integer, Field(ge=1, le=10_000)] | None = None
+    max_concurrent: Annotated[int, Field(ge=1, le=10_000), WHOLE] | None = None
     on_overlap: Literal["queue"] | None = None
     misfire: Literal["all"] | None = None
     retries: RetriesBody | None = None
-    max_lost: Annotated[Integer, Field(ge=1, le=1000)] | None = None
-    priority: Annotated[Integer, Field(ge=-100, le=100)] | None = None
+    max_lost: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
+    priority: Annotated[int, Field(ge=-100, le=100), WHOLE] | None = None
     sandbox: SandboxBody | None = None
 
     def settings(self) -> PolicySettings:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from crony.api.bodies.fields import Integer
+from crony.api.bodies.fields import WHOLE
 from crony.api.bodies.trigger import TriggerBody
 
 
 class PreviewBody(TriggerBody):
     """The members that say when, and how many instants to show."""
 
-    count: Annotated[Integer, Field(ge=1, le=1000)] = 10
+    count: Annotated[int, Field(ge=1, le=1000), WHOLE] = 10

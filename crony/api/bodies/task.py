@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from crony.api.bodies.faults import checked, unknown
 from crony.api.bodies.fields import Body, Environment, JsonValue, LongText
@@ -83,10 +89,30 @@ class CommandTask(_Local):
     command: CommandLine
 
 
+def _script(value: object) -> object:
+    if value == "":
+        raise ValueError("must not be empty")
+    return value
+
+
+ScriptText: TypeAlias = Annotated[
+    LongText,
+    BeforeValidator(_script),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "description": "At most 256 KiB.",
+            "examples": ["#!/bin/sh\necho hello\n"],
+        }
+    ),
+]
+
+
 class ScriptTask(_Local):
     """A script with its own first line."""
 
-    script: Annotated[LongText, Field(min_length=1)]
+    script: ScriptText
 
 
 class PythonTask(_Local):

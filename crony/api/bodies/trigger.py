@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypeAlias, cast
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
 
 from crony import clock, errors, wire
 from crony.api.bodies.faults import checked
 from crony.api.bodies.fields import (
     DURATION_PATTERN,
+    WHOLE,
     Body,
     Duration,
     Instant,
-    Integer,
     Name,
 )
 from crony.errors import Fault
@@ -82,7 +83,7 @@ class DstBody(Body):
     fold: Literal["first", "second", "both"]
 
 
-def _one_kind(schema: dict[str, object]) -> None:
+def _one_kind(schema: JsonDict) -> None:
     """State the rule that no single field can state."""
     schema["oneOf"] = [
         {"required": [kind], "properties": {kind: {"not": {"type": "null"}}}}
@@ -92,6 +93,8 @@ def _one_kind(schema: dict[str, object]) -> None:
 
 class TriggerBody(Body):
     """The members that say when, of a schedule and of a preview."""
+
+    model_config = ConfigDict(json_schema_extra=_one_kind)
 
     name: Name | None = None
     cron: (
@@ -120,7 +123,7 @@ class TriggerBody(Body):
     dst: Literal["cron"] | DstBody = "cron"
     start_at: Instant | None = None
     end_at: Instant | None = None
-    max_runs: Annotated[Integer, Field(ge=1, le=2**53)] | None = None
+    max_runs: Annotated[int, Field(ge=1, le=2**53), WHOLE] | None = None
     jitter: Duration = timedelta(0)
 
     def trigger(self, *, now: datetime) -> Trigger:

@@ -10,10 +10,10 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from crony.api.bodies.fields import (
+    WHOLE,
     Body,
     Difference,
     Duration,
-    Integer,
     JsonValue,
     Label,
     Labels,
@@ -34,8 +34,8 @@ MOST_HELD = 10_000
 MOST_ERROR = 4 << 10
 MOST_RESULT = 64 << 10
 
-Count: TypeAlias = Annotated[Integer, Field(ge=0, le=2**53)]
-Token: TypeAlias = Annotated[Integer, Field(ge=1, le=2**53)]
+Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53), WHOLE]
+Token: TypeAlias = Annotated[int, Field(ge=1, le=2**53), WHOLE]
 
 
 class WorkerBody(Body):
@@ -45,7 +45,7 @@ class WorkerBody(Body):
     machine: Annotated[str, Field(pattern="^[0-9a-f]{8,128}$", examples=["3fa9c2d1"])]
     queues: Annotated[list[Name], Field(min_length=1, max_length=100)] = ["default"]
     labels: Labels = {}
-    slots: Annotated[Integer, Field(ge=1, le=1000)]
+    slots: Annotated[int, Field(ge=1, le=1000), WHOLE]
     sandbox_level: Level
     version: Annotated[str, Field(max_length=64)] = ""
 
@@ -74,7 +74,7 @@ class LeaseBody(Body):
 
     session: Label
     seq: Count
-    slots: Annotated[Integer, Field(ge=0, le=MOST_IN_BATCH)]
+    slots: Annotated[int, Field(ge=0, le=MOST_IN_BATCH), WHOLE]
     wait: Wait | None = None
     holding: Annotated[list[HoldingBody], Field(max_length=MOST_HELD)] = []
 
@@ -146,7 +146,7 @@ class ReportBody(Body):
         ]
         | None
     ) = None
-    exit_code: Annotated[Integer, Field(ge=0, le=255)] | None = None
+    exit_code: Annotated[int, Field(ge=0, le=255), WHOLE] | None = None
     signal: Annotated[str, Field(max_length=32, examples=["SIGKILL"])] | None = None
     error: str | None = None
     result: JsonValue = None

@@ -229,6 +229,8 @@ def _schemas() -> Schema:
     schemas["TenantReplacement"] = _replacement(
         schemas["TenantBody"], ["name", "revision", "created_at", "usage"]
     )
+    # Only in a form of its own is it a body.
+    del schemas["TenantBody"]
     schemas["SchedulePatch"] = _patch(schedule)
     return dict(schemas)
 

@@ -1,0 +1,164 @@
+"""Who of the waiting polls is woken, without a service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+from crony.api.polls import Hub, News, Poll
+from crony.model.worker import Worker
+from crony.scheduler.wakes import Wake
+from crony.testing.factories import make_worker
+
+READY = Wake(ready=frozenset({("default", "q")}))
+
+
+def in_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @wraps(test)
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), timeout=10))
+
+    return run
+
+
+def worker(number: int, **members: Any) -> Worker:
+    return make_worker(
+        id=f"wrk_{number}", tenant="default", **{"queues": ("q",), **members}
+    )
+
+
+async def polls(
+    hub: Hub, *workers: Worker
+) -> tuple[list[Poll], list[asyncio.Task[News]]]:
+    """Let a poll of each worker wait."""
+    entered: list[Poll] = []
+    tasks: list[asyncio.Task[News]] = []
+    for one in workers:
+        poll = hub.enter(one.id)
+        hub.admit(poll, one, hungry=True)
+        entered.append(poll)
+        tasks.append(asyncio.create_task(hub.wait(poll, seconds=60)))
+    await asyncio.sleep(0)
+    return entered, tasks
+
+
+async def woken(tasks: list[asyncio.Task[News]]) -> list[int]:
+    """Return which have ended, once all that was called has run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return [n for n, task in enumerate(tasks) if task.done()]
+
+
+async def given_up(tasks: list[asyncio.Task[News]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@in_loop
+async def test_news_wakes_the_first_of_equal_workers_alone() -> None:
+    hub = Hub()
+    _, tasks = await polls(hub, worker(1), worker(2), worker(3))
+    hub.wake(READY)
+    assert await woken(tasks) == [0]
+    hub.wake(READY)
+    assert await woken(tasks) == [0, 1]
+    await given_up(tasks)
+
+
+@in_loop
+async def test_each_group_of_workers_has_its_own_first() -> None:
+    hub = Hub()
+    _, tasks = await polls(
+        hub,
+        worker(1),
+        worker(2),
+        worker(3, labels={"gpu": "yes"}),
+        worker(4, sandbox_level="none"),
+        worker(5, queues=("other",)),
+        worker(6, queues=("other", "q")),
+    )
+    hub.wake(READY)
+    assert await woken(tasks) == [0, 2, 3, 5]
+    await given_up(tasks)
+
+
+@in_loop
+async def test_a_sated_poll_passes_the_baton_and_an_idle_one_keeps_it() -> None:
+    hub = Hub()
+    entered, tasks = await polls(hub, worker(1), worker(2), worker(3))
+    hub.wake(READY)
+    await woken(tasks)
+    hub.looked(entered[0], sated=True)
+    assert await woken(tasks) == [0, 1]
+    hub.looked(entered[1], sated=False)
+    hub.leave(entered[1])
+    assert await woken(tasks) == [0, 1]
+    await given_up(tasks)
+
+
+@in_loop
+async def test_a_poll_that_goes_before_it_looked_passes_the_baton() -> None:
+    hub = Hub()
+    entered, tasks = await polls(hub, worker(1), worker(2))
+    hub.wake(READY)
+    await woken(tasks)
+    hub.leave(entered[0])
+    assert await woken(tasks) == [0, 1]
+
+
+@in_loop
+async def test_news_between_the_first_look_and_the_wait_is_not_lost() -> None:
+    hub = Hub()
+    poll = hub.enter("wrk_1")
+    hub.wake(READY)
+    hub.admit(poll, worker(1), hungry=True)
+    assert await hub.wait(poll, seconds=60) is News.LOOK
+    again = hub.enter("wrk_1")
+    hub.wake(Wake(workers=frozenset({"wrk_1"})))
+    hub.admit(again, worker(1), hungry=False)
+    assert await hub.wait(again, seconds=60) is News.LOOK
+
+
+@in_loop
+async def test_a_worker_without_a_free_slot_hears_its_own_news_alone() -> None:
+    hub = Hub()
+    poll = hub.enter("wrk_1")
+    hub.admit(poll, worker(1), hungry=False)
+    task = asyncio.create_task(hub.wait(poll, seconds=60))
+    await asyncio.sleep(0)
+    hub.wake(READY)
+    assert await woken([task]) == []
+    hub.wake(Wake(workers=frozenset({"wrk_1"})))
+    assert await task is News.LOOK
+
+
+@in_loop
+async def test_waits_end_by_time_by_a_newer_poll_and_by_closing() -> None:
+    hub = Hub()
+    poll = hub.enter("wrk_1")
+    hub.admit(poll, worker(1), hungry=True)
+    assert await hub.wait(poll, seconds=0) is News.TIME
+    entered, tasks = await polls(hub, worker(1), worker(2))
+    hub.admit(hub.enter("wrk_1"), worker(1), hungry=True)
+    assert await tasks[0] is News.REPLACED
+    hub.close()
+    assert await tasks[1] is News.CLOSING
+    assert await hub.wait(hub.enter("wrk_3"), seconds=60) is News.CLOSING
+    for one in entered:
+        hub.leave(one)
+
+
+@in_loop
+async def test_what_has_left_leaves_nothing_behind() -> None:
+    hub = Hub()
+    entered, tasks = await polls(hub, *(worker(n) for n in range(1000)))
+    assert len(hub) == 1000
+    await given_up(tasks)
+    for poll in entered:
+        hub.leave(poll)
+    assert len(hub) == 0
+    assert not hub._groups
+    assert not hub._by_line
