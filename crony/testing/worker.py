@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -61,14 +62,21 @@ def running_worker(
         yield worker
     finally:
         if worker.process.poll() is None:
-            # One that a test has stopped could not end.
-            worker.process.send_signal(signal.SIGCONT)
-            worker.process.terminate()
-            try:
-                worker.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                raise
+            _end(worker)
+
+
+def _end(worker: WorkerProcess) -> None:
+    # One that a test has stopped could not end.
+    worker.process.send_signal(signal.SIGCONT)
+    for patience in (5, 20):
+        worker.process.terminate()
+        try:
+            worker.process.wait(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue  # a task goes on; the second signal ends it too
+    worker.kill()
+    raise RuntimeError(f"the worker did not end: {worker.said()[-4000:]}")
 
 
 def start_worker(
@@ -100,15 +108,19 @@ def start_worker(
 
 
 def _await_ready(worker: WorkerProcess) -> None:
-    ready = threading.Event()
-    threading.Thread(target=_pump, args=(worker, ready), daemon=True).start()
-    if not ready.wait(60) or worker.process.poll() is not None:
+    said: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    threading.Thread(target=_pump, args=(worker, said), daemon=True).start()
+    try:
+        ready = said.get(timeout=60)
+    except queue.Empty:
+        ready = False
+    if not ready:
         worker.kill()
         raise RuntimeError(f"the worker does not get ready: {worker.said()[-4000:]}")
 
 
-def _pump(worker: WorkerProcess, ready: threading.Event) -> None:
-    """Copy what it logs to the file, and tell when it is ready or has ended."""
+def _pump(worker: WorkerProcess, said: queue.SimpleQueue[bool]) -> None:
+    """Copy what it logs to the file; tell when it is ready, or has ended before."""
     stream = worker.process.stderr
     assert stream is not None
     with stream, worker.log.open("ab") as log:
@@ -116,5 +128,5 @@ def _pump(worker: WorkerProcess, ready: threading.Event) -> None:
             log.write(line)
             log.flush()
             if b"worker ready" in line:
-                ready.set()
-    ready.set()
+                said.put(True)
+    said.put(False)

@@ -66,7 +66,16 @@ def register(settings: Settings, *, home: Path) -> Credentials:
     """Prove the sandbox, register this host, and keep the credentials."""
     worker = settings.worker
     key = _registration_key(settings, home=home)
-    places.make(home, worker.name)
+    # Registering again makes the old key worthless, also to a worker that runs.
+    lock = places.lock_worker(places.make(home, worker.name))
+    try:
+        return _register(settings, key=key, home=home)
+    finally:
+        os.close(lock)
+
+
+def _register(settings: Settings, *, key: str, home: Path) -> Credentials:
+    worker = settings.worker
     sandbox = open_sandbox(level_of(settings), operator_of(settings, home=home))
     level = sandbox.level
     sandbox.close()

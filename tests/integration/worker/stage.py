@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
+from crony import errors
 from crony.client import Client
 from crony.testing.service import ServiceProcess
 
@@ -29,8 +31,10 @@ class Stage:
 
     def close(self) -> None:
         """Delete what is left, so that nothing of it comes due any more."""
-        for schedule in list(self.client.each_schedule(queue=self.queue)):
-            self.client.delete_schedule(str(schedule["id"]), cancel_running=True)
+        # A test may have ended the service.
+        with suppress(errors.ServiceUnreachable):
+            for schedule in list(self.client.each_schedule(queue=self.queue)):
+                self.client.delete_schedule(str(schedule["id"]), cancel_running=True)
         self.client.close()
 
     def schedule(self, task: Mapping[str, object], **fields: object) -> str:
