@@ -13,6 +13,7 @@ from crony.worker.sandbox.allowed import check
 from crony.worker.sandbox.bwrap import Bwrap
 from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
+from crony.worker.sandbox.etc import Etc
 from crony.worker.sandbox.meter import Meter
 from crony.worker.sandbox.pipes import Pipes, memory_file, reopened
 from crony.worker.sandbox.process import Process, outermost_ending
@@ -124,6 +125,7 @@ class BwrapSandbox(Sandbox):
         groups: Hierarchy | None,
         task_uids: range | None,
         runtime: Sequence[str],
+        etc: Etc,
     ) -> None:
         self.level = "namespaces" if groups is None else "full"
         self._operator = operator
@@ -134,8 +136,7 @@ class BwrapSandbox(Sandbox):
         self._runtime = tuple(runtime)
         self._root = profile.host_root()
         self._filter = memory_file(seccomp.program(counted=groups is not None))
-        self._passwd = memory_file(profile.PASSWD)
-        self._group_file = memory_file(profile.GROUP)
+        self._etc = etc
         self._meter = Meter()
 
     def describe(self) -> str:
@@ -153,6 +154,7 @@ class BwrapSandbox(Sandbox):
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
         check(self._operator, command, limits)
+        self._etc.refresh()
         uid = uids.uid_of(self._uids, slot)
         group: Group | None = None
         pipes = Pipes()
@@ -193,17 +195,16 @@ class BwrapSandbox(Sandbox):
         """Give bubblewrap its arguments, the filter, and the files to make."""
         pipes.pass_on({_FILTER: reopened(self._filter)})
         data: dict[str, tuple[int, int]] = {}
-        files = {
-            "/etc/passwd": (reopened(self._passwd), 0o644),
-            "/etc/group": (reopened(self._group_file), 0o644),
-        }
-        for name, (content, mode) in command.files.items():
-            files[f"{profile.WORKSPACE}/{name}"] = (memory_file(content), mode)
-        for number, (path, (fd, mode)) in enumerate(files.items(), _DATA):
-            pipes.pass_on({number: fd})
-            data[path] = (number, mode)
+        for number, (name, (content, mode)) in enumerate(command.files.items(), _DATA):
+            pipes.pass_on({number: memory_file(content)})
+            data[f"{profile.WORKSPACE}/{name}"] = (number, mode)
         options = profile.options(
-            command, limits, root=self._root, runtime=self._runtime, data=data
+            command,
+            limits,
+            root=self._root,
+            etc=self._etc.path(network=limits.network),
+            runtime=self._runtime,
+            data=data,
         )
         options += ["--add-seccomp-fd", str(_FILTER), "--json-status-fd", str(_JSON)]
         arguments = b"".join(os.fsencode(option) + b"\0" for option in options)
@@ -214,5 +215,5 @@ class BwrapSandbox(Sandbox):
         self._spawner.close()
         if self._groups is not None:
             self._groups.close()
-        for fd in (self._filter, self._passwd, self._group_file):
-            os.close(fd)
+        self._etc.close()
+        os.close(self._filter)

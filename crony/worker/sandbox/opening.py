@@ -8,6 +8,7 @@ from crony.worker.sandbox.cgroups_v2 import HierarchyV2
 from crony.worker.sandbox.confined import BwrapSandbox
 from crony.worker.sandbox.contract import Sandbox
 from crony.worker.sandbox.direct import DirectSandbox, homes
+from crony.worker.sandbox.etc import Etc
 from crony.worker.sandbox.landlock import LandlockSandbox
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.values import Operator
@@ -39,9 +40,11 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
     task_uids = uids.task_uids(operator.task_uids)
     program = bwrap.find()
     runtime = python.runtime(operator.python)
+    shown = operator.state_dir / "etc"
+    etc = Etc(shown)
     spawner = Spawner()
     if task_uids is not None:
-        readable = (*program.needs, *runtime, *operator.allowed_ro)
+        readable = (*program.needs, *runtime, *operator.allowed_ro, str(shown))
         spawner.call(lambda: hidden.uncover(readable, operator.allowed_rw))
     return BwrapSandbox(
         operator,
@@ -50,6 +53,7 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
         groups=groups,
         task_uids=task_uids,
         runtime=runtime,
+        etc=etc,
     )
 
 

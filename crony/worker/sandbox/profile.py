@@ -27,22 +27,6 @@ _ISOLATION = (
     "--hostname crony --die-with-parent --new-session --cap-drop ALL --clearenv"
 ).split()
 
-#: Of /etc only what programs can't do without, and nothing that names secrets.
-_ETC = (
-    "/etc/ld.so.cache",
-    "/etc/alternatives",
-    "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf",
-    "/etc/ca-certificates",
-    "/etc/pki/tls/certs",
-    "/etc/pki/ca-trust/extracted",
-    "/etc/localtime",
-    "/etc/protocols",
-    "/etc/services",
-)
-#: Names are of use only where there is a network.
-_NETWORK_ETC = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
-
 _LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 
 
@@ -60,9 +44,17 @@ def host_root() -> list[str]:
             made += ["--symlink", os.readlink(link), link]
         elif os.path.isdir(link):
             made += ["--ro-bind", link, link]
-    for path in _ETC:
-        if os.path.exists(path):
-            made += ["--ro-bind-try", path, path]
+    return made
+
+
+def _etc(folder: Path, limits: Limits) -> list[str]:
+    """Give the arguments that show ``/etc``: whole, unless more is asked for in it."""
+    asked = (*limits.ro_paths, *limits.rw_paths)
+    if not any(path.startswith("/etc/") for path in asked):
+        return ["--ro-bind", str(folder), "/etc"]
+    made = []
+    for entry in sorted(folder.iterdir()):
+        made += ["--ro-bind", str(entry), f"/etc/{entry.name}"]
     return made
 
 
@@ -71,12 +63,14 @@ def options(
     limits: Limits,
     *,
     root: Sequence[str],
+    etc: Path,
     runtime: Sequence[str],
     data: Mapping[str, tuple[int, int]],
 ) -> list[str]:
     """Give bubblewrap's options for one run.
 
-    ``root``: what ``host_root`` gave, found once. ``runtime``: directories of the
+    ``root``: what ``host_root`` gave, found once. ``etc``: the folder that is its
+    ``/etc``. ``runtime``: directories of the
     operator's interpreter. ``data``: path -> descriptor and mode of a file made
     from that descriptor.
     """
@@ -86,9 +80,7 @@ def options(
     for name, value in environment(command, home=WORKSPACE).items():
         made += ["--setenv", name, value]
     made += root
-    if limits.network == "host":
-        for path in _NETWORK_ETC:
-            made += ["--ro-bind-try", path, path]
+    made += _etc(etc, limits)
     for path in runtime:
         made += ["--ro-bind-try", path, path]
     made += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
