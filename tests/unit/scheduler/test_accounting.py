@@ -1,0 +1,250 @@
+"""Every occurrence is accounted for exactly once, whatever people do meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+)
+
+from crony.model.lease import Offer
+from crony.model.run import Run
+from crony.model.schedule import Definition
+from crony.model.state import Origin, RunState
+from crony.model.trigger import Cron, Every, Trigger
+from crony.scheduler.occurrences import calendar
+from crony.scheduler.timing import Timing
+from crony.storage.memory.store import MemoryStore
+from tests.unit.scheduler.stage import SECOND, Stage, policy
+
+TRIGGERS: list[Trigger] = [
+    Every(timedelta(seconds=45)),
+    Every(timedelta(minutes=7)),
+    Every("hour"),
+    Cron("*/5 * * * *"),
+    Cron("30 2,12-14 * * *", "Europe/Berlin"),
+]
+MOST = st.sampled_from([None, None, None, 1, 3, 40])
+JITTER = st.sampled_from([timedelta(), timedelta(seconds=40)])
+
+STARTED = {RunState.RUNNING, RunState.STOPPING, RunState.SUCCEEDED}
+
+
+@dataclass
+class Era:
+    """From when on which definition held; up to when it was settled."""
+
+    definition: Definition
+    since: datetime
+    until: datetime | None = None
+    #: Had started ahead of the edit that ended the era: they count all the same.
+    started: frozenset[datetime] = frozenset()
+
+
+class Accounting(RuleBasedStateMachine):
+    """Does everything to one schedule, and keeps its own books."""
+
+    @initialize(
+        trigger=st.sampled_from(TRIGGERS),
+        most=MOST,
+        jitter=JITTER,
+        paused=st.booleans(),
+    )
+    def begin(
+        self, *, trigger: Trigger, most: int | None, jitter: timedelta, paused: bool
+    ) -> None:
+        store = MemoryStore()
+        store.migrate()
+        store.open()
+        # A long look-ahead, so that edits meet runs that are ahead.
+        self.stage = Stage(store, timing=Timing(lease_ahead=timedelta(minutes=2)))
+        self.worker = self.stage.worker()
+        self.schedule = self.stage.add(
+            name="books",
+            trigger=trigger,
+            max_runs=most,
+            jitter=jitter,
+            paused=paused,
+            policy=policy(max_concurrent=3, max_lost=1000),
+        )
+        before = self.stage.clock.now() - timedelta(milliseconds=1)
+        self.eras = [Era(self.schedule.definition, before)]
+        self.offers: list[Offer] = []
+        self.deleted = False
+        self.aside: set[str] = set()
+
+    # Time.
+
+    @rule(span=st.integers(1, 90))
+    def time_passes_with_ticks(self, span: int) -> None:
+        self.stage.tick(SECOND * span)
+
+    @rule(span=st.integers(1, 40 * 60))
+    def time_passes_with_nothing_ticking(self, span: int) -> None:
+        self.stage.advance(SECOND * span)
+
+    @rule(hours=st.integers(23, 30))
+    def the_service_is_down_for_a_day(self, hours: int) -> None:
+        self.stage.advance(timedelta(hours=hours))
+
+    @rule()
+    def the_ticker_works(self) -> None:
+        self.stage.tick()
+
+    @rule(span=st.integers(1, 3600))
+    def the_clock_is_set_back_and_catches_up(self, span: int) -> None:
+        here = self.stage.clock.now()
+        self.stage.clock.set(here - SECOND * span)
+        self.stage.tick()
+        self.stage.clock.set(here)
+
+    # People.
+
+    def _changes(self, **members: object) -> None:
+        now = self.stage.clock.now()
+        new = self.stage.edit(self.schedule, **members).definition
+        if new == self.eras[-1].definition:
+            return
+        self.eras[-1].until = now
+        self.eras[-1].started = frozenset(
+            run.scheduled_for
+            for run in self.stage.runs(self.schedule)
+            if run.origin is Origin.SCHEDULE
+            and run.scheduled_for > now
+            and run.state in STARTED
+        )
+        self.eras.append(Era(new, now))
+
+    @precondition(lambda self: not self.deleted)
+    @rule(trigger=st.sampled_from(TRIGGERS), most=MOST)
+    def someone_changes_when(self, trigger: Trigger, most: int | None) -> None:
+        self._changes(trigger=trigger, max_runs=most)
+
+    @precondition(lambda self: not self.deleted)
+    @rule(text=st.sampled_from(["", "a", "b"]))
+    def someone_changes_the_description(self, text: str) -> None:
+        self._changes(description=text)
+
+    @precondition(lambda self: not self.deleted)
+    @rule(paused=st.booleans())
+    def someone_pauses_or_resumes(self, *, paused: bool) -> None:
+        self._changes(paused=paused)
+
+    @precondition(lambda self: not self.deleted)
+    @rule()
+    def someone_runs_it_by_hand(self) -> None:
+        self.stage.service.runs.trigger("default", self.schedule.id)
+
+    @precondition(lambda self: not self.deleted and len(self.eras) > 6)
+    @rule()
+    def someone_deletes_it(self) -> None:
+        self.eras[-1].until = self.stage.clock.now()
+        # The store strikes these too, though no occurrence of now is theirs.
+        self.aside = {
+            run.id for run in self.stage.runs(self.schedule, RunState.WITHDRAWN)
+        }
+        self.stage.delete(self.schedule)
+        self.deleted = True
+
+    # The worker.
+
+    @rule(slots=st.integers(1, 4))
+    def the_worker_starts_what_it_gets(self, slots: int) -> None:
+        self.offers = self.stage.start(self.worker, slots=slots)
+
+    @rule()
+    def the_worker_reports(self) -> None:
+        for offer in self.offers:
+            self.stage.end(self.worker, offer)
+        self.offers = []
+
+    # The books.
+
+    def _expected(self) -> tuple[Counter[datetime], set[datetime]]:
+        """Return the instants to be accounted for, and those of a pause."""
+        expected: Counter[datetime] = Counter()
+        paused: set[datetime] = set()
+        now = self.stage.clock.now()
+        for era in self.eras:
+            # What a pause skips is recorded when it ends.
+            open_pause = era.until is None and era.definition.paused
+            until = era.since if open_pause else era.until or now
+            due = calendar(
+                era.definition,
+                identity=self.schedule.identity,
+                created_at=self.schedule.created_at,
+            ).between(era.since, until, limit=100_000)
+            most = era.definition.max_runs
+            for instant in due:
+                if expected[instant]:
+                    continue
+                if most is not None and expected.total() >= most:
+                    break
+                expected[instant] = 1
+                if era.definition.paused:
+                    paused.add(instant)
+            for instant in era.started:
+                expected[instant] = 1
+        return +expected, paused
+
+    def teardown(self) -> None:
+        if not hasattr(self, "stage"):
+            return
+        self.stage.tick()
+        now = self.stage.clock.now()
+        expected, paused = self._expected()
+        recorded: Counter[datetime] = Counter()
+        struck_aside: set[datetime] = set()
+        for run in self.stage.runs(self.schedule):
+            if run.origin is not Origin.SCHEDULE or run.state is RunState.WITHDRAWN:
+                continue
+            if run.id in self.aside and run.state is RunState.CANCELLED:
+                struck_aside.add(run.scheduled_for)
+                continue
+            instants = self._covered(run, expected)
+            assert len(instants) == run.range_count
+            recorded.update(instants)
+            if run.state is RunState.SKIPPED:
+                assert set(instants) <= paused
+        # One that came due again just before the deletion was struck with the others.
+        recorded.update(i for i in struck_aside if i in expected and not recorded[i])
+        past = {i: n for i, n in expected.items() if i <= now}
+        struck = self._struck_ahead(now)
+        assert past == {
+            i: n for i, n in recorded.items() if i <= now and i not in struck
+        }
+
+    def _covered(self, run: Run, expected: Counter[datetime]) -> list[datetime]:
+        if run.range_until is None:
+            return [run.scheduled_for]
+        return [i for i in expected if run.scheduled_for <= i <= run.range_until]
+
+    def _struck_ahead(self, now: datetime) -> set[datetime]:
+        """Return what a deletion cancelled before it was due."""
+        end = self.eras[-1].until
+        return (
+            set()
+            if not self.deleted or end is None
+            else {
+                run.scheduled_for
+                for run in self.stage.runs(self.schedule, RunState.CANCELLED)
+                if run.scheduled_for > end
+            }
+        )
+
+
+Accounting.TestCase.settings = settings(
+    max_examples=80,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestAccounting = Accounting.TestCase
