@@ -67,7 +67,7 @@ def run_worker(settings: Settings, credentials: Credentials, *, home: Path) -> i
         watchdog = Watchdog(lock_fd=dead_lock)
         # From here on the watchdog alone has it, for as long as it needs.
         os.close(dead_lock)
-        _log.info("sandbox", level=sandbox.level, detail=sandbox.describe())
+        _log.info("sandbox proven", sandbox=sandbox.level, detail=sandbox.describe())
         daemon = Daemon(settings, credentials, sandbox, watchdog, place)
         try:
             return daemon.run()

@@ -97,7 +97,7 @@ def _register(settings: Settings, *, key: str, home: Path) -> Credentials:
     }
     credentials = _parsed(kept)
     _write(places.credentials(home, worker.name), kept)
-    _log.info("worker registered", worker=credentials.id, level=level)
+    _log.info("worker registered", worker=credentials.id, sandbox=level)
     return credentials
 
 
