@@ -11,6 +11,8 @@ import pytest
 from crony.storage import open_store
 from crony.storage.contract import Store
 
+pytest.register_assert_rewrite("crony.testing.storage")
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -1,0 +1,313 @@
+"""Schedules: created, found, edited, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from crony import errors
+from crony.model.policy import PolicySettings, RetriesSettings, SandboxSettings
+from crony.model.schedule import Schedule
+from crony.model.state import AttemptState, Reason, RunState, ScheduleState
+from crony.model.trigger import At, Cron, DstRule, Every
+from crony.storage.contract import ScheduleQuery, Store
+from crony.testing import factories
+from crony.testing.storage.scene import TENANT, Scene, second
+
+
+class TestCreate:
+    def test_what_is_written_is_read_again(self, store: Store) -> None:
+        policy = PolicySettings(
+            max_runtime=timedelta(microseconds=1500),
+            max_concurrent=3,
+            retries=RetriesSettings(max=2, factor=1.5, max_backoff=timedelta(hours=2)),
+            sandbox=SandboxSettings(cpu=0.5, ro_paths=("/usr", "/etc")),
+        )
+        for trigger in (
+            Cron("30 2 * * *", "Europe/Berlin", DstRule("skip", "both")),
+            Cron("@daily"),
+            Every(timedelta(seconds=90)),
+            Every("week", "America/Havana"),
+            At(second(0.001)),
+        ):
+            schedule = factories.make_schedule(
+                trigger=trigger,
+                policy=policy,
+                labels={"team": "data"},
+                task={"command": ["a", "b"], "env": {"é": "\u2028"}},
+                start_at=second(1),
+                jitter=timedelta(milliseconds=3),
+                max_runs=7,
+            )
+            store.schedules.create(schedule, limit=1, quota=None)
+            assert store.schedules.find(TENANT, schedule.id) == schedule
+
+    def test_the_same_id_again_is_a_repeat(self, store: Store) -> None:
+        schedule = factories.make_schedule(name="a")
+        assert store.schedules.create(schedule, limit=1, quota=1)
+        assert not store.schedules.create(schedule, limit=1, quota=1)
+
+    def test_a_taken_name_is_refused_and_its_holder_told(self, store: Store) -> None:
+        holder = Scene(store).schedule(name="a")
+        with pytest.raises(errors.NameTaken) as caught:
+            store.schedules.create(
+                factories.make_schedule(name="a"), limit=1, quota=None
+            )
+        assert caught.value.holder == holder.id
+
+    def test_a_name_is_free_in_another_tenant(self, store: Store) -> None:
+        Scene(store).schedule(name="a")
+        other = factories.make_schedule(name="a", tenant="other")
+        assert store.schedules.create(other, limit=1, quota=None)
+        assert store.schedules.find(TENANT, other.id) is None
+        assert store.schedules.find("other", "a") == other
+
+    def test_one_more_than_the_quota_is_refused(self, store: Store) -> None:
+        store.schedules.create(factories.make_schedule(), limit=1, quota=1)
+        with pytest.raises(errors.QuotaExceeded):
+            store.schedules.create(factories.make_schedule(), limit=1, quota=1)
+
+    def test_instants_are_cut_to_the_millisecond(self, store: Store) -> None:
+        schedule = Scene(store).schedule(cursor=second(1.0019))
+        found = store.schedules.find(TENANT, schedule.id)
+        assert found is not None
+        assert found.cursor == second(1.001)
+
+    def test_what_the_caller_changes_later_is_not_stored(self, store: Store) -> None:
+        labels = {"team": "data"}
+        schedule = Scene(store).schedule(labels=labels)
+        labels["team"] = "other"
+        found = store.schedules.find(TENANT, schedule.id)
+        assert found is not None
+        assert found.definition.labels == {"team": "data"}
+
+
+class TestList:
+    @pytest.mark.parametrize("sort", ["name", "next_run_at", "created_at"])
+    def test_pages_follow_each_other_and_what_has_none_comes_last(
+        self, store: Store, sort: str
+    ) -> None:
+        scene = Scene(store)
+        for number in (3, 1, 2):
+            scene.schedule(
+                name=f"n{number}", cursor=second(number), created_at=second(number)
+            )
+        for _ in range(2):
+            scene.schedule(name=None, cursor=None, created_at=second(9))
+        query = ScheduleQuery(sort=sort)
+        seen: list[Schedule] = []
+        after = None
+        while True:
+            page = store.schedules.page(TENANT, query, limit=2, after=after)
+            seen += page.items
+            after = page.next
+            if after is None:
+                break
+        assert [s.definition.name for s in seen] == ["n1", "n2", "n3", None, None]
+        assert seen[3].id < seen[4].id
+
+    def test_each_restriction_leaves_out_what_does_not_match(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        wanted = scene.schedule(
+            name="nightly-report",
+            queue="slow",
+            labels={"team": "data"},
+            trigger=Cron("@daily"),
+            state=ScheduleState.PAUSED,
+        )
+        scene.schedule(name="other", labels={"team": "web"})
+        for query in (
+            ScheduleQuery(queue="slow"),
+            ScheduleQuery(label=("team", "data")),
+            ScheduleQuery(state=ScheduleState.PAUSED),
+            ScheduleQuery(trigger="cron"),
+            ScheduleQuery(text="LY-rep"),
+        ):
+            page = store.schedules.page(TENANT, query, limit=9, after=None)
+            assert page.items == (wanted,)
+
+    def test_failing_is_the_newest_ended_run_that_did_not_succeed(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=2)
+        scene.due(schedule, 1, 2)
+        worker = scene.worker()
+        scene.after(2)
+        older, newer = scene.start(worker)
+        scene.report(worker, newer, AttemptState.FAILED)
+        scene.report(worker, older)
+        scene.due(schedule, 3, state=RunState.MISSED)
+        failing = ScheduleQuery(failing=True)
+        page = store.schedules.page(TENANT, failing, limit=9, after=None)
+        assert [s.id for s in page.items] == [schedule.id]
+        fine = ScheduleQuery(failing=False)
+        assert not store.schedules.page(TENANT, fine, limit=9, after=None).items
+
+
+class TestUpdate:
+    def test_an_edit_keeps_the_old_definition_for_its_runs(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(description="old")
+        assert scene.edit(schedule, description="new")
+        old = store.schedules.definition(schedule.id, 1)
+        assert old is not None
+        assert old.description == "old"
+        assert scene.stored(schedule).definition.description == "new"
+
+    def test_an_edit_of_an_old_revision_or_cursor_changes_nothing(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        changed = replace(schedule, revision=2)
+        for expected in (
+            replace(schedule, revision=7),
+            replace(schedule, cursor=second(99)),
+            replace(schedule, cursor=None),
+        ):
+            counted, ready = store.schedules.update(
+                changed, limit=1, expected=expected, settled=(), now=scene.now
+            )
+            assert not counted
+            assert not ready
+        assert scene.stored(schedule) == schedule
+
+    def test_what_was_not_confirmed_is_withdrawn_and_not_counted(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=9)
+        now, leased, pending = scene.due(schedule, 0, 3, 4)
+        worker = scene.worker()
+        offers = scene.lease(worker, slots=2)
+        assert [offer.run.id for offer in offers] == [now.id, leased.id]
+        assert scene.stored(schedule).occurrences == 3
+        scene.edit(schedule, limit=9)
+        assert scene.run(leased).state is RunState.WITHDRAWN
+        assert scene.run(leased).token == 1
+        assert scene.run(leased).attempts == ()
+        assert scene.run(pending).state is RunState.WITHDRAWN
+        assert scene.run(now).state is RunState.LEASED
+        assert scene.stored(schedule).occurrences == 1
+
+    def test_a_run_by_hand_is_not_withdrawn(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        run = scene.manual(schedule, scheduled_for=second(3))
+        scene.edit(schedule)
+        assert scene.run(run).state is RunState.PENDING
+
+    def test_settled_occurrences_are_inserted_in_the_same_step(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        scene.after(5)
+        settled = factories.make_run(schedule, scheduled_for=second(5))
+        changed = replace(schedule, revision=2, cursor=second(6), occurrences=99)
+        counted, ready = store.schedules.update(
+            changed, limit=1, expected=schedule, settled=[settled], now=scene.now
+        )
+        assert counted
+        assert ready == {(TENANT, "default")}
+        assert scene.run(settled).state is RunState.PENDING
+        assert scene.stored(schedule).occurrences == 1
+
+    def test_a_taken_name_is_refused_and_nothing_changes(self, store: Store) -> None:
+        scene = Scene(store)
+        scene.schedule(name="a")
+        schedule = scene.schedule(name="b")
+        with pytest.raises(errors.NameTaken):
+            scene.edit(schedule, name="a")
+        assert scene.stored(schedule) == schedule
+
+
+class TestDelete:
+    def test_a_deleted_schedule_is_gone_and_its_history_stays(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(name="a")
+        (run,) = scene.due(schedule, 1)
+        expected = scene.stored(schedule)
+        assert store.schedules.delete(
+            expected, settled=(), cancel_running=False, now=scene.now
+        ) == (True, ())
+        assert store.schedules.find(TENANT, "a") is None
+        assert scene.run(run).state is RunState.CANCELLED
+        assert scene.run(run).reason is Reason.DELETED
+        assert scene.run(run).finished_at == scene.now
+        assert store.schedules.definition(schedule.id, 1) == schedule.definition
+
+    def test_the_id_of_a_deleted_schedule_is_never_used_again(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(name="a")
+        store.schedules.delete(
+            schedule, settled=(), cancel_running=False, now=scene.now
+        )
+        assert not store.schedules.create(schedule, limit=1, quota=None)
+        scene.schedule(name="a")
+
+    @pytest.mark.parametrize("cancel_running", [True, False])
+    def test_running_runs_are_stopped_where_that_was_asked_for(
+        self, store: Store, *, cancel_running: bool
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=3)
+        running, leased = scene.due(schedule, 0, 3)
+        worker = scene.worker()
+        scene.start(worker, slots=1)
+        scene.lease(worker)
+        counted, before = store.schedules.delete(
+            scene.stored(schedule),
+            settled=(),
+            cancel_running=cancel_running,
+            now=scene.now,
+        )
+        assert counted
+        held = {run.id: run for run in before}
+        assert held.keys() == {running.id, leased.id}
+        assert held[leased.id].state is RunState.LEASED
+        assert held[leased.id].attempts[-1].worker == worker.id
+        expected = RunState.STOPPING if cancel_running else RunState.RUNNING
+        assert scene.run(running).state is expected
+        assert scene.run(leased).state is RunState.CANCELLED
+
+    def test_a_run_of_a_deleted_schedule_can_still_be_retried(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 0)
+        worker = scene.worker()
+        (item,) = scene.start(worker)
+        store.schedules.delete(
+            scene.stored(schedule), settled=(), cancel_running=False, now=scene.now
+        )
+        scene.report(worker, item, AttemptState.FAILED, retry_at=scene.now)
+        assert scene.leased(worker) == [run.id]
+
+
+class TestDue:
+    def test_the_earliest_cursors_of_active_schedules_come_first(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        late, early = (scene.schedule(cursor=second(n)) for n in (2, 1))
+        scene.schedule(cursor=second(0), state=ScheduleState.PAUSED)
+        scene.schedule(cursor=second(9), tenant="other")
+        due = store.schedules.due(second(2), limit=9)
+        assert [schedule.id for schedule in due] == [early.id, late.id]
+        assert len(store.schedules.due(second(2), limit=1)) == 1
+        assert store.schedules.earliest() == second(1)
+
+    def test_nothing_is_due_in_an_empty_store(self, store: Store) -> None:
+        assert store.schedules.earliest() is None
+        assert not store.schedules.due(second(99), limit=9)

@@ -1,0 +1,3 @@
+"""The shared tests of ``admission``, on every driver."""
+
+from crony.testing.storage.admission import *  # noqa: F403

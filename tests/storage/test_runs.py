@@ -1,0 +1,3 @@
+"""The shared tests of ``runs``, on every driver."""
+
+from crony.testing.storage.runs import *  # noqa: F403

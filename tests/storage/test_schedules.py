@@ -1,0 +1,3 @@
+"""The shared tests of ``schedules``, on every driver."""
+
+from crony.testing.storage.schedules import *  # noqa: F403
