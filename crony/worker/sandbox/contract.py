@@ -83,8 +83,9 @@ class Sandbox(ABC):
     ) -> Prepared:
         """Start the confined process behind its gate; safe from any thread.
 
-        ``slot`` is a small number that no other live run has: a worker that is
-        root takes the task's uid from it. Raises ``SandboxFailed``.
+        ``run_key`` names this attempt: no other live one has it, and it can be the
+        name of a file. ``slot`` is a small number that no other live run has: a
+        worker that is root takes the task's uid from it. Raises ``SandboxFailed``.
         """
 
     @abstractmethod

@@ -82,6 +82,7 @@ class DirectSandbox(Sandbox):
         operator: Operator,
         spawner: Spawner,
         *,
+        homes: Path,
         groups: Hierarchy | None,
         task_uids: range | None,
     ) -> None:
@@ -89,8 +90,7 @@ class DirectSandbox(Sandbox):
         self._spawner = spawner
         self._groups = groups
         self._uids = task_uids
-        self._homes = homes(operator)
-        self._homes.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._homes = homes
 
     def describe(self) -> str:
         who = "the worker's own rights" if self._uids is None else "task uids"
@@ -147,13 +147,9 @@ class DirectSandbox(Sandbox):
 
     def close(self) -> None:
         self._spawner.close()
+        workspace.remove(self._homes)
         if self._groups is not None:
             self._groups.close()
-
-
-def homes(operator: Operator) -> Path:
-    """Where the workspaces of these levels are made."""
-    return operator.state_dir / "workspaces"
 
 
 #: SECURITY: the programs before the gate run with more rights than the task, so

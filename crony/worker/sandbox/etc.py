@@ -34,11 +34,10 @@ class Etc:
     """The folders, one for each kind of network; made anew when the host's change."""
 
     def __init__(self, folder: Path) -> None:
+        """Make the first ones in an empty folder."""
         self._folder = folder
         self._seen: tuple[int, ...] = ()
         self._version = 0
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o755, parents=True)
         self.refresh()
 
     def path(self, *, network: str) -> Path:

@@ -43,6 +43,7 @@ class LandlockSandbox(DirectSandbox):
         operator: Operator,
         spawner: Spawner,
         *,
+        homes: Path,
         groups: Hierarchy | None,
         task_uids: range | None,
         runtime: Sequence[str],
@@ -51,7 +52,9 @@ class LandlockSandbox(DirectSandbox):
             raise errors.MissingSafeguard(
                 "this kernel has no Landlock, or one before version 3 (Linux 6.2)"
             )
-        super().__init__(operator, spawner, groups=groups, task_uids=task_uids)
+        super().__init__(
+            operator, spawner, homes=homes, groups=groups, task_uids=task_uids
+        )
         self._runtime = tuple(runtime)
         self._text = inspect.getsource(confine)
         self._filters = {

@@ -1,13 +1,13 @@
 """Open the level that is asked for, and prove it before it is used."""
 
 from crony import errors
-from crony.worker.sandbox import bwrap, cgroups, hidden, python, selftest, uids
+from crony.worker.sandbox import bwrap, cgroups, folders, hidden, python, selftest, uids
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.cgroups_v1 import HierarchyV1
 from crony.worker.sandbox.cgroups_v2 import HierarchyV2
 from crony.worker.sandbox.confined import BwrapSandbox
 from crony.worker.sandbox.contract import Sandbox
-from crony.worker.sandbox.direct import DirectSandbox, homes
+from crony.worker.sandbox.direct import DirectSandbox
 from crony.worker.sandbox.etc import Etc
 from crony.worker.sandbox.landlock import LandlockSandbox
 from crony.worker.sandbox.spawner import Spawner
@@ -40,7 +40,7 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
     task_uids = uids.task_uids(operator.task_uids)
     program = bwrap.find()
     runtime = python.runtime(operator.python)
-    shown = operator.state_dir / "etc"
+    shown = folders.make(operator.state_dir, "etc", mode=0o755)
     etc = Etc(shown)
     spawner = Spawner()
     if task_uids is not None:
@@ -61,8 +61,7 @@ def _open_direct(level: str, operator: Operator) -> Sandbox:
     task_uids = uids.task_uids(operator.task_uids)
     runtime = python.runtime(operator.python)
     spawner = Spawner()
-    places = homes(operator)
-    places.mkdir(mode=0o711, parents=True, exist_ok=True)
+    places = folders.make(operator.state_dir, "workspaces", mode=0o711)
     if task_uids is not None:
         readable = (*runtime, *operator.allowed_ro)
         writable = (*operator.allowed_rw, str(places))
@@ -71,11 +70,14 @@ def _open_direct(level: str, operator: Operator) -> Sandbox:
         return LandlockSandbox(
             operator,
             spawner,
+            homes=places,
             groups=_groups(),
             task_uids=task_uids,
             runtime=runtime,
         )
-    return DirectSandbox(operator, spawner, groups=_groups(), task_uids=task_uids)
+    return DirectSandbox(
+        operator, spawner, homes=places, groups=_groups(), task_uids=task_uids
+    )
 
 
 def _proven(sandbox: Sandbox, operator: Operator) -> Sandbox:
