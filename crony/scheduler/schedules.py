@@ -258,8 +258,12 @@ class Schedules:
             return None
         self._wakes.publish(ready)
         _log.info("schedule changed", tenant=schedule.tenant, schedule=schedule.id)
-        self._after_write(schedule, now)
-        return self.find(schedule.tenant, schedule.id)
+        # Only the store knows how many occurrences count, after what it withdrew.
+        stored = self._store.schedules.find(schedule.tenant, schedule.id)
+        if stored is None:
+            return schedule
+        self._after_write(stored, now)
+        return stored
 
     def _settled(self, found: Schedule, now: datetime) -> Settlement | None:
         """Return what becomes of the occurrences up to now, under the old version.
