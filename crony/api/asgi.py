@@ -20,20 +20,16 @@ from crony.api import problems
 from crony.api.app import App
 from crony.api.request import new_number
 
-_TITLES = {
-    408: "The request took too long",
-    414: "The address is too long",
-    431: "The headers are too large",
-    501: "The transfer coding is not supported",
-    503: "The service has too much to do",
-}
-_NAMES = {
-    408: "timeout",
-    414: "uri-too-long",
-    431: "headers-too-large",
-    501: "unsupported-coding",
-    503: "overloaded",
-    500: "internal",
+_KINDS = {
+    kind.status: kind
+    for kind in (
+        problems.TIMEOUT,
+        problems.LONG_ADDRESS,
+        problems.LARGE_HEADERS,
+        problems.INTERNAL,
+        problems.CODING,
+        problems.OVERLOADED,
+    )
 }
 
 
@@ -122,11 +118,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         extra_headers: Any = (),
     ) -> None:
         """Answer with a problem; ``message`` may quote the request, so it is not."""
-        kind = problems.Kind(
-            status,
-            _NAMES.get(status, problems.MALFORMED.name),
-            _TITLES.get(status, problems.MALFORMED.title),
-        )
+        kind = _KINDS.get(status, problems.MALFORMED)
         problem = problems.Problem(
             kind=kind, detail="The server could not take this request; see the title."
         )

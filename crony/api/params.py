@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import unquote_to_bytes
 
-from crony import errors, wire
+from crony import errors
+from crony.api.bodies.fields import instant_of
 from crony.api.request import Request
 from crony.storage.contract import Position
 
@@ -96,7 +97,7 @@ def limit(req: Request) -> int:
 
 def instant(req: Request, name: str) -> datetime | None:
     """Return an instant."""
-    return parsed(req, name, wire.parse_instant)
+    return parsed(req, name, instant_of)
 
 
 def flag(req: Request, name: str) -> bool:

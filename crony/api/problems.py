@@ -38,7 +38,13 @@ TOO_LARGE = Kind(413, "too-large", "The body is too large")
 UNSUPPORTED = Kind(415, "unsupported-media-type", "The body is of another media type")
 RANGE = Kind(416, "range", "The log has no such range")
 INTERNAL = Kind(500, "internal", "The service failed")
+#: What the server answers before there is a request.
+TIMEOUT = Kind(408, "timeout", "The request took too long to arrive")
+LONG_ADDRESS = Kind(414, "uri-too-long", "The address is too long")
+LARGE_HEADERS = Kind(431, "headers-too-large", "The headers are too large")
+CODING = Kind(501, "unsupported-coding", "The transfer coding is not supported")
 MALFORMED = Kind(400, "malformed-request", "The request is not HTTP as it should be")
+OVERLOADED = Kind(503, "overloaded", "The service has too much to do")
 _RATE = Kind(429, "rate", "Too many requests")
 _STORE = Kind(503, "store-unavailable", "The store does not answer")
 
@@ -70,7 +76,7 @@ TABLE: Mapping[type[errors.CronyError], Kind] = {
     errors.QuotaExceeded: Kind(429, "quota", "A quota is used up"),
     errors.Unavailable: _STORE,
     errors.StoreUnavailable: _STORE,
-    errors.Overloaded: Kind(503, "overloaded", "The service has too much to do"),
+    errors.Overloaded: OVERLOADED,
     errors.StoreUnusable: _STORE,
 }
 

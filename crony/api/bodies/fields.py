@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
 from pydantic import (
@@ -124,8 +124,21 @@ Difference: TypeAlias = Annotated[
 ]
 
 
+#: Arithmetic around an instant must stay within the calendar.
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def instant_of(text: str) -> datetime:
+    """Return an instant that can be worked with; raises ``ValueError``."""
+    instant = wire.parse_instant(text)
+    if not _FIRST <= instant < _LAST:
+        raise ValueError(f'"{text}" is out of the years 1970..9998')
+    return instant
+
+
 def _instant(value: object) -> datetime:
-    return wire.parse_instant(
+    return instant_of(
         _text_of(value, what='an RFC 3339 instant such as "2026-11-20T22:00:00Z"')
     )
 

@@ -18,6 +18,7 @@ from crony.api.bodies.fields import (
     Duration,
     Instant,
     Name,
+    instant_of,
 )
 from crony.errors import Fault
 from crony.model.task import Json
@@ -46,7 +47,7 @@ def _at(value: object) -> datetime | Literal["now"]:
         return "now"
     if not isinstance(value, str):
         raise ValueError('must be an RFC 3339 instant, or "now"')
-    return wire.parse_instant(value)
+    return instant_of(value)
 
 
 Interval: TypeAlias = Annotated[

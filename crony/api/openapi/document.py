@@ -21,7 +21,16 @@ from crony.api.openapi.shapes import ANSWERS, LIVE_OF_SCHEDULE, Schema, members,
 from crony.api.routes import ROUTES, Route
 
 #: Problems that any route with a key may answer, and any with a body.
-_ALWAYS = ("invalid-parameter", "not-acceptable", "store-unavailable", "overloaded")
+_ALWAYS = (
+    "malformed-request",
+    "invalid-parameter",
+    "not-acceptable",
+    "timeout",
+    "uri-too-long",
+    "headers-too-large",
+    "store-unavailable",
+    "overloaded",
+)
 _KEYED = ("no-key", "role", "rate", "not-found")
 _BODY = ("malformed-json", "too-large", "unsupported-media-type", "invalid-body")
 _CREATES = ("key-in-progress", "key-reused")
@@ -203,6 +212,10 @@ KINDS = tuple(
             problems.TOO_LARGE,
             problems.UNSUPPORTED,
             problems.RANGE,
+            problems.MALFORMED,
+            problems.TIMEOUT,
+            problems.LONG_ADDRESS,
+            problems.LARGE_HEADERS,
         ]
     )
 )

@@ -80,6 +80,12 @@ def test_what_no_store_could_keep_is_refused(
         ({"every": "1.5", "task": ECHO}, {"/every"}),
         ({"every": True, "task": ECHO}, {"/every"}),
         ({"at": "tomorrow", "task": ECHO}, {"/at"}),
+        ({"at": "0001-01-01T00:00:00Z", "task": ECHO}, {"/at"}),
+        ({"at": "9999-12-31T23:59:59.999Z", "task": ECHO}, {"/at"}),
+        (
+            {"every": "1s", "start_at": "9999-12-31T23:59:59Z", "task": ECHO},
+            {"/start_at"},
+        ),
         ({"at": "2001-01-01T00:00:00Z", "task": ECHO}, {"/at"}),
         ({"at": "2090-01-01T00:00:00", "task": ECHO}, {"/at"}),
         (
