@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import secrets
 import select
 import signal
@@ -266,8 +267,15 @@ class Daemon:
         for lease in leases:
             make = partial(self._runner, lease)
             runner = self._roster.add(lease, make)
-            if runner is not None:
+            if runner is None:
+                continue
+            try:
                 runner.start()
+            except RuntimeError:
+                # Not held any more, so the service offers it again.
+                _log.error("no thread for a run", run=lease.run)
+                self._roster.remove(runner)
+            else:
                 runners.append(runner)
         self._starter.add(runners)
 
@@ -322,7 +330,13 @@ class Daemon:
 
 
 def _tune() -> None:
-    """Favour punctuality: short turns of the interpreter, no late collections."""
+    """Favour punctuality: short turns of the interpreter, no late collections.
+
+    A run has about ten descriptors, and 1,000 of them are too many for the usual
+    soft limit.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()

@@ -20,6 +20,8 @@ from crony.worker.roster import Roster, holding_of
 
 _log = log.get(__name__)
 
+_NAP = timedelta(seconds=1)
+
 
 class Keeper:
     """The loop; ``step`` is one renewal."""
@@ -49,13 +51,18 @@ class Keeper:
 
     def run(self) -> None:
         """Renew until closed."""
-        wait = self._interval
-        while not self._closed.wait(wait.total_seconds()):
+        due = self._now() + self._interval
+        while not self._closed.is_set():
+            # NOTE: in short naps, since a wait stands still in a suspend.
+            if (left := due - self._now()) > timedelta(0):
+                self._closed.wait(min(left, _NAP).total_seconds())
+                continue
             try:
                 wait = self.step()
             except Exception:  # noqa: BLE001  # the loop's top: leases run out
                 _log.exception("renewal broke")
-                wait = timedelta(seconds=1)
+                wait = _NAP
+            due = self._now() + wait
 
     def close(self) -> None:
         """End the loop."""

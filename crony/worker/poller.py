@@ -112,7 +112,11 @@ class Poller:
             except queue.Empty:
                 continue
             if back is not None and not self._closed:
-                self._take(back)
+                try:
+                    self._take(back)
+                except Exception:  # noqa: BLE001  # the loop's top: it must go on
+                    _log.exception("poll broke")
+                    self._not_before = self._now() + _PAUSE
 
     def _patience(self) -> float | None:
         if self._out:
@@ -154,8 +158,9 @@ class Poller:
             return _Back(poll, Exchange(sent, held, received), answer, None)
         except errors.ClientError as exc:
             failure = exc
-        except ValueError as exc:
-            failure = errors.ServiceUnreachable(f"no answer of Crony: {exc}")
+        except Exception:  # noqa: BLE001  # the thread's top: a poll must come back
+            _log.exception("poll broke")
+            failure = errors.ServiceUnreachable("the poll could not be made")
         nothing = timedelta(0)
         return _Back(poll, Exchange(sent, nothing, self._now()), None, failure)
 

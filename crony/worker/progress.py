@@ -60,6 +60,8 @@ class ProgressReader:
         if not isinstance(value, dict):
             return False
         if "result" in value:
+            if not _is_json(value["result"]):
+                return False
             self.result, self.has_result = value["result"], True
             return True
         percent, message = value.get("percent"), value.get("message", "")
@@ -72,6 +74,15 @@ class ProgressReader:
         """Forget a value, unless there is a newer one."""
         if self.newest is value:
             self.newest = None
+
+
+def _is_json(value: object) -> bool:
+    """Whether a value can be sent: Python also reads NaN and 1e999."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _is_percent(value: object) -> bool:

@@ -171,9 +171,12 @@ class Runner:
         assert self._work is not None
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
-            if self._plan.started_at is None:
+            # A short task may have ended before the starter took note of its start.
+            with self._lock:
+                started = self._plan.started_at
+            if started is None:
                 return self._conclude_unstarted()
-            return self._conclude(self._work, sources, self._plan.started_at)
+            return self._conclude(self._work, sources, started)
 
     def _prepare(self) -> None:
         self._work = self._workshop.prepare(self.lease, slot=self.slot)

@@ -14,7 +14,8 @@ from crony.worker.work import Work
 
 _READ = 64 << 10
 _MILLISECOND = timedelta(milliseconds=1)
-_LONGEST = timedelta(days=1)
+#: A wait stands still while the host is suspended.
+_LONGEST = timedelta(seconds=10)
 #: Whoever still holds the task's pipes after its end is not waited for.
 _DRAIN = 1.0
 

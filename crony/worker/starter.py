@@ -33,6 +33,8 @@ _ASK_AGAIN = timedelta(milliseconds=100)
 _TIMEOUT = timedelta(seconds=3)
 #: Waits on a condition may end late; the last stretch is slept.
 _FINE = timedelta(milliseconds=2)
+#: Waits stand still while the host is suspended, instants do not.
+_NAP = timedelta(seconds=1)
 _MOST = 1000
 
 
@@ -80,9 +82,8 @@ class Starter:
             with self._changed:
                 # What was added meanwhile may be due before that.
                 if wait > timedelta(0) and self._next_ask() > self._now():
-                    patience = self._next_ask() - self._now()
-                    forever = patience > timedelta(days=1)
-                    self._changed.wait(None if forever else patience.total_seconds())
+                    patience = min(self._next_ask() - self._now(), _NAP)
+                    self._changed.wait(patience.total_seconds())
 
     def _next_ask(self) -> timedelta:
         starts = (r.start_at for r in self._asking)
@@ -167,11 +168,11 @@ class Starter:
         while not self._closed:
             with self._timed:
                 if not self._ready:
-                    self._timed.wait()
+                    self._timed.wait(_NAP.total_seconds())
                     continue
                 left = self._ready[0][0] - self._now()
                 if left > _FINE:
-                    self._timed.wait((left - _FINE).total_seconds())
+                    self._timed.wait(min(left - _FINE, _NAP).total_seconds())
                     continue
             if left > timedelta(0):
                 time.sleep(left.total_seconds())

@@ -1,9 +1,8 @@
-"""A real service for each module, a real worker for each test."""
+"""A real service for each module, a real worker for each module or test."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,55 +12,66 @@ from crony.testing.worker import WorkerProcess, running_worker
 from tests.integration.worker.stage import Stage
 from tests.integration.worker.witness import Witness
 
-StartWorker = Callable[..., WorkerProcess]
-
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """The shortest lease there is, so that the end of one can be waited for."""
+    """The module's service."""
     home = tmp_path_factory.mktemp("service") / "home"
-    with running_service(home, lease_ttl="5s", poll_wait="5s") as running:
+    with running_service(home, poll_wait="5s") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def witness(tmp_path_factory: pytest.TempPathFactory) -> Witness:
+    """Where tasks write down that they ran."""
+    return Witness(tmp_path_factory.mktemp("tasks") / "witness")
+
+
+@pytest.fixture(scope="module")
+def stage(service: ServiceProcess, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The module's queue."""
+    made = Stage(service, request.node.name)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def worker(
+    service: ServiceProcess,
+    stage: Stage,
+    witness: Witness,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[WorkerProcess]:
+    """The module's worker; its http tasks may reach loopback."""
+    with running_worker(
+        service,
+        tmp_path_factory.mktemp("worker"),
+        name=stage.queue,
+        **stage.settings(witness),
+        http_allow="127.0.0.1/32",
+    ) as running:
         yield running
 
 
 @pytest.fixture
-def stage(service: ServiceProcess, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """A queue of its own for each test, so that no test takes another's runs."""
+def own_stage(
+    service: ServiceProcess, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    """A queue of one test, which no other test's worker serves."""
     made = Stage(service, request.node.name)
     yield made
     made.close()
 
 
 @pytest.fixture
-def start_worker(
-    service: ServiceProcess, stage: Stage, tmp_path: Path
-) -> Iterator[StartWorker]:
-    """Start workers that end with the test."""
-    with ExitStack() as stack:
-
-        def start(**settings: str) -> WorkerProcess:
-            settings = {
-                "slots": "4",
-                "queues": stage.queue,
-                # Beside other workers of this host, which may kill by uid.
-                "task_uids": stage.task_uids,
-            } | settings
-            return stack.enter_context(
-                running_worker(
-                    service, tmp_path / "worker", name=stage.queue, **settings
-                )
-            )
-
-        yield start
-
-
-@pytest.fixture
-def worker(start_worker: StartWorker) -> WorkerProcess:
-    """A worker with everyday settings."""
-    return start_worker()
-
-
-@pytest.fixture
-def witness(tmp_path: Path) -> Witness:
-    """Where tasks write down that they ran."""
-    return Witness(tmp_path / "witness")
+def own_worker(
+    service: ServiceProcess, own_stage: Stage, witness: Witness, tmp_path: Path
+) -> Iterator[WorkerProcess]:
+    """A worker of one test, which may end it."""
+    with running_worker(
+        service,
+        tmp_path / "worker",
+        name=own_stage.queue,
+        **own_stage.settings(witness),
+    ) as running:
+        yield running

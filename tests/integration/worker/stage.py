@@ -11,6 +11,7 @@ from typing import Any
 from crony import errors
 from crony.client import Client
 from crony.testing.service import ServiceProcess
+from tests.integration.worker.witness import Witness
 
 #: A JSON object of an answer; tests look into it freely.
 Found = dict[str, Any]
@@ -28,6 +29,16 @@ class Stage:
         self.task_uids = f"{first}-{first + 999}"
         self.client = Client(service.url, key=service.admin_key)
         self._count = 0
+
+    def settings(self, witness: Witness) -> dict[str, str]:
+        """Return what a worker of this queue is told."""
+        return {
+            "slots": "4",
+            "queues": self.queue,
+            # Beside other workers of this host, which may kill by uid.
+            "task_uids": self.task_uids,
+            "rw_paths": witness.directory,
+        }
 
     def close(self) -> None:
         """Delete what is left, so that nothing of it comes due any more."""

@@ -24,6 +24,20 @@ def lease_ttl() -> str:
 
 
 @pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    """Nobody else's."""
+    return Witness(tmp_path / "witness")
+
+
+@pytest.fixture
+def stage(service: ServiceProcess, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A queue with task uids of its own, by which tests count processes."""
+    made = Stage(service, request.node.name)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def service(tmp_path: Path, lease_ttl: str) -> Iterator[ServiceProcess]:
     """A service of its own for each test: it may be killed."""
     running = start_service(tmp_path / "home", lease_ttl=lease_ttl, poll_wait="5s")
@@ -38,19 +52,9 @@ def worker(
 ) -> Iterator[WorkerProcess]:
     """A worker whose tasks may write to the witness."""
     with running_worker(
-        service, tmp_path / "worker", name=stage.queue, **settings(stage, witness)
+        service, tmp_path / "worker", name=stage.queue, **stage.settings(witness)
     ) as running:
         yield running
-
-
-def settings(stage: Stage, witness: Witness) -> dict[str, str]:
-    """Return the settings of every worker here."""
-    return {
-        "queues": stage.queue,
-        "task_uids": stage.task_uids,
-        "rw_paths": witness.directory,
-        "slots": "4",
-    }
 
 
 def again(
@@ -58,7 +62,7 @@ def again(
 ) -> WorkerProcess:
     """Start a worker on the same home."""
     return start_worker(
-        service, worker.home, name=worker.name, **settings(stage, witness)
+        service, worker.home, name=worker.name, **stage.settings(witness)
     )
 
 

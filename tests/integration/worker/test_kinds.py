@@ -7,7 +7,6 @@ import pytest
 
 from crony.testing.service import ServiceProcess
 from crony.testing.worker import WorkerProcess
-from tests.integration.worker.conftest import StartWorker
 from tests.integration.worker.stage import Stage
 
 
@@ -102,10 +101,19 @@ def test_a_result_that_is_no_json_is_not_kept_and_said_so(
     assert "is no JSON" in stage.log(run)
 
 
-def test_an_http_task_records_status_and_body(
-    stage: Stage, start_worker: StartWorker, service: ServiceProcess
+@pytest.mark.parametrize("letter", [0, 0xD800])
+def test_a_result_that_the_service_refuses_costs_the_result_alone(
+    stage: Stage, worker: WorkerProcess, letter: int
 ) -> None:
-    start_worker(http_allow="127.0.0.1/32")
+    run = stage.finished(stage.schedule({"python": "builtins:chr", "args": [letter]}))
+    assert (run["state"], run["exit_code"], run["result"]) == ("succeeded", 0, None)
+    assert "refused" in run["error"]
+    assert stage.finished(stage.shell("true"))["state"] == "succeeded"
+
+
+def test_an_http_task_records_status_and_body(
+    stage: Stage, worker: WorkerProcess, service: ServiceProcess
+) -> None:
     task = {"http": {"url": f"{service.url}/health/live"}}
     run = stage.finished(stage.schedule(task))
     assert run["state"] == "succeeded", run["error"]
@@ -113,9 +121,8 @@ def test_an_http_task_records_status_and_body(
 
 
 def test_an_http_task_with_another_status_than_expected_fails(
-    stage: Stage, start_worker: StartWorker, service: ServiceProcess
+    stage: Stage, worker: WorkerProcess, service: ServiceProcess
 ) -> None:
-    start_worker(http_allow="127.0.0.1/32")
     task = {"http": {"url": f"{service.url}/nothing", "expect_status": "2xx"}}
     run = stage.finished(stage.schedule(task))
     assert (run["state"], run["error"]) == ("failed", "status 404, expected 2xx")
@@ -123,16 +130,16 @@ def test_an_http_task_with_another_status_than_expected_fails(
 
 
 def test_an_http_task_may_not_reach_the_workers_own_host(
-    stage: Stage, worker: WorkerProcess, service: ServiceProcess
+    own_stage: Stage, own_worker: WorkerProcess, service: ServiceProcess
 ) -> None:
     task = {"http": {"url": f"{service.url}/health/live"}}
-    run = stage.finished(stage.schedule(task))
+    run = own_stage.finished(own_stage.schedule(task))
     assert run["state"] == "failed"
     assert "http_allow" in run["error"]
 
 
 def test_an_http_task_that_hangs_is_stopped_in_time(
-    stage: Stage, start_worker: StartWorker
+    stage: Stage, worker: WorkerProcess
 ) -> None:
     asked, done = threading.Event(), threading.Event()
 
@@ -147,7 +154,6 @@ def test_an_http_task_that_hangs_is_stopped_in_time(
     with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        start_worker(http_allow="127.0.0.1/32")
         task = {"http": {"url": f"http://127.0.0.1:{server.server_port}/"}}
         run = stage.finished(stage.schedule(task, max_runtime="1s", grace="1s"))
         done.set()

@@ -1,12 +1,10 @@
 """Runs that are stopped: by people, by their limits, by the worker's end."""
 
-import os
-import signal
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 from crony.testing.worker import WorkerProcess
-from tests.integration.worker.conftest import StartWorker
 from tests.integration.worker.stage import Stage
 from tests.integration.worker.witness import Witness
 
@@ -47,16 +45,21 @@ def test_a_task_over_its_max_runtime_is_timed_out(
 
 
 def test_an_offer_that_is_cancelled_never_starts(
-    stage: Stage, start_worker: StartWorker, witness: Witness
+    stage: Stage, worker: WorkerProcess, witness: Witness
 ) -> None:
-    start_worker(rw_paths=witness.directory)
-    schedule = stage.shell(witness.line("start"), every="4s", sandbox=witness.sandbox)
+    due = datetime.now(UTC) + timedelta(seconds=4)
+    schedule = stage.shell(
+        witness.line("start"),
+        at=due.isoformat(timespec="milliseconds"),
+        sandbox=witness.sandbox,
+    )
     run = stage.in_state(schedule, "leased")
-    stage.client.delete_schedule(schedule)
-    other = stage.finished(stage.shell("true"))
-    assert other["state"] == "succeeded"
+    stage.client.cancel_run(run["id"])
+    # Another run at the same instant shows that it has passed.
+    other = stage.shell("true", at=due.isoformat(timespec="milliseconds"))
+    assert stage.finished(other)["state"] == "succeeded"
     assert stage.client.get_run(run["id"])["state"] == "cancelled"
-    assert witness.seen() == []
+    assert witness.seen("start") == []
 
 
 def test_a_failed_run_is_tried_again_as_often_as_it_may(
@@ -94,40 +97,6 @@ def test_a_flood_of_output_stops_nothing_and_is_bounded(
     text = stage.log(run)
     assert text.startswith("begin\ny\n")
     assert text.endswith("y\nend\n")
-
-
-def test_sigterm_lets_tasks_finish_and_starts_nothing_new(
-    stage: Stage, worker: WorkerProcess
-) -> None:
-    running = stage.shell("echo up; sleep 1.5; echo done")
-    stage.printed(running, "up")
-    worker.process.send_signal(signal.SIGTERM)
-    waiting = stage.shell("true", every="1s")
-    assert worker.process.wait(20) == 0
-    run = stage.finished(running, within=1)
-    assert (run["state"], stage.log(run)) == ("succeeded", "up\ndone\n")
-    states = {run["state"] for run in stage.runs(waiting)}
-    assert states <= {"pending"}
-
-
-def test_a_second_sigterm_stops_at_once_and_the_run_goes_elsewhere(
-    stage: Stage, worker: WorkerProcess, start_worker: StartWorker
-) -> None:
-    schedule = stage.shell(_STUBBORN)
-    stage.printed(schedule, "up")
-    for _ in range(2):
-        worker.process.send_signal(signal.SIGTERM)
-        # Two of a signal that wait together would be one.
-        _until_said(worker, "draining")
-    assert worker.process.wait(10) == 130
-    run = stage.in_state(schedule, "pending", within=3)
-    assert [a["state"] for a in run["attempts"]] == ["lost"]
-    assert not run["attempts"][0]["counted"]
-
-
-def _until_said(worker: WorkerProcess, word: str) -> None:
-    while word not in worker.said():
-        os.sched_yield()
 
 
 def test_a_steady_schedule_runs_each_occurrence_once_and_on_time(

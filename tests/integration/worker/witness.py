@@ -33,6 +33,10 @@ class Witness:
             f'printf "%s\\n" "{word} {fields} $up" >> {self._file}'
         )
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self._file.write_text("")
+
     def seen(self, word: str = "") -> list[list[str]]:
         """Return what was written, split, of one word or all."""
         lines = [line.split() for line in self._file.read_text().splitlines()]

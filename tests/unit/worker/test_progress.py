@@ -72,6 +72,14 @@ def test_a_result_of_nothing_is_told_from_no_result() -> None:
     assert reader.result is None
 
 
+@pytest.mark.parametrize("value", [b"NaN", b"-Infinity", b"1e999", b"[1, NaN]"])
+def test_a_number_that_json_does_not_have_is_no_result(value: bytes) -> None:
+    reader = ProgressReader()
+    reader.feed(b'{"result": ' + value + b"}\n")
+    assert not reader.has_result
+    assert reader.malformed == 1
+
+
 def test_a_message_is_made_fit_to_be_sent() -> None:
     reader = ProgressReader()
     reader.feed(b'{"percent": null, "message": "a\\u0000b\\ud800' + b"x" * 5000)
