@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from crony import errors
 from crony.clock import Clock
 from crony.scheduler.attempts import again
-from crony.scheduler.occurrences import cut
+from crony.scheduler.occurrences import MOMENT, cut
 from crony.storage.contract import Answer, Store
 
 #: How long a first answer is kept.
@@ -55,7 +55,9 @@ class Idempotency:
             if stored is None:
                 return Begun(resource, None, digest, now)
             if now - stored.claimed_at >= KEPT:
-                self._store.answers.release(tenant, key)
+                # An answer is only ever forgotten by its age, so that two who find
+                # it too old do not both claim the key.
+                self.prune(now + MOMENT)
                 continue
             if stored.digest != digest:
                 raise errors.KeyReused(

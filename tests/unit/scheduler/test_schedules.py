@@ -230,8 +230,8 @@ def test_deleting_cancels_what_was_not_started(stage: Stage) -> None:
 
 
 def test_deleting_stops_running_runs_only_when_asked(stage: Stage) -> None:
-    worker = stage.worker()
     for cancel, state in ((False, RunState.RUNNING), (True, RunState.STOPPING)):
+        worker = stage.worker(name=f"host-{state}")
         schedule = stage.add(trigger=At(stage.clock.now()))
         stage.start(worker, slots=1)
         stage.delete(schedule, cancel_running=cancel)
