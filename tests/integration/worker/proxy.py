@@ -1,0 +1,98 @@
+"""A way between worker and service that can be bad, on purpose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+from crony.testing.service import ServiceProcess
+
+
+class Mode(Enum):
+    """What becomes of requests."""
+
+    PASS = "pass"
+    #: Answered by the way itself: the service is said to be unavailable.
+    UNAVAILABLE = "unavailable"
+    #: The service acts on it, and its answer is lost.
+    LOSE_ANSWER = "lose_answer"
+
+
+@dataclass
+class Way:
+    """The service as seen through the proxy."""
+
+    service: ServiceProcess
+    #: For paths that end so; what is not here passes.
+    modes: dict[str, Mode] = field(default_factory=dict)
+    #: So many requests met that fate.
+    spoilt: int = 0
+
+    def mode_of(self, path: str) -> Mode:
+        """Return what becomes of a request."""
+        for end, mode in self.modes.items():
+            if path.endswith(end):
+                return mode
+        return Mode.PASS
+
+
+@contextmanager
+def bad_way(service: ServiceProcess) -> Iterator[Way]:
+    """Yield a way to the service that passes everything at first."""
+    way = Way(service)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            mode = way.mode_of(self.path)
+            if mode is not Mode.PASS:
+                way.spoilt += 1
+            if mode is Mode.UNAVAILABLE:
+                self._answer(503, b'{"type": "urn:crony:problem:overloaded"}')
+                return
+            kept = ("Authorization", "Content-Type", "Accept")
+            answer = requests.post(
+                service.url + self.path,
+                data=body,
+                headers={name: self.headers[name] for name in kept},
+                timeout=60,
+            )
+            if mode is Mode.LOSE_ANSWER:
+                self.close_connection = True
+                return
+            self._answer(answer.status_code, answer.content)
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:
+                return  # the worker has ended
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        way.service = replace(service, url=f"http://127.0.0.1:{server.server_port}")
+        try:
+            yield way
+        finally:
+            server.shutdown()
+            thread.join()
