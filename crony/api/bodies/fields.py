@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
 )
@@ -83,9 +84,13 @@ _DURATION_SCHEMA: dict[str, object] = {
 }
 _MOMENT = timedelta(milliseconds=1)
 
+#: So that defaults read in schemas as they are written.
+_SHORT = PlainSerializer(wire.format_duration, return_type=str, when_used="json")
+
 Duration: TypeAlias = Annotated[
     timedelta,
     PlainValidator(_duration(timedelta(0), wire.LONGEST)),
+    _SHORT,
     WithJsonSchema(_DURATION_SCHEMA),
 ]
 PositiveDuration: TypeAlias = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ import pytest
 from crony.api.bodies.schedule import LIVE
 from crony.api.openapi import document
 from crony.api.openapi.document import KINDS
+from crony.api.openapi.page import page
 from crony.api.openapi.shapes import LIVE_OF_SCHEDULE
 from crony.api.routes import BY_PLACE, ROUTES, Route
 from tests.integration.api.caller import Caller
@@ -142,3 +144,10 @@ _RANK = {
 
 def _roles(route: Route) -> set[str]:
     return {role.value for role in route.roles}
+
+
+def test_the_reference_page_is_current() -> None:
+    written = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
+    assert written.read_text() == page(), "run: python -m crony.api.openapi > " + str(
+        written
+    )
