@@ -16,7 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     PlainValidator,
     WithJsonSchema,
 )
@@ -84,14 +83,14 @@ _DURATION_SCHEMA: dict[str, object] = {
 }
 _MOMENT = timedelta(milliseconds=1)
 
-#: So that defaults read in schemas as they are written.
-_SHORT = PlainSerializer(wire.format_duration, return_type=str, when_used="json")
-
 Duration: TypeAlias = Annotated[
     timedelta,
     PlainValidator(_duration(timedelta(0), wire.LONGEST)),
-    _SHORT,
     WithJsonSchema(_DURATION_SCHEMA),
+]
+#: One whose default is none at all, which schemas show as it is written.
+DurationOrNone: TypeAlias = Annotated[
+    Duration, Field(json_schema_extra={"default": "0s"})
 ]
 PositiveDuration: TypeAlias = Annotated[
     timedelta,

@@ -15,7 +15,7 @@ from crony.api.bodies.fields import (
     DURATION_PATTERN,
     WHOLE,
     Body,
-    Duration,
+    DurationOrNone,
     Instant,
     Name,
     instant_of,
@@ -125,7 +125,7 @@ class TriggerBody(Body):
     start_at: Instant | None = None
     end_at: Instant | None = None
     max_runs: Annotated[int, Field(ge=1, le=2**53), WHOLE] | None = None
-    jitter: Duration = timedelta(0)
+    jitter: DurationOrNone = timedelta(0)
 
     def trigger(self, *, now: datetime) -> Trigger:
         """Return the trigger; ``now`` is what ``"at": "now"`` becomes."""

@@ -14,6 +14,7 @@ from crony.api.bodies.fields import (
     Body,
     Difference,
     Duration,
+    DurationOrNone,
     JsonValue,
     Label,
     Labels,
@@ -152,7 +153,7 @@ class ReportBody(Body):
     result: JsonValue = None
     lateness: Difference | None = None
     duration: Duration | None = None
-    finished: Duration = timedelta(0)
+    finished: DurationOrNone = timedelta(0)
     sandbox_level: Level | None = None
     limits: dict[str, JsonValue] | None = None
     usage: dict[str, JsonValue] | None = None
