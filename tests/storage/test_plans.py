@@ -1,0 +1,191 @@
+"""Every statement of the hot path goes through an index, as the planner says.
+
+The statements are those the verbs send: caught on their way, then explained.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from crony.model.state import AttemptState, RunState
+from crony.storage import open_store
+from crony.storage.contract import RunQuery, ScheduleQuery
+from crony.testing import factories
+from crony.testing.clock import START
+from crony.testing.storage.scene import Scene
+
+ROWS = 100_000
+
+_FILL = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+)
+
+
+@pytest.fixture(scope="module")
+def full_file(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a long history and many idle schedules."""
+    path = tmp_path_factory.mktemp("full") / "crony.db"
+    path.write_bytes(template.read_bytes())
+    store = open_store(f"sqlite:///{path}")
+    store.open()
+    scene = Scene(store)
+    schedule = scene.schedule(name="one", cursor=START + timedelta(days=1))
+    run = scene.manual(schedule)
+    worker = scene.worker()
+    (item,) = scene.start(worker)
+    scene.report(worker, item, AttemptState.FAILED)
+    store.close()
+    connection = sqlite3.connect(path)
+    for table, key, extra in (
+        ("schedules", f"'{schedule.id}'", {"id": "'s' || i", "name": "'n' || i"}),
+        ("runs", f"'{run.id}'", {"id": "'r' || i", "schedule": "'s' || (i % 1000)"}),
+        ("definitions", f"'{schedule.id}'", {"schedule": "'s' || i"}),
+        (
+            "attempts",
+            f"'{run.id}'",
+            {"run": "'r' || i", "schedule": "'s' || (i % 1000)"},
+        ),
+    ):
+        info = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        columns = [row[1] for row in info]
+        values = ", ".join(extra.get(name, f"t.{name}") for name in columns)
+        where = {"attempts": "run", "definitions": "schedule"}.get(table, "id")
+        connection.execute(
+            f"{_FILL.format(rows=ROWS)} INSERT INTO {table} ({', '.join(columns)})"
+            f" SELECT {values} FROM n, {table} t WHERE t.{where} = {key}"
+        )
+    connection.commit()
+    connection.execute("ANALYZE")
+    connection.close()
+    return path
+
+
+@contextmanager
+def caught() -> Iterator[list[tuple[str, Any]]]:
+    """Collect the statements that are sent."""
+    statements: list[tuple[str, Any]] = []
+
+    def listen(_c: Any, _cu: Any, sql: str, values: Any, _x: Any, _m: Any) -> None:
+        statements.append((sql, values))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+
+
+def verbs(path: Path) -> None:
+    """Use every verb of the hot path once, with something to do."""
+    store = open_store(f"sqlite:///{path}")
+    store.open()
+    scene = Scene(store)
+    schedule = scene.schedule(limit=3)
+    scene.due(schedule, 0, 1, 2, 3)
+    store.schedules.due(START, limit=9)
+    store.schedules.earliest()
+    worker = scene.worker()
+    items = scene.start(worker, slots=2)
+    scene.lease(worker, slots=1)
+    store.leases.renew(
+        worker.id,
+        session="session",
+        holding=items,
+        now=scene.now,
+        lease_ttl=timedelta(seconds=60),
+    )
+    scene.report(worker, items[0], AttemptState.FAILED, retry_at=scene.after(1))
+    scene.report(worker, items[0], AttemptState.FAILED)
+    entry = factories.make_progress(items[1].run)
+    store.leases.progress(worker.id, items[1].token, entry, now=scene.now)
+    chunk = factories.make_chunk(b"x")
+    store.logs.append(worker.id, items[1].run, items[1].token, [chunk], head=1, bound=2)
+    store.logs.read(items[1].run, attempt=1, after=0)
+    store.leases.reclaim(
+        worker.id, session="session", sequence=1, holding=items, now=scene.now
+    )
+    scene.after(70)
+    store.leases.expire(now=scene.now, limit=9, include_leases=True)
+    store.leases.promote(horizon=scene.now, limit=9)
+    store.leases.earliest()
+    store.leases.inputs([items[1].run])
+    scene.edit(schedule)
+    looks(scene, schedule.id, worker.id, items[1].run)
+    store.runs.cancel("default", items[1].run, now=scene.now)
+    store.schedules.delete(
+        scene.stored(schedule), settled=(), cancel_running=True, now=scene.now
+    )
+    store.close()
+
+
+def looks(scene: Scene, schedule: str, worker: str, run: str) -> None:
+    """Use every verb that people look with."""
+    store = scene.store
+    store.schedules.find("default", "one")
+    store.runs.find("default", run)
+    store.runs.recent([schedule], limit=9)
+    store.runs.errors([schedule], limit=9)
+    store.runs.progress([schedule], limit=9)
+    store.workers.running([worker])
+    store.stats("default", now=scene.now)
+    store.tenants.usage("default")
+    store.keys.by_digest("x")
+    for query in (
+        RunQuery(),
+        RunQuery(schedule=schedule),
+        RunQuery(worker=worker),
+        RunQuery(states=frozenset({RunState.RUNNING})),
+        RunQuery(states=frozenset({RunState.RUNNING, RunState.FAILED})),
+    ):
+        page = store.runs.page("default", query, limit=2, after=None)
+        store.runs.page("default", query, limit=2, after=page.next)
+    for sort in ("name", "next_run_at", "created_at"):
+        listing = ScheduleQuery(sort=sort)
+        first = store.schedules.page("default", listing, limit=2, after=None)
+        store.schedules.page("default", listing, limit=2, after=first.next)
+    one = store.schedules.find("default", "one")
+    assert one is not None
+    scene.manual(one)
+
+
+def test_no_statement_walks_a_table_that_grows(
+    full_file: Path, new_file: Callable[[], Path]
+) -> None:
+    path = new_file()
+    path.write_bytes(full_file.read_bytes())
+    with caught() as statements:
+        verbs(path)
+    walked = re.compile(r"\bSCAN (schedules|runs|attempts|definitions|[srda])\b(.*)")
+    connection = sqlite3.connect(path)
+    bad = []
+    explained = 0
+    for sql, values in dict(statements).items():
+        if not sql.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE")):
+            continue
+        explained += 1
+        row = values[0] if isinstance(values, list) else values
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", row).fetchall()
+        details = [step[-1] for step in plan]
+        for detail in details:
+            # A partial index that holds only what is asked for may be walked, and
+            # so may the list in a parameter.
+            found = walked.search(detail) and "VIRTUAL TABLE" not in detail
+            if found and not re.search(r"_(offers|lease_ends|waiting|due)\b", detail):
+                bad.append((sql, detail))
+        # What was found for each of a list is put in order once, at the end.
+        sorts = details.count("USE TEMP B-TREE FOR ORDER BY")
+        if " LIMIT " in sql and sorts > ("json_each(" in sql):
+            bad.append((sql, "sorts before it cuts"))
+    connection.close()
+    assert explained > 60
+    assert not bad, "\n\n".join(f"{detail}\n{sql}" for sql, detail in bad)
