@@ -52,7 +52,7 @@ class Direct(Process):
             left = set(processes.descendants(self.outer_pid))
             members = watchdog.sessions({self.outer_pid})
             left.update(pid for pid, _ in members)
-            if self._uid is not None:
+            if self._uid is not None and self._group is None:
                 left.update(processes.of_uid(self._uid))
             left.discard(self.outer_pid)
             for pid in left:

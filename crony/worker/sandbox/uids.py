@@ -6,6 +6,8 @@ no namespace stands between them.
 
 import os
 import pwd
+import socket
+from functools import cache
 from pathlib import Path
 
 from crony import errors
@@ -40,15 +42,40 @@ def uid_of(uids: range | None, slot: int) -> int | None:
     return uids[slot]
 
 
+@cache
 def _free_block() -> range:
+    """Find a block that nobody names, and hold it as long as this process lives.
+
+    Two workers on one host must not share uids. The name of an abstract socket is
+    a lock that needs no file and is gone with its owner.
+    """
     taken = sorted([(u.pw_uid, u.pw_uid + 1) for u in pwd.getpwall()] + _subordinate())
     start = _FIRST
-    for first, after in taken:
-        if first < start + _BLOCK and after > start:
-            start = after
-    if start + _BLOCK > _LAST:
-        raise errors.MissingSafeguard("no free range of task uids: set task_uids")
-    return range(start, start + _BLOCK)
+    while start + _BLOCK <= _LAST:
+        clash = [
+            after for first, after in taken if first < start + _BLOCK and after > start
+        ]
+        if clash:
+            start = max(clash)
+        elif _hold(start):
+            return range(start, start + _BLOCK)
+        else:
+            start += _BLOCK
+    raise errors.MissingSafeguard("no free range of task uids: set task_uids")
+
+
+_held: list[socket.socket] = []
+
+
+def _hold(start: int) -> bool:
+    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        lock.bind(f"\0crony-task-uids-{start}")
+    except OSError:
+        lock.close()
+        return False
+    _held.append(lock)
+    return True
 
 
 def _subordinate() -> list[tuple[int, int]]:

@@ -91,6 +91,16 @@ def test_root_is_never_a_task_uid() -> None:
     assert (len(found), found.start >= 900_000) == (1000, True)
 
 
+def test_two_workers_of_one_host_do_not_share_task_uids(tmp_path: Path) -> None:
+    if not ROOT:
+        pytest.skip("needs root")
+    stands = [Stand("none", tmp_path / name, plain=False) for name in ("a", "b")]
+    owners = [stand.run("/usr/bin/id", "-u").out for stand in stands]
+    for stand in stands:
+        stand.close()
+    assert len(set(owners)) == 2
+
+
 def test_a_slot_beyond_the_uids_is_refused() -> None:
     assert uids.uid_of(range(900_000, 900_002), 1) == 900_001
     for slot in (2, -1):
