@@ -16,19 +16,20 @@ For all verbs:
 - Cost grows neither with idle schedules nor with history.
 
 **Admission.** At most ``max_concurrent`` (of the resolved policy, given with the
-schedule as ``limit``) runs of a schedule are *admitted* at a time: in the order
-(due_at, id), the first that are neither over nor withdrawn. A run that is leased,
-running, stopping or waiting for its retry stays admitted. Only an admitted run can
-be leased. Every verb that ends, withdraws or adds a run admits what follows, in
-the same step; raising a limit admits more, lowering it takes admission from runs
-not leased, latest first.
+schedule as ``limit``) runs of a schedule are *admitted* at a time: those leased,
+running or stopping, then those that wait for their retry, then the other pending
+ones in the order (due_at, id). So a run that is due earlier goes first also when it
+came later, until the other is leased. Only an admitted run can be leased. Every
+verb that ends, withdraws or adds a run admits what follows, in the same step;
+raising a limit admits more, lowering it takes admission from runs not leased,
+latest first.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
 before the horizon. The order of leasing is: priority (high first), runs due now
 before those that catch up, ``due_at``, id.
 
-``Ready`` values name the lines (tenant, queue) in which a verb may have made runs
-leasable, so that waiting workers can be told.
+``Ready`` values name the lines (tenant, queue) of the runs that a verb made pending
+and admitted, now or for later, so that waiting workers can be told.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class RunQuery:
     """Which runs to list, newest ``scheduled_for`` first, ties by id descending.
 
     ``since`` is inclusive, ``until`` exclusive, both of ``scheduled_for``.
+    ``worker`` is that of the newest attempt, live or ended.
     """
 
     schedule: str | None = None
@@ -171,7 +173,7 @@ class Schedules(ABC):
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
         """Store a new schedule, and its definition as revision 1.
 
-        Returns whether it was stored: ``False`` when this very id exists already
+        Returns whether it was stored: ``False`` when this very id was ever used
         (a repeat). Raises ``NameTaken`` (with the holder's id) when another
         schedule of the tenant has the name, ``QuotaExceeded`` when the tenant has
         ``quota`` schedules.
@@ -372,8 +374,9 @@ class Leases(ABC):
 
         Eligible: leased, running or stopping by this worker, with (run, token) not
         in ``holding``. Leased goes back to pending; running and stopping end as a
-        lost attempt (``policy.after_loss``). Raises ``StaleToken`` unless session
-        and sequence are the stored ones.
+        lost attempt (``policy.after_loss``), and these alone are told as losses: an
+        offer is no attempt yet. Raises ``StaleToken`` unless session and sequence
+        are the stored ones.
         """
 
     @abstractmethod
@@ -426,9 +429,10 @@ class Leases(ABC):
 
         Accepted: leased (for ``failed`` only: the start failed), running or
         stopping by this worker under this token; the attempt is closed, and the
-        run follows ``policy.after_report``. Repeated: this attempt was closed by
-        the same state before, whatever the run did since. Others as in
-        ``confirm``; an attempt that was counted lost is stale.
+        run follows ``policy.after_report``; one that was being stopped and is reported
+        ``cancelled`` without a reason keeps its own. Repeated: this attempt was closed
+        by the same state before, whatever the run did since. Others as in ``confirm``;
+        an attempt that was counted lost is stale.
         """
 
     @abstractmethod
@@ -446,7 +450,8 @@ class Leases(ABC):
         Offers whose ``start_at`` is ``policy.CONFIRM_GRACE`` or more ago become
         pending. With ``include_leases`` (false while a node's clock is unsettled)
         running and stopping attempts whose lease is over end as lost
-        (``policy.after_loss``). At most ``limit`` of each, earliest first.
+        (``policy.after_loss``). At most ``limit`` of each, earliest first. Losses
+        name the attempts alone, not the offers.
         """
 
     @abstractmethod
@@ -582,7 +587,8 @@ class Tenants(ABC):
     @abstractmethod
     def delete(self, tenant: str, *, expected: int) -> bool:
         """Remove a tenant; raises ``InUse`` while it has schedules, workers or
-        runs that are not over, and always for ``default``. Its keys go with it."""
+        runs that are not over, and always for ``default``. Its keys go with it, and
+        so does its history: a later tenant of the name sees nothing of it."""
 
     @abstractmethod
     def usage(self, tenant: str) -> Usage:
