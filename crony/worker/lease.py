@@ -14,6 +14,9 @@ from datetime import timedelta
 from crony.model.task import JsonObject
 from crony.worker import reading
 
+#: An offer that is not confirmed this long after its instant is offered to others.
+CONFIRM_WITHIN = timedelta(seconds=5)
+
 #: The watchdog kills this long before a lease is over.
 MARGIN = timedelta(seconds=2)
 
@@ -59,7 +62,10 @@ class Lease:
     schedule_name: str | None
     attempt: int
     scheduled_for: str
+    #: In the past when the run is late already: lateness counts from here.
     start_at: timedelta
+    #: Until then the offer stands.
+    confirm_by: timedelta
     expires_at: timedelta
     #: How long the service grants; an offer has the wait for its instant on top.
     lease_ttl: timedelta
@@ -90,6 +96,7 @@ def parse(body: JsonObject, exchange: Exchange) -> Lease:
         attempt=reading.integer(body, "attempt"),
         scheduled_for=reading.text(body, "scheduled_for"),
         start_at=exchange.received + start_in,
+        confirm_by=exchange.received + max(start_in, timedelta(0)) + CONFIRM_WITHIN,
         expires_at=exchange.granted + expires_in,
         lease_ttl=expires_in - max(start_in, timedelta(0)),
         task=reading.mapping(body, "task"),

@@ -12,8 +12,6 @@ from enum import Enum
 from crony.worker.lease import Lease, Limit, limit
 from crony.worker.outcome import StopCause
 
-#: Two readings of an instant that differ by more are not of the same instant.
-_SAME = timedelta(milliseconds=100)
 #: A kill is repeated until the end is seen.
 _KILL_AGAIN = timedelta(seconds=1)
 
@@ -43,11 +41,9 @@ class Plan:
     def refine(self, start_at: timedelta) -> None:
         """Take another reading of the instant to start at.
 
-        Each is late by as long as its answer travelled, so the earlier of two that
-        agree is the better one.
+        It stays the same under one token, and each reading is late by as long as
+        its answer travelled: so the earlier one is the better one.
         """
-        if abs(start_at - self.start_at) > _SAME:
-            self.start_at = start_at
         self.start_at = min(self.start_at, start_at)
 
     def may_start(self, now: timedelta) -> bool:

@@ -27,8 +27,6 @@ _log = log.get(__name__)
 #: due within that is asked for together, with a little left for clocks that differ.
 _ASK_AT = timedelta(milliseconds=200)
 _ASK_WITH = timedelta(milliseconds=240)
-#: By then an offer that was not confirmed is another's.
-_GIVE_UP = timedelta(seconds=5)
 _ASK_AGAIN = timedelta(milliseconds=100)
 _TIMEOUT = timedelta(seconds=3)
 #: Waits on a condition may end late; the last stretch is slept.
@@ -110,7 +108,7 @@ class Starter:
             settled = [] if passing(exc) else due
             for runner in settled:
                 runner.stop(StopCause.LOST)
-        late = [r for r in due if self._now() > r.start_at + _GIVE_UP]
+        late = [r for r in due if self._now() > r.lease.confirm_by]
         for runner in late:
             if runner not in settled:
                 _log.warning("run not confirmed in time", run=runner.lease.run)

@@ -71,7 +71,8 @@ def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
         "attempt": value.attempt,
         "token": value.token,
         "scheduled_for": instant(value.run.scheduled_for),
-        "start_in": wire.format_duration(value.start_at - now),
+        # Negative for what is late already, so that the worker knows how late.
+        "start_in": wire.format_duration(value.run.available_at - now),
         "expires_in": wire.format_duration(value.expires_at - now),
         "task": task,
         "limits": {

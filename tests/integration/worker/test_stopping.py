@@ -115,6 +115,18 @@ def test_a_steady_schedule_runs_each_occurrence_once_and_on_time(
     assert late[0] < 0.1
 
 
+def test_a_run_that_waited_for_another_is_late_by_that_much(
+    stage: Stage, worker: WorkerProcess
+) -> None:
+    schedule = stage.shell("sleep 1", every="1h")
+    stage.in_state(schedule, "running")
+    second = stage.client.run_schedule(schedule)
+    stage.until(schedule, lambda _: bool(stage.runs(schedule)[-1]["finished_at"]))
+    run = stage.client.get_run(str(second["id"]))
+    assert run["state"] == "succeeded"
+    assert float(str(run["lateness"])[:-1]) > 0.5
+
+
 def _ended(stage: Stage, schedule: str) -> list[dict[str, str]]:
     return [run for run in stage.runs(schedule) if run["finished_at"]]
 

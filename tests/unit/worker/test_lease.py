@@ -19,10 +19,11 @@ def test_the_start_counts_from_the_receipt() -> None:
 def test_a_run_that_is_late_already_has_its_start_in_the_past() -> None:
     late = lease(
         start_in="-2.500s",
-        expires_in="57.500s",
+        expires_in="60s",
         exchange=Exchange(ZERO, ZERO, seconds(10)),
     )
     assert late.start_at == seconds(7.5)
+    assert late.confirm_by == seconds(15)
 
 
 def test_the_lease_time_leaves_out_the_wait_for_the_instant() -> None:

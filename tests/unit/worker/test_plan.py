@@ -107,12 +107,6 @@ def test_of_two_readings_of_an_instant_the_earlier_is_taken() -> None:
     assert plan.start_at == seconds(0.998)
 
 
-def test_an_instant_that_moved_is_followed() -> None:
-    plan = Plan(lease())
-    plan.refine(seconds(3))
-    assert plan.start_at == seconds(3)
-
-
 def test_a_kill_past_the_lease_counts_as_the_watchdogs() -> None:
     plan = started()
     plan.ended(plan.limit.kill_at, killed=True)
