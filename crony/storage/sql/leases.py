@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -31,7 +29,6 @@ from crony.model.state import TERMINAL, RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import (
-    definition_in,
     duration_out,
     instant_in,
     instant_out,
@@ -39,11 +36,10 @@ from crony.storage.codec import (
 )
 from crony.storage.contract import Leases
 from crony.storage.sql import holding as hands
-from crony.storage.sql import lanes, rows
+from crony.storage.sql import offering, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.engine import Database
 from crony.storage.sql.holding import Endings, Hand, Held, held, offers
-from crony.storage.sql.rows import RUN_COLUMNS, Columns
 from crony.storage.sql.settling import drop_offers
 from crony.storage.sql.workers import worker_by_id
 
@@ -61,34 +57,6 @@ _PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
 _HELD_BY = text(
     f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
     " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
-)
-_RANK = "r.priority, r.catch_up, r.due_at, r.id"
-_LEASABLE = text(
-    "SELECT (SELECT json_group_array(json_array(priority, catch_up, due_at, id))"
-    f" FROM (SELECT {_RANK} FROM runs r WHERE r.lane = l.value"
-    " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
-    " AND r.available_at <= :horizon"
-    " ORDER BY r.priority DESC, r.catch_up, r.due_at, r.id LIMIT :slots))"
-    " FROM json_each(:lanes) l"
-)
-#: What became available and was not promoted yet: few, for a tick promotes them.
-_OVERDUE = text(
-    f"SELECT {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    " AND r.available_at <= :horizon AND r.admitted = 1"
-    " AND r.lane IN (SELECT value FROM json_each(:lanes))"
-)
-_LEASE = text(
-    "UPDATE runs SET state = 'leased', waiting = 0, token = token + 1,"
-    " attempt = attempt + 1, worker = :worker, worker_name = :worker_name,"
-    " leased_at = :now, start_at = max(available_at, :now),"
-    " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000"
-    " WHERE id IN (SELECT value FROM json_each(:runs))"
-    f" RETURNING {RUN_COLUMNS}, start_at, expires_at"
-)
-_DEFINITIONS = text(
-    "SELECT d.schedule, d.revision, d.body FROM json_each(:pairs) j"
-    " JOIN definitions d ON d.schedule = json_extract(j.value, '$[0]')"
-    " AND d.revision = json_extract(j.value, '$[1]')"
 )
 _CONFIRM = text(
     "UPDATE runs SET state = 'running', started_at = max(start_at, :now),"
@@ -228,26 +196,14 @@ class SqlLeases(Leases):
         with self._database.writing() as connection:
             found = worker_by_id(connection, worker)
             _check(found, session, sequence)
-            chosen = _choose(connection, found, slots=slots, horizon=horizon)
-            if not chosen:
-                return ()
-            leased = connection.execute(
-                _LEASE,
-                {
-                    "runs": rows.ids(chosen),
-                    "worker": found.id,
-                    "worker_name": found.name,
-                    "now": instant_out(now),
-                    "ttl": duration_out(lease_ttl),
-                },
-            ).all()
-            by_id = {row[0]: row for row in leased}
-            runs = [(by_id[run], rows.run(by_id[run])) for run in chosen]
-            definitions = _definitions(connection, [run for _, run in runs])
-        return tuple(
-            _offer(row, run, definitions[run.schedule, run.revision])
-            for row, run in runs
-        )
+            return offering.offers(
+                connection,
+                found,
+                slots=slots,
+                horizon=horizon,
+                now=now,
+                lease_ttl=lease_ttl,
+            )
 
     def confirm(
         self,
@@ -355,7 +311,7 @@ class SqlLeases(Leases):
     def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
         with self._database.snapshot() as connection:
             found = rows.plain_runs(connection, runs)
-            definitions = _definitions(connection, list(found.values()))
+            definitions = offering.definitions(connection, list(found.values()))
         return {
             name: (run, definitions[run.schedule, run.revision])
             for name, run in found.items()
@@ -377,56 +333,6 @@ def _cause(run: Held | None, item: Holding, *, live: bool) -> str:
     if run is None or not (live or run.state in TERMINAL):
         return "lost"
     return rules.cause(run.state, run.reason, newest=run.token == item.token)
-
-
-def _choose(
-    connection: Connection, worker: Worker, *, slots: int, horizon: datetime
-) -> list[str]:
-    """Return the first runs that the worker may have, in the order of leasing."""
-    if worker.draining or slots < 1:
-        return []
-    satisfied = lanes.satisfied(
-        connection,
-        worker.tenant,
-        queues=worker.queues,
-        labels=worker.labels,
-        level=worker.sandbox_level,
-    )
-    asked = {
-        "lanes": json.dumps(satisfied),
-        "slots": slots,
-        "horizon": instant_out(horizon),
-    }
-    found = [
-        (-priority, catch_up, due_at, run)
-        for group in connection.execute(_LEASABLE, asked).scalars()
-        for priority, catch_up, due_at, run in json.loads(group)
-    ]
-    found += [
-        (-priority, catch_up, due_at, run)
-        for priority, catch_up, due_at, run in connection.execute(_OVERDUE, asked)
-    ]
-    return [run for *_, run in heapq.nsmallest(slots, found)]
-
-
-def _definitions(
-    connection: Connection, runs: Sequence[Run]
-) -> Mapping[tuple[str, int], Definition]:
-    pairs = {(run.schedule, run.revision) for run in runs}
-    found = connection.execute(_DEFINITIONS, {"pairs": json.dumps(list(pairs))})
-    return {(row[0], row[1]): definition_in(row[2]) for row in found}
-
-
-def _offer(row: Columns, run: Run, definition: Definition) -> Offer:
-    start_at, expires_at = row[-2:]
-    return Offer(
-        run=run,
-        definition=definition,
-        token=run.token,
-        attempt=run.attempt,
-        start_at=instant_in(start_at),
-        expires_at=instant_in(expires_at),
-    )
 
 
 def _begin_running(
