@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ _JSON = ("application/json", "application/merge-patch+json")
 KIB = 1 << 10
 BODY = 1 << 20
 LARGE_BODY = 16 << 20
+#: How long a whole body may take; each of its pieces may be in time.
+BODY_SECONDS = 60
 
 
 class Disconnected(Exception):
@@ -54,6 +57,15 @@ class Request(falcon.asgi.Request):
         declared = self.header("content-length")
         if declared is not None and int(declared) > limit:
             raise _too_large(limit)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._received(limit)
+        except TimeoutError as exc:
+            raise problems.RequestProblem(
+                problems.TIMEOUT, f"The body took longer than {BODY_SECONDS} s."
+            ) from exc
+
+    async def _received(self, limit: int) -> bytes:
         received = bytearray()
         event = self._first_event
         while True:

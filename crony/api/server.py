@@ -39,7 +39,8 @@ def serve(settings: Settings, *, environ: Mapping[str, str] | None = None) -> in
     try:
         Program(settings, home=home, listener=listener).run()
     except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else 0
+        # gunicorn has codes of its own for processes that could not start.
+        return 1 if exc.code else 0
     return 0
 
 

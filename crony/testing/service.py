@@ -65,14 +65,19 @@ def free_port() -> int:
 
 @contextmanager
 def running_service(
-    home: Path, *, storage: str | None = None, port: int | None = None, **settings: str
+    home: Path,
+    *,
+    storage: str | None = None,
+    port: int | None = None,
+    verify: Path | None = None,
+    **settings: str,
 ) -> Iterator[ServiceProcess]:
     """Start a service and wait until it is ready; end it with the block.
 
     ``settings`` are keys of ``[api]``, as text. The same ``home`` again goes on with
     what is stored there.
     """
-    service = start_service(home, storage=storage, port=port, **settings)
+    service = start_service(home, storage=storage, port=port, verify=verify, **settings)
     try:
         yield service
     finally:
@@ -86,14 +91,20 @@ def running_service(
 
 
 def start_service(
-    home: Path, *, storage: str | None = None, port: int | None = None, **settings: str
+    home: Path,
+    *,
+    storage: str | None = None,
+    port: int | None = None,
+    verify: Path | None = None,
+    **settings: str,
 ) -> ServiceProcess:
-    """Start a service that its caller ends."""
+    """Start a service that its caller ends; ``verify`` is its certificate."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    url = f"http://127.0.0.1:{port or free_port()}"
+    address = f"127.0.0.1:{port or free_port()}"
+    url = f"{'https' if verify else 'http'}://{address}"
     environ = {k: v for k, v in os.environ.items() if not k.startswith("CRONY_")}
     environ |= {f"CRONY_API_{key.upper()}": value for key, value in settings.items()}
-    environ |= {"CRONY_HOME": str(home), "CRONY_API_BIND": url.removeprefix("http://")}
+    environ |= {"CRONY_HOME": str(home), "CRONY_API_BIND": address}
     if storage is not None:
         environ["CRONY_STORAGE"] = storage
     log = home / "service.log"
@@ -107,18 +118,20 @@ def start_service(
             stderr=stream,
             start_new_session=True,
         )
-    _await_ready(url, process, log)
+    _await_ready(url, process, log, verify=str(verify) if verify else True)
     key = (home / "admin.key").read_text().strip()
     return ServiceProcess(url, home, key, process, log)
 
 
-def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await_ready(
+    url: str, process: subprocess.Popen[bytes], log: Path, *, verify: str | bool
+) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the service ended: {log.read_text()[-4000:]}")
         try:
-            if requests.get(url + "/health/ready", timeout=5).ok:
+            if requests.get(url + "/health/ready", timeout=5, verify=verify).ok:
                 return
         except requests.ConnectionError:
             # Nobody tells when a port begins to answer.

@@ -111,6 +111,9 @@ class Leases:
         gone.add_done_callback(partial(_end, asyncio.current_task()))
         try:
             # One without a free slot still hears of what it must give up.
+            if self._node.settings.api.processes > 1:
+                # An older poll may wait at another process; it looks, and ends.
+                self._node.service.wakes.publish_worker(asked.worker)
             hungry = asked.slots > 0 and not first.draining
             polls.admit(poll, worker, hungry=hungry)
             while True:

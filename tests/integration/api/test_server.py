@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -293,6 +294,37 @@ def test_a_home_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     home.chmod(0o755)
     with pytest.raises(errors.MissingSafeguard, match="chmod 700"):
         serve(settings(bind="127.0.0.1:0"), environ={"CRONY_HOME": str(home)})
+
+
+def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    home = tmp_path / "home"
+    paths = {"tls_cert": str(certificate), "tls_key": str(key)}
+    with running_service(home, verify=certificate, **paths) as service:
+        assert service.url.startswith("https://")
+        answer = requests.get(
+            service.url + "/stats", headers=service.headers, verify=str(certificate)
+        )
+        assert answer.status_code == 200
+        with connected(service) as plain:
+            plain.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200" not in everything(plain)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for 127.0.0.1 and its key."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"),
+            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=127.0.0.1"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return certificate, key
 
 
 def settings(**api: str) -> config.Settings:

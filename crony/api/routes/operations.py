@@ -1,0 +1,115 @@
+"""Keys, tenants, numbers, probes, and the description."""
+
+from __future__ import annotations
+
+from crony.api.bodies.admin import KeyBody, TenantBody
+from crony.api.routes.route import ADMIN, OPERATE, PAGE, PUBLIC, Route, get
+
+TEXT = ("text/plain",)
+
+ROUTES: tuple[Route, ...] = (
+    get(
+        "/keys",
+        "list_keys",
+        "List keys",
+        "keys",
+        roles=OPERATE,
+        query=PAGE,
+        answer="KeyPage",
+    ),
+    Route(
+        method="POST",
+        path="/keys",
+        operation="create_key",
+        summary="Make a key; its secret is shown this once",
+        tag="keys",
+        roles=OPERATE,
+        body=KeyBody,
+        status=201,
+        answer="NewKey",
+        creates=True,
+    ),
+    get("/keys/{key}", "get_key", "Read a key", "keys", roles=OPERATE, answer="Key"),
+    Route(
+        method="DELETE",
+        path="/keys/{key}",
+        operation="delete_key",
+        summary="Make a key stop working",
+        tag="keys",
+        roles=OPERATE,
+        status=204,
+    ),
+    get(
+        "/tenants/{tenant}",
+        "get_tenant",
+        "Read a tenant",
+        "tenants",
+        answer="Tenant",
+        also=(304,),
+    ),
+    Route(
+        method="PUT",
+        path="/tenants/{tenant}",
+        operation="put_tenant",
+        summary="Set a tenant's quotas; an admin may create it",
+        tag="tenants",
+        roles=OPERATE,
+        body=TenantBody,
+        also=(201,),
+        answer="Tenant",
+        problems=("revision",),
+        conditional=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/tenants/{tenant}",
+        operation="delete_tenant",
+        summary="Remove a tenant that has nothing left",
+        tag="tenants",
+        roles=ADMIN,
+        status=204,
+        problems=("in-use", "revision"),
+        conditional=True,
+    ),
+    get(
+        "/stats",
+        "stats",
+        "Numbers for people and autoscalers",
+        "operations",
+        answer="Stats",
+    ),
+    get(
+        "/metrics",
+        "metrics",
+        "Numbers for Prometheus",
+        "operations",
+        media=TEXT,
+        quiet=True,
+    ),
+    get(
+        "/health/live",
+        "live",
+        "Whether the service runs",
+        "operations",
+        roles=PUBLIC,
+        answer="Health",
+        quiet=True,
+    ),
+    get(
+        "/health/ready",
+        "ready",
+        "Whether the store answers",
+        "operations",
+        roles=PUBLIC,
+        answer="Readiness",
+        quiet=True,
+    ),
+    get(
+        "/openapi.json",
+        "openapi",
+        "This description",
+        "operations",
+        roles=PUBLIC,
+        quiet=True,
+    ),
+)
