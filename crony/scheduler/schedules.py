@@ -1,9 +1,4 @@
-"""Schedules: made, changed, paused and deleted without losing an occurrence.
-
-A change first settles the occurrences up to its instant under the old version;
-what was materialised ahead of it is withdrawn, and the cursor is worked out anew.
-All of that is one conditional write: who comes too late reads again.
-"""
+"""Schedules as people handle them: made, found, changed and looked ahead at."""
 
 from __future__ import annotations
 
@@ -16,30 +11,19 @@ from crony import errors, log
 from crony.clock import Clock
 from crony.errors import Fault
 from crony.model import ids
-from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule
-from crony.model.state import TERMINAL, Origin, RunState
-from crony.model.trigger import At, Trigger
+from crony.model.trigger import Trigger
 from crony.scheduler import triggering
 from crony.scheduler.attempts import again
-from crony.scheduler.materializer import Materializer, runs_of
-from crony.scheduler.occurrences import (
-    MOMENT,
-    Settlement,
-    calendar_of,
-    cut,
-    policy_of,
-    standing,
-)
+from crony.scheduler.edits import Edits, asked_for
+from crony.scheduler.materializer import Materializer
+from crony.scheduler.occurrences import calendar_of, cut, policy_of, standing
 from crony.scheduler.views import ScheduleView, Views
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, ScheduleQuery, Store
 from crony.triggers import Upcoming
 
 _log = log.get(__name__)
-
-#: So many settled occurrences go into one edit; more are materialised before it.
-_SETTLED = 1_000
 
 
 class Schedules:
@@ -56,9 +40,8 @@ class Schedules:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._materializer = materializer
-        self._wakes = wakes
         self._entropy = entropy
+        self._edits = Edits(store, clock, materializer=materializer, wakes=wakes)
         self._views = Views(store)
 
     def new_id(self) -> str:
@@ -117,7 +100,7 @@ class Schedules:
         if not stored:
             return self.find(tenant, schedule.id), True
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
-        self._after_write(schedule, now)
+        self._edits.written(schedule, now)
         return schedule, True
 
     def _fresh(
@@ -134,7 +117,7 @@ class Schedules:
             created_at=now,
             updated_at=now,
         )
-        start = _asked_for(definition.trigger, now)
+        start = asked_for(definition.trigger, now)
         cursor = calendar_of(schedule).first(start, inclusive=True)
         return replace(schedule, cursor=cursor, state=standing(definition, cursor))
 
@@ -176,7 +159,8 @@ class Schedules:
                 new = definition
                 if new.name is None and reference == found.definition.name:
                     new = replace(new, name=reference)
-                changed = self._changed(found, new, if_match=if_match)
+                _match(found, if_match)
+                changed = self._edits.change(found, new)
                 if changed is not None:
                     return changed, False
                 continue
@@ -216,7 +200,8 @@ class Schedules:
         """Change a schedule; ``change`` is applied anew whenever another was first."""
         for _ in again("schedule"):
             found = self.find(tenant, reference)
-            changed = self._changed(found, change(found.definition), if_match=if_match)
+            _match(found, if_match)
+            changed = self._edits.change(found, change(found.definition))
             if changed is not None:
                 return changed
         raise AssertionError("unreachable")
@@ -233,97 +218,6 @@ class Schedules:
             tenant, reference, lambda old: replace(old, paused=False), if_match=None
         )
 
-    def _changed(
-        self, found: Schedule, definition: Definition, *, if_match: int | None
-    ) -> Schedule | None:
-        """Write the next revision, or return ``None`` when another was first."""
-        _match(found, if_match)
-        if definition == found.definition:
-            return found
-        now = cut(self._clock.now())
-        if not triggering.same_occurrences(definition, found.definition):
-            _refuse(self.check_trigger(definition, tenant=found.tenant, now=now))
-        settlement = self._settled(found, now)
-        if settlement is None:
-            return None
-        schedule = self._next(found, definition, settlement, now=now)
-        counted, ready = self._store.schedules.update(
-            schedule,
-            limit=policy_of(definition).max_concurrent,
-            expected=found,
-            settled=settlement.runs,
-            now=now,
-        )
-        if not counted:
-            return None
-        self._wakes.publish(ready)
-        _log.info("schedule changed", tenant=schedule.tenant, schedule=schedule.id)
-        # Only the store knows how many occurrences count, after what it withdrew.
-        stored = self._store.schedules.find(schedule.tenant, schedule.id)
-        if stored is None:
-            return schedule
-        self._after_write(stored, now)
-        return stored
-
-    def _settled(self, found: Schedule, now: datetime) -> Settlement | None:
-        """Return what becomes of the occurrences up to now, under the old version.
-
-        ``None`` after a part of many was materialised beforehand: read again.
-        """
-        while True:
-            try:
-                settlement = self._materializer.up_to(found, now=now, limit=_SETTLED)
-            except errors.InvalidTrigger:
-                # Its zone went with a release of tzdata: nothing can come due, and
-                # it must be possible to mend or remove it.
-                return Settlement(runs=(), cursor=found.cursor, complete=True, added=0)
-            if settlement.complete:
-                return settlement
-            self._materializer.write(found, settlement, now)
-            later = self._store.schedules.find(found.tenant, found.id)
-            if later is None or later.revision != found.revision:
-                return None
-            if later.cursor == found.cursor:
-                # Nothing gets on here; the caller gives up after some tries.
-                return None
-            found = later
-
-    def _next(
-        self,
-        found: Schedule,
-        definition: Definition,
-        settlement: Settlement,
-        *,
-        now: datetime,
-    ) -> Schedule:
-        """Return the next revision, with its cursor worked out from now."""
-        schedule = replace(
-            found,
-            revision=found.revision + 1,
-            definition=definition,
-            updated_at=now,
-        )
-        start = now + MOMENT
-        if definition.trigger != found.definition.trigger:
-            start = _asked_for(definition.trigger, start)
-        cursor = calendar_of(schedule).first(start, inclusive=True)
-        if definition.max_runs is not None:
-            # What is ahead may be withdrawn and then does not count. Counting too
-            # few here is mended when the cursor comes due, too many never would be.
-            certain = found.occurrences + settlement.added - self._ahead(found, now)
-            if certain >= definition.max_runs:
-                cursor = None
-        return replace(schedule, cursor=cursor, state=standing(definition, cursor))
-
-    def _ahead(self, schedule: Schedule, now: datetime) -> int:
-        """Return how many runs lie ahead of their instant and have not ended."""
-        return sum(
-            run.origin is Origin.SCHEDULE
-            and run.state is not RunState.WITHDRAWN
-            and run.state not in TERMINAL
-            for run in runs_of(self._store, schedule, since=now + MOMENT)
-        )
-
     def delete(
         self,
         tenant: str,
@@ -336,37 +230,8 @@ class Schedules:
         for _ in again("schedule"):
             found = self.find(tenant, reference)
             _match(found, if_match)
-            now = cut(self._clock.now())
-            settlement = self._settled(found, now)
-            if settlement is None:
-                continue
-            gone, held = self._store.schedules.delete(
-                found,
-                settled=settlement.runs,
-                cancel_running=cancel_running,
-                now=now,
-            )
-            if gone:
-                _log.info("schedule deleted", tenant=tenant, schedule=found.id)
-                self._tell_holders(held)
+            if self._edits.delete(found, cancel_running=cancel_running):
                 return
-
-    def _tell_holders(self, held: Sequence[Run]) -> None:
-        for run in held:
-            self._wakes.publish_run(run.id)
-            if run.attempts:
-                self._wakes.publish_worker(run.attempts[-1].worker)
-
-    def _after_write(self, schedule: Schedule, now: datetime) -> None:
-        """Materialise at once what is due at once."""
-        if self._clock.held():
-            return
-        try:
-            self._materializer.one(schedule, now)
-        except errors.Unavailable:
-            # The schedule is stored and acknowledged; the ticker goes on.
-            _log.warning("a schedule waits for the ticker", schedule=schedule.id)
-        self._wakes.publish_tick()
 
     # Looking ahead.
 
@@ -378,7 +243,7 @@ class Schedules:
             return []
         now = cut(self._clock.now())
         if definition.max_runs is not None:
-            done = schedule.occurrences - self._ahead(schedule, now)
+            done = schedule.occurrences - self._edits.ahead(schedule, now)
             count = min(count, max(definition.max_runs - done, 0))
         return calendar_of(schedule).upcoming(now, count) if count else []
 
@@ -410,16 +275,6 @@ class Schedules:
     ) -> list[Fault]:
         """Return why a definition would never be due; see ``triggering``."""
         return triggering.check_trigger(definition, tenant=tenant, now=now)
-
-
-def _asked_for(trigger: Trigger, start: datetime) -> datetime:
-    """Return from when on occurrences count: an ``at`` may be a little late."""
-    return min(start, trigger.instant) if isinstance(trigger, At) else start
-
-
-def _refuse(faults: Sequence[Fault]) -> None:
-    if faults:
-        raise errors.InvalidBody(faults)
 
 
 def _match(schedule: Schedule, if_match: int | None) -> None:

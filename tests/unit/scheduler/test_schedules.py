@@ -190,6 +190,27 @@ def test_pausing_and_resuming_leave_one_record_of_the_pause(stage: Stage) -> Non
     assert resumed.cursor == at("12:11:00")
 
 
+def test_a_step_back_makes_nothing_of_a_recorded_pause_due_again(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE))
+    stage.edit(schedule, paused=True)
+    stage.live(30 * MINUTE, step=MINUTE)
+    stage.edit(schedule, description="which records the pause so far")
+    stage.clock.set(at("12:10:00"))
+    resumed = stage.edit(schedule, paused=False)
+    assert resumed.cursor == at("12:31:00")
+    stage.live(25 * MINUTE, step=MINUTE)
+    due = [run.scheduled_for for run in stage.runs(schedule, RunState.PENDING)]
+    assert due == [at("12:00:00"), *(at(f"12:{n}:00") for n in range(31, 36))]
+
+
+def test_an_edit_after_a_clock_was_days_ahead_counts_from_now(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(DAY))
+    stage.clock.set(at("12:00:00") + 100 * DAY)
+    stage.edit(schedule, description="on the wrong clock")
+    stage.clock.set(at("12:00:00"))
+    assert stage.edit(schedule, description="x").cursor == at("12:00:00") + DAY
+
+
 def test_pausing_twice_is_one_revision(stage: Stage) -> None:
     schedule = stage.add()
     for _ in range(2):
