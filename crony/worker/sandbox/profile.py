@@ -81,12 +81,13 @@ def options(
         made += ["--setenv", name, value]
     made += root
     made += _etc(etc, limits)
-    for path in runtime:
-        made += ["--ro-bind-try", path, path]
     made += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for path in ("/dev/shm", "/tmp"):
         made += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", path]
     made += ["--perms", "0700", "--size", str(limits.disk), "--tmpfs", WORKSPACE]
+    # After the file systems above, for an interpreter may well live below /tmp.
+    for path in runtime:
+        made += ["--ro-bind-try", path, path]
     for path in limits.ro_paths:
         made += ["--ro-bind", path, path]
     for path in limits.rw_paths:
