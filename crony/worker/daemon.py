@@ -25,12 +25,12 @@ from types import FrameType
 from crony import errors, log
 from crony.client import Client
 from crony.config import Settings
-from crony.worker import courier, outbox, places, reports
+from crony.worker import outbox, places
 from crony.worker.courier import Courier
 from crony.worker.keeper import Keeper
 from crony.worker.lease import Lease
 from crony.worker.outbox import Outbox
-from crony.worker.outcome import Outcome, StopCause
+from crony.worker.outcome import StopCause
 from crony.worker.poller import Poller
 from crony.worker.registration import (
     Credentials,
@@ -39,6 +39,7 @@ from crony.worker.registration import (
     operator_of,
 )
 from crony.worker.roster import Roster, holding_of
+from crony.worker.run_reporter import RunReporter
 from crony.worker.runner import Runner
 from crony.worker.sandbox import Sandbox, Watchdog, open_sandbox
 from crony.worker.starter import Starter
@@ -100,7 +101,6 @@ class Daemon:
         place: Path,
     ) -> None:
         self._credentials = credentials
-        self._sandbox = sandbox
         self._workshop = Workshop(
             sandbox=sandbox,
             watchdog=watchdog,
@@ -118,8 +118,15 @@ class Daemon:
         session = f"ses_{secrets.token_hex(16)}"
         self._session = session
         self._outbox = Outbox(place / "outbox")
-        self._roster = Roster(slots=settings.worker.slots, freed=self._freed)
+        self._roster = Roster(slots=credentials.slots, freed=self._freed)
         self._courier = Courier(self._client(), self._outbox)
+        self._crew = RunReporter(
+            self._outbox,
+            self._courier,
+            self._roster,
+            sandbox_level=sandbox.level,
+            broken=self._fail,
+        )
         self._starter = Starter(self._client())
         self._keeper = Keeper(
             self._client(),
@@ -280,7 +287,7 @@ class Daemon:
         self._starter.add(runners)
 
     def _runner(self, lease: Lease, slot: int) -> Runner:
-        return Runner(lease, slot=slot, workshop=self._workshop, crew=self)
+        return Runner(lease, slot=slot, workshop=self._workshop, crew=self._crew)
 
     def _superseded(self) -> None:
         self._fail(
@@ -295,38 +302,6 @@ class Daemon:
             self._superseded()
         elif refusal.kind in ("no-key", "role", "not-found"):
             self._fail(refusal)
-
-    # What the runs tell: the crew.
-
-    def printed(self, runner: Runner) -> None:
-        """There is output or progress to send."""
-        self._courier.printed(runner)
-
-    def ended(self, runner: Runner, outcome: Outcome | None) -> None:
-        """The attempt is over; keep its report before anything else."""
-        self._courier.forget(runner)
-        if outcome is None:
-            _log.info("run given up")
-            return
-        level = "none" if "http" in runner.lease.task else self._sandbox.level
-        final = reports.final(runner.lease, outcome, sandbox_level=level)
-        items = reports.closing(courier.rest_of(runner), final)
-        self._outbox.put(outbox.entry_of(runner.lease.key, items))
-        self._courier.hurry()
-        _log.info(
-            "run ended",
-            state=outcome.state.value,
-            duration=outcome.duration,
-            lateness=outcome.lateness,
-        )
-
-    def left(self, runner: Runner) -> None:
-        """Nothing of the run is left; its slot is free."""
-        self._roster.remove(runner)
-
-    def broken(self, cause: errors.MissingSafeguard) -> None:
-        """A safeguard is gone: no run may start any more."""
-        self._fail(cause)
 
 
 def _tune() -> None:

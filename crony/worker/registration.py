@@ -24,12 +24,16 @@ _log = log.get(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a registered worker needs to work; ``key`` is a secret."""
+    """What a registered worker needs to work; ``key`` is a secret.
+
+    Queues, labels and slots are those of the registration: the service knows them.
+    """
 
     id: str
     name: str
     key: str
     api_url: str
+    slots: int
     sandbox_level: str
     lease_ttl: timedelta
     poll_wait: timedelta
@@ -93,6 +97,7 @@ def _register(settings: Settings, *, key: str, home: Path) -> Credentials:
         **answer,
         "name": worker.name,
         "api_url": worker.api_url,
+        "slots": worker.slots,
         "sandbox_level": level,
     }
     credentials = _parsed(kept)
@@ -138,6 +143,7 @@ def _parsed(found: JsonObject) -> Credentials:
         name=reading.text(found, "name"),
         key=reading.text(found, "key"),
         api_url=reading.text(found, "api_url"),
+        slots=reading.integer(found, "slots"),
         sandbox_level=reading.text(found, "sandbox_level"),
         lease_ttl=reading.duration(found, "lease_ttl"),
         poll_wait=reading.duration(found, "poll_wait"),
