@@ -78,6 +78,16 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
             if self._request_ready is not None:
                 self._request_ready.set()
 
+    def drop_if_idle(self) -> None:
+        """Close it without waiting for the client's own end of TLS.
+
+        A client that keeps a connection for later may not answer for minutes.
+        """
+        if self._current_request is None and not self._finishing_calls:
+            self.close_if_idle()
+            if self._is_ssl and self.transport is not None:
+                self.transport.abort()
+
     def _send_response_start(
         self, status: int, headers: Any, request: Any, **more: Any
     ) -> None:
@@ -160,7 +170,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super().handle_exit_signal()
         self.asgi.drain()
         for protocol in list(self.protocols):
-            protocol.close_if_idle()
+            protocol.drop_if_idle()
         if self._main is not None and self.servers:
             # The main loop sleeps a second at a time; a cancellation ends that.
             self._main.cancel()

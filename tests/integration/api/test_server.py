@@ -309,6 +309,11 @@ def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
         with connected(service) as plain:
             plain.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"200" not in everything(plain)
+        with requests.Session() as kept:
+            kept.get(service.url + "/health/live", verify=str(certificate))
+            started = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - started < 8
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
