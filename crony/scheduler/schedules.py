@@ -146,32 +146,27 @@ class Schedules:
         *,
         if_match: int | None,
         if_none_match: bool = False,
-        id: str | None = None,
     ) -> tuple[Schedule, bool]:
         """Replace a schedule, or make it under that name; return whether new."""
         for _ in again("schedule"):
             found = self._store.schedules.find(tenant, reference)
-            if found is not None:
-                if if_none_match:
-                    raise errors.RevisionMismatch(
-                        f"the schedule {reference!r} exists already"
-                    )
-                new = definition
-                if new.name is None and reference == found.definition.name:
-                    new = replace(new, name=reference)
-                _match(found, if_match)
-                changed = self._edits.change(found, new)
-                if changed is not None:
-                    return changed, False
-                continue
-            named = self._named(reference, definition, if_match=if_match)
-            try:
-                return self.create(tenant, named, id=id)
-            except errors.NameTaken:
-                if if_none_match:
-                    raise errors.RevisionMismatch(
-                        f"the schedule {reference!r} exists already"
-                    ) from None
+            if found is None:
+                named = self._named(reference, definition, if_match=if_match)
+                try:
+                    made, new = self.create(tenant, named)
+                except errors.NameTaken:
+                    continue
+                if if_none_match and not new:
+                    raise _exists(reference)
+                return made, new
+            if if_none_match:
+                raise _exists(reference)
+            _match(found, if_match)
+            changed = self._edits.change(
+                found, _kept_name(definition, found, reference)
+            )
+            if changed is not None:
+                return changed, False
         raise AssertionError("unreachable")
 
     def _named(
@@ -275,6 +270,17 @@ class Schedules:
     ) -> list[Fault]:
         """Return why a definition would never be due; see ``triggering``."""
         return triggering.check_trigger(definition, tenant=tenant, now=now)
+
+
+def _kept_name(definition: Definition, found: Schedule, reference: str) -> Definition:
+    """Return a definition that keeps the name under which it was asked for."""
+    if definition.name is None and reference == found.definition.name:
+        return replace(definition, name=reference)
+    return definition
+
+
+def _exists(reference: str) -> errors.RevisionMismatch:
+    return errors.RevisionMismatch(f"the schedule {reference!r} exists already")
 
 
 def _match(schedule: Schedule, if_match: int | None) -> None:

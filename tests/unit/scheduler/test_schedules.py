@@ -152,6 +152,25 @@ def test_put_to_create_only_refuses_what_exists(stage: Stage) -> None:
         )
 
 
+def test_of_two_puts_that_only_create_one_is_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = stage.store.schedules.find
+
+    def late(tenant, reference):  # type: ignore[no-untyped-def]
+        found = find(tenant, reference)
+        if found is None:
+            monkeypatch.undo()
+            stage.add(name="a")
+        return found
+
+    monkeypatch.setattr(stage.store.schedules, "find", late)
+    with pytest.raises(errors.RevisionMismatch):
+        stage.service.schedules.replace(
+            TENANT, "a", make_definition(), if_match=None, if_none_match=True
+        )
+
+
 def test_an_edit_of_an_older_revision_is_refused(stage: Stage) -> None:
     schedule = stage.add()
     stage.edit(schedule, description="x")
