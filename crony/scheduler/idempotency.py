@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from crony import errors
 from crony.clock import Clock
-from crony.scheduler.attempts import again
+from crony.scheduler.contention import again
 from crony.scheduler.occurrences import MOMENT, cut
 from crony.storage.contract import Answer, Store
 

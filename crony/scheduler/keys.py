@@ -18,7 +18,7 @@ from crony.errors import Fault
 from crony.model import ids
 from crony.model.worker import Key, Role
 from crony.scheduler import adminfile
-from crony.scheduler.attempts import again
+from crony.scheduler.contention import again
 from crony.scheduler.occurrences import cut
 from crony.storage.contract import Page, Position, Store
 

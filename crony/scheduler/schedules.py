@@ -14,7 +14,7 @@ from crony.model import ids
 from crony.model.schedule import Definition, Schedule
 from crony.model.trigger import Trigger
 from crony.scheduler import triggering
-from crony.scheduler.attempts import again
+from crony.scheduler.contention import again
 from crony.scheduler.edits import Edits, asked_for
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.occurrences import calendar_of, cut, policy_of, standing

@@ -7,7 +7,7 @@ from dataclasses import replace
 from crony import errors
 from crony.clock import Clock
 from crony.model.worker import Quotas, Tenant, Usage
-from crony.scheduler.attempts import again
+from crony.scheduler.contention import again
 from crony.scheduler.occurrences import cut
 from crony.storage.contract import Store
 
