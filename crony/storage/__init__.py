@@ -18,7 +18,7 @@ __all__ = ["open_store"]
 GROUP = "crony.storage"
 
 #: The drivers of this package, which are there also where it was not installed.
-_OWN = {
+OWN = {
     "sqlite": "crony.storage.sql:SqlStore.from_url",
     "memory": "crony.storage.memory:MemoryStore.from_url",
 }
@@ -34,7 +34,7 @@ def open_store(url: str, *, home: Path | None = None) -> Store:
     A relative path in the URL counts from ``home``.
     """
     scheme, colon, _ = url.partition(":")
-    found = {name: EntryPoint(name, where, GROUP) for name, where in _OWN.items()}
+    found = {name: EntryPoint(name, where, GROUP) for name, where in OWN.items()}
     found |= {point.name: point for point in entry_points(group=GROUP)}
     if not colon or scheme not in found:
         known = ", ".join(sorted(found))
