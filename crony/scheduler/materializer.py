@@ -7,7 +7,7 @@ function of its occurrence, and a cursor moves by comparison.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crony import errors, log
@@ -36,14 +36,6 @@ _RUNS = 5_000
 _LEAST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one step did; ``more`` when another at once would do more."""
-
-    runs: int
-    more: bool
-
-
 class Materializer:
     """Makes runs of what is due within the look-ahead."""
 
@@ -54,17 +46,18 @@ class Materializer:
         #: Schedules that could not be worked out, by id, with their revision.
         self._bad: dict[str, int] = {}
 
-    def step(self, now: datetime, *, gap_until: datetime | None = None) -> Step:
+    def step(self, now: datetime, *, gap_until: datetime | None = None) -> bool:
         """Materialise what is due, once over all schedules or up to the bounds.
 
-        What was due by ``gap_until`` came due while nothing ticked.
+        What was due by ``gap_until`` came due while nothing ticked. Returns whether
+        another step at once would do more.
         """
         # Those that can't be worked out stay due: they must not fill the page.
         limit = _SCHEDULES + len(self._bad)
         due = self._store.schedules.due(now + self._ahead, limit=limit)
         if not due:
             self._bad.clear()
-            return Step(0, more=False)
+            return False
         share = max(_LEAST, _RUNS // len(due))
         items: list[Materialisation] = []
         whole = len(due) < limit
@@ -75,8 +68,8 @@ class Materializer:
             if settlement is not None:
                 items.append(_item(schedule, settlement))
                 whole = whole and settlement.complete
-        done = self._write(items, now=now)
-        return Step(done, more=not whole and bool(items))
+        # Where nothing gets on, at once again would not help.
+        return self._write(items, now=now) > 0 and not whole
 
     def one(self, schedule: Schedule, now: datetime) -> None:
         """Materialise one schedule that was written just now, if it is due.
@@ -141,16 +134,13 @@ class Materializer:
             )
             if run.origin is Origin.SCHEDULE and run.state is not RunState.WITHDRAWN
         )
-        return Settling(
-            until=how.until,
-            now=how.now,
-            limit=how.limit,
-            gap_until=how.gap_until,
-            known=known,
-        )
+        return replace(how, known=known)
 
     def _write(self, items: Sequence[Materialisation], *, now: datetime) -> int:
-        """Write a batch; one by one where the batch can't be written whole."""
+        """Write a batch; return of how many schedules the cursor moved.
+
+        One by one where the batch can't be written whole.
+        """
         if not items:
             return 0
         try:
@@ -167,9 +157,7 @@ class Materializer:
                 return 0
             return sum(self._write([item], now=now) for item in items)
         self._wakes.publish(ready)
-        return sum(
-            len(item.runs) for item, done in zip(items, counted, strict=True) if done
-        )
+        return sum(counted)
 
 
 def runs_of(

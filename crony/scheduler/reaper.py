@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crony import log
@@ -15,14 +14,6 @@ _log = log.get(__name__)
 _LIMIT = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Reaped:
-    """What one step did; ``more`` when another at once would do more."""
-
-    lost: int
-    more: bool
-
-
 class Reaper:
     """Ends leases, and lets waiting runs become leasable."""
 
@@ -31,11 +22,11 @@ class Reaper:
         self._ahead: timedelta = timing.lease_ahead
         self._wakes = wakes
 
-    def step(self, now: datetime, *, include_leases: bool) -> Reaped:
+    def step(self, now: datetime, *, include_leases: bool) -> bool:
         """Expire and promote, up to the bounds.
 
         Without ``include_leases`` only offers are taken back: the workers had no
-        chance to renew yet.
+        chance to renew yet. Returns whether another step at once would do more.
         """
         losses, ready = self._store.leases.expire(
             now=now, limit=_LIMIT, include_leases=include_leases
@@ -55,4 +46,4 @@ class Reaper:
         self._wakes.publish(
             self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
         )
-        return Reaped(len(losses), more=len(losses) >= _LIMIT)
+        return len(losses) >= _LIMIT

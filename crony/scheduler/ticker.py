@@ -89,12 +89,10 @@ class Ticker:
         self._said_held = False
         if not self._on_duty(now):
             return now + IDLE
-        step = self._materializer.step(now, gap_until=self._gap_until)
+        unfinished = self._materializer.step(now, gap_until=self._gap_until)
         settled = self._clock.settled_for() >= self._timing.lease_ttl
-        reaped = self._reaper.step(now, include_leases=settled)
-        if step.more or reaped.more:
-            return now
-        return self._next(now)
+        unreaped = self._reaper.step(now, include_leases=settled)
+        return now if unfinished or unreaped else self._next(now)
 
     def _on_duty(self, now: datetime) -> bool:
         """Take or prolong the duty; note a gap since the last tick of anybody."""
@@ -163,8 +161,8 @@ class Ticker:
         """Do what is due; return how long to wait then."""
         try:
             self._measure()
-            self._chores()
             again_at = self.tick(self._clock.now())
+            self._chores()
         except errors.Unavailable as exc:
             _log.warning("a tick waits for the store", detail=str(exc))
             return IDLE

@@ -100,6 +100,26 @@ def test_one_bad_row_does_not_stop_the_others(
     assert stage.runs(bad) == []
 
 
+def test_a_row_that_can_not_be_written_does_not_keep_the_ticker_busy(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(materializer, "_RUNS", 10)
+    bad = stage.add(trigger=Every(SECOND), start_at=at("12:00:30"))
+    good = stage.add(trigger=Every(HOUR), start_at=at("12:00:31"))
+    write = stage.store.schedules.materialise
+
+    def fail(batch, *, now):  # type: ignore[no-untyped-def]
+        if bad.id in {item.schedule for item in batch}:
+            raise OverflowError("no column is that wide")
+        return write(batch, now=now)
+
+    monkeypatch.setattr(stage.store.schedules, "materialise", fail)
+    now = stage.advance(MINUTE)
+    stage.service.ticker.tick(now)
+    assert len(stage.runs(good)) == 1
+    assert stage.service.ticker.tick(now) > now
+
+
 def test_a_step_back_fires_nothing_twice(stage: Stage) -> None:
     schedule = stage.add(trigger=Every(MINUTE))
     stage.live(5 * MINUTE, step=30 * SECOND)
