@@ -20,6 +20,11 @@ from crony.storage.contract import Answer, Store
 #: How long a first answer is kept.
 KEPT = timedelta(hours=24)
 
+#: So many are forgotten in one step,
+_BATCH = 1_000
+#: and so often it is looked for more.
+_SWEEP = timedelta(minutes=5)
+
 #: A claim that is older than this and was not answered is an accident's.
 ABANDONED = timedelta(seconds=30)
 
@@ -40,6 +45,7 @@ class Idempotency:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._swept_at = clock.now()
 
     def begin(self, tenant: str, key: str, *, digest: str, resource: str) -> Begun:
         """Claim a key, or find what was answered to it.
@@ -111,4 +117,11 @@ class Idempotency:
 
     def prune(self, now: datetime) -> int:
         """Forget answers that are no longer kept; return how many."""
-        return self._store.answers.prune(before=now - KEPT, limit=1000)
+        return self._store.answers.prune(before=now - KEPT, limit=_BATCH)
+
+    def sweep(self) -> None:
+        """Prune every few minutes, and on each call while there is a backlog."""
+        now = self._clock.now()
+        # A clock that was set back must not put it off.
+        if abs(now - self._swept_at) >= _SWEEP and self.prune(now) < _BATCH:
+            self._swept_at = now

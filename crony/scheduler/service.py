@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Callable
 
-from crony import log
 from crony.clock import Clock
 from crony.scheduler.idempotency import Idempotency
 from crony.scheduler.keys import Keys
@@ -24,11 +22,6 @@ from crony.scheduler.workers import Workers
 from crony.storage.contract import Stats, Store
 
 __all__ = ["Service", "Timing"]
-
-_log = log.get(__name__)
-
-#: How often answers that are no longer kept are looked for.
-_PRUNE = 300.0
 
 
 class Service:
@@ -69,7 +62,6 @@ class Service:
         self.keys = Keys(store, clock, entropy=entropy)
         self.tenants = Tenants(store, clock)
         self.idempotency = Idempotency(store, clock)
-        self._pruned_at = time.monotonic()
         self.ticker = Ticker(
             store,
             clock,
@@ -97,6 +89,4 @@ class Service:
 
     def _chores(self) -> None:
         self.keys.flush()
-        if time.monotonic() - self._pruned_at >= _PRUNE:
-            self._pruned_at = time.monotonic()
-            self.idempotency.prune(self.clock.now())
+        self.idempotency.sweep()

@@ -11,7 +11,7 @@ import pytest
 
 from crony import errors
 from crony.model.worker import Quotas, Role, WorkerState
-from crony.scheduler import adminfile
+from crony.scheduler import adminfile, idempotency
 from crony.scheduler.keys import new_secret
 from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, TENANT, Stage
 
@@ -260,3 +260,16 @@ def test_an_answer_is_kept_for_a_day(stage: Stage, *, prune: bool) -> None:
     if prune:
         assert stage.service.idempotency.prune(stage.clock.now()) == 1
     assert _begin(stage, digest="new", resource="new").resource == "new"
+
+
+def test_a_backlog_of_old_answers_is_forgotten_step_by_step(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "_BATCH", 2)
+    keys = [f"k{number}" for number in range(5)]
+    for key in keys:
+        stage.service.idempotency.begin(TENANT, key, digest="d", resource="old")
+    stage.advance(DAY + SECOND)
+    for _ in range(3):
+        stage.service.idempotency.sweep()
+    assert stage.service.idempotency.prune(stage.clock.now()) == 0
