@@ -28,6 +28,9 @@ _START = "crony_"
 _BYTES = 32
 _PREFIX = 11
 
+#: The tenant that always exists.
+_FIRST_TENANT = "default"
+
 #: A key that was deleted on another node works here for at most this long.
 FRESH = timedelta(seconds=2)
 
@@ -217,26 +220,20 @@ class Keys:
         Written at the first start. Any number of processes may do this at once,
         and be killed at any point: there is one key in the end.
         """
-        secret, written_at = adminfile.ensure(
-            path, make=lambda: new_secret(self._entropy)
-        )
-        digest = digest_of(secret)
-        if self._store.keys.by_digest(digest) is not None:
-            return
-        # The id follows from the file, so that all who are here make the same key.
-        key = Key(
-            id=ids.timed(
-                ids.KEY, written_at, entropy=bytes.fromhex(digest)[: ids.ENTROPY]
-            ),
-            tenant="default",
-            role=Role.ADMIN,
-            worker=None,
-            description="the admin key of the first start",
-            prefix=secret[:_PREFIX],
-            digest=digest,
-            created_at=cut(written_at),
-            expires_at=None,
-            used_at=None,
-        )
-        self._store.keys.insert(key)
+        with adminfile.locked(path) as file:
+            known = file.read()
+            if known and self._store.keys.by_digest(digest_of(known)) is not None:
+                return
+            # SECURITY: what the file holds is never stored again, since its key
+            # may have been deleted because somebody else had seen it.
+            key, secret = minted(
+                _FIRST_TENANT,
+                role=Role.ADMIN,
+                description="the admin key of the first start",
+                expires_at=None,
+                now=cut(self._clock.now()),
+                entropy=self._entropy,
+            )
+            file.write(secret)
+            self._store.keys.insert(key)
         _log.info("admin key stored", id=key.id)

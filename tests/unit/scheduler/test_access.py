@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from crony import errors
+from crony.clock import StoreClock
 from crony.model.worker import Quotas, Role, WorkerState
 from crony.scheduler import adminfile, idempotency
 from crony.scheduler.keys import new_secret
+from crony.scheduler.service import Service
+from crony.storage import open_store
 from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, TENANT, Stage
 
 
@@ -93,16 +96,27 @@ def test_the_first_start_writes_an_admin_key_that_works(
     assert [item.id for item in keys.items] == [key.id]
 
 
-def test_an_admin_key_that_the_store_lost_is_stored_again(
+def test_a_deleted_admin_key_never_works_again(stage: Stage, tmp_path: Path) -> None:
+    path = tmp_path / "admin.key"
+    stage.service.keys.ensure_admin(path)
+    seen = path.read_text().strip()
+    key = stage.service.keys.authenticate(seen)
+    stage.service.keys.delete(TENANT, key.id)
+    stage.service.keys.ensure_admin(path)
+    another = stage.service.keys.authenticate(path.read_text().strip())
+    assert (another.role, another.id == key.id) == (Role.ADMIN, False)
+    with pytest.raises(errors.Unauthenticated):
+        stage.service.keys.authenticate(seen)
+
+
+def test_a_start_that_was_killed_before_the_key_was_stored_is_made_up_for(
     stage: Stage, tmp_path: Path
 ) -> None:
     path = tmp_path / "admin.key"
+    with adminfile.locked(path) as file:
+        file.write(new_secret(bytes))
     stage.service.keys.ensure_admin(path)
-    secret = path.read_text().strip()
-    key = stage.service.keys.authenticate(secret)
-    stage.service.keys.delete(TENANT, key.id)
-    stage.service.keys.ensure_admin(path)
-    assert stage.service.keys.authenticate(secret).id == key.id
+    assert stage.service.keys.authenticate(path.read_text().strip())
 
 
 def test_a_start_that_was_killed_leaves_no_half_key(
@@ -124,17 +138,27 @@ def test_an_admin_key_that_others_may_read_is_refused(
         stage.service.keys.ensure_admin(path)
 
 
-def _ensure(path: Path) -> str:
-    import os
-
-    return adminfile.ensure(path, make=lambda: new_secret(os.urandom))[0]
+def _start(home: Path) -> str:
+    store = open_store(f"sqlite:///{home}/crony.db", home=home)
+    store.open()
+    keys = Service(store, StoreClock(store.now)).keys
+    keys.ensure_admin(home / "admin.key")
+    found = keys.authenticate((home / "admin.key").read_text().strip())
+    store.close()
+    return found.id
 
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(3) as pool:
-        secrets = pool.map(_ensure, [tmp_path / "admin.key"] * 6, chunksize=1)
-    assert len(set(secrets)) == 1
+    tmp_path.chmod(0o700)
+    store = open_store(f"sqlite:///{tmp_path}/crony.db", home=tmp_path)
+    store.migrate()
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        seen = pool.map(_start, [tmp_path] * 6, chunksize=1)
+    store.open()
+    stored = store.keys.page(TENANT, limit=10, after=None).items
+    store.close()
+    assert {key.id for key in stored} == set(seen)
+    assert len(stored) == 1
 
 
 def test_a_tenant_is_made_changed_and_removed(stage: Stage) -> None:
