@@ -196,11 +196,13 @@ def test_the_end_of_a_run_outlives_the_service_and_the_worker(
     until(lambda: bool(list(outbox.glob("*.json"))))
     worker.kill()
     service = restarted(service)
-    successor = again(worker, service, stage, witness)
     try:
-        run = stage.finished(schedule, within=5)
+        successor = again(worker, service, stage, witness)
+        try:
+            run = stage.finished(schedule, within=5)
+        finally:
+            successor.stop()
     finally:
-        successor.stop()
         service.stop()
     assert (run["state"], run["attempt"]) == ("succeeded", 1)
     assert len(witness.seen("start")) == len(witness.seen("end")) == 1
@@ -218,11 +220,12 @@ def test_a_short_absence_of_the_service_is_not_noticed_by_tasks(
         f"exec < {fifo}; echo up; read line; echo $line", sandbox=witness.sandbox
     )
     stage.in_state(schedule, "running")
-    with fifo.open("w") as go:
-        service.kill()
-        service = restarted(service)
-        go.write("on\n")
+    go = fifo.open("w")
+    service.kill()
+    service = restarted(service)
     try:
+        with go:
+            go.write("on\n")
         run = stage.finished(schedule, within=15)
         log = stage.log(run)
     finally:
