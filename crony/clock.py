@@ -21,6 +21,9 @@ from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+#: What instants are kept to.
+MOMENT = timedelta(milliseconds=1)
+
 #: A difference this large between carried and measured time is a disturbance.
 STEP = timedelta(seconds=1)
 
@@ -43,6 +46,11 @@ def host_now() -> datetime:
     return EPOCH + timedelta(microseconds=time.time_ns() // 1000)
 
 
+def cut(instant: datetime) -> datetime:
+    """Return the instant as it is kept: in whole moments."""
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
 class Clock(Protocol):
     """What a use case needs of time; tests give one that they move by hand."""
 
@@ -50,7 +58,7 @@ class Clock(Protocol):
         """Return the store's time."""
 
     def settled_for(self) -> timedelta:
-        """Return how long there was no start, step, suspend or failover."""
+        """Return how long there was no start, step or suspend."""
 
     def held(self) -> bool:
         """Return whether ticking waits for an operator to accept a step."""
@@ -104,10 +112,6 @@ class StoreClock:
             self._origin, self._suspended = self._reading()
             self._settled_at = self._boottime()
             self._held = False
-
-    def disturb(self) -> None:
-        """Count time anew, as after a failover of the store."""
-        self._settled_at = self._boottime()
 
     def synchronise(self) -> timedelta:
         """Measure the store's clock; return by how much it had stepped."""

@@ -12,21 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from crony import errors, log
-from crony.clock import IMPLAUSIBLE, Clock
+from crony.clock import IMPLAUSIBLE, MOMENT, Clock, cut
 from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import TERMINAL, Origin, RunState
 from crony.model.trigger import At, Trigger
 from crony.scheduler import triggering
 from crony.scheduler.materializer import Materializer, runs_of
-from crony.scheduler.occurrences import (
-    MOMENT,
-    Settlement,
-    calendar_of,
-    cut,
-    policy_of,
-    standing,
-)
+from crony.scheduler.occurrences import Settlement, calendar_of, policy_of, standing
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Store
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crony import errors
-from crony.clock import Clock
+from crony.clock import MOMENT, Clock, cut
 from crony.scheduler.contention import again
-from crony.scheduler.occurrences import MOMENT, cut
 from crony.storage.contract import Answer, Store
 
 #: How long a first answer is kept.

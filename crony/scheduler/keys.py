@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from crony import errors, log
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.errors import Fault
 from crony.model import ids
 from crony.model.worker import Key, Role
 from crony.scheduler import adminfile
 from crony.scheduler.contention import again
-from crony.scheduler.occurrences import cut
 from crony.storage.contract import Page, Position, Store
 
 _log = log.get(__name__)

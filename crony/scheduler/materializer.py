@@ -11,16 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crony import errors, log
+from crony.clock import MOMENT
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
-from crony.scheduler.occurrences import (
-    MOMENT,
-    Settlement,
-    Settling,
-    needs_known,
-    settle,
-)
+from crony.scheduler.occurrences import Settlement, Settling, needs_known, settle
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Materialisation, RunQuery, Store

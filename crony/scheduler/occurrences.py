@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from crony.clock import MOMENT
 from crony.model import ids
 from crony.model.policy import (
     MISFIRE_AFTER,
@@ -24,14 +25,6 @@ from crony.model.schedule import Definition, Schedule
 from crony.model.state import Origin, Reason, RunState, ScheduleState
 from crony.model.trigger import At
 from crony.triggers import Bounded, bounded, compile_trigger, jittered
-
-#: What instants are kept to.
-MOMENT = timedelta(milliseconds=1)
-
-
-def cut(instant: datetime) -> datetime:
-    """Return the instant as it is kept: whole milliseconds."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def policy_of(definition: Definition) -> Policy:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from crony import clock, errors, log
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.model import ids
 from crony.model.run import LogChunk, Run
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import Origin
 from crony.model.task import JsonObject
 from crony.scheduler import overrides as overriding
-from crony.scheduler.occurrences import cut, policy_of
+from crony.scheduler.occurrences import policy_of
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, RunQuery, Store
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from crony import errors, log
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.errors import Fault
 from crony.model import ids
 from crony.model.schedule import Definition, Schedule
@@ -17,7 +17,7 @@ from crony.scheduler import triggering
 from crony.scheduler.contention import again
 from crony.scheduler.edits import Edits, asked_for
 from crony.scheduler.materializer import Materializer
-from crony.scheduler.occurrences import calendar_of, cut, policy_of, standing
+from crony.scheduler.occurrences import calendar_of, policy_of, standing
 from crony.scheduler.views import ScheduleView, Views
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, ScheduleQuery, Store

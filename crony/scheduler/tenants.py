@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crony import errors
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.model.worker import Quotas, Tenant, Usage
 from crony.scheduler.contention import again
-from crony.scheduler.occurrences import cut
 from crony.storage.contract import Store
 
 

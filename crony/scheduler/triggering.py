@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from crony import errors, wire
+from crony.clock import cut
 from crony.errors import Fault
 from crony.model.policy import MISFIRE_WINDOW
 from crony.model.schedule import Definition
 from crony.model.trigger import At, Cron, Every, Trigger
-from crony.scheduler.occurrences import calendar, cut
+from crony.scheduler.occurrences import calendar
 from crony.triggers import Upcoming, bounded, compile_trigger
 from crony.triggers.expression import is_hashed
 

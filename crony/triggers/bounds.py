@@ -7,7 +7,6 @@ from typing import Final
 
 from crony.triggers.occurrences import Occurrences, Upcoming
 
-_MOMENT: Final = timedelta.resolution
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -70,7 +69,7 @@ class Bounded:
 
 def _just_before(bound: datetime) -> datetime:
     # Nothing is due at the first instant of all, and nothing comes before it.
-    return bound - _MOMENT if bound > _FIRST else bound
+    return bound - timedelta.resolution if bound > _FIRST else bound
 
 
 def bounded(

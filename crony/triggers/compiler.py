@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, assert_never, get_args
 
 from crony import errors
+from crony.clock import MOMENT, cut
 from crony.model.trigger import At, Cadence, Cron, DstRule, Every, Fold, Gap, Trigger
 from crony.triggers import describe
 from crony.triggers.cadence import LENGTHS, assigned_moment, cadence_pattern
@@ -16,13 +17,12 @@ from crony.triggers.calendar import Calendar
 from crony.triggers.clockwork import AS_IT_PASSES, ONCE_A_DAY, ClockworkOccurrences
 from crony.triggers.expression import Expression, is_hashed, parsed
 from crony.triggers.interval import IntervalOccurrences
-from crony.triggers.occurrences import Occurrences, floor_to_millisecond
+from crony.triggers.occurrences import Occurrences
 from crony.triggers.pattern import Pattern
 from crony.triggers.single import SingleOccurrence
 from crony.triggers.zone import zone_named
 
 _SHORTEST: Final = timedelta(seconds=1)
-_FINEST: Final = timedelta(milliseconds=1)
 # Beyond it the calendar's own end is too near to look for a first occurrence.
 _LATEST_YEAR: Final = 9000
 
@@ -41,7 +41,7 @@ def compile_trigger(
             owner = identity if is_hashed(trigger.expression) else ""
             return _checked_cron(trigger, owner, min(anchor.year, _LATEST_YEAR))
         case Every(interval=timedelta()):
-            return _compiled_interval(trigger, floor_to_millisecond(anchor))
+            return _compiled_interval(trigger, cut(anchor))
         case Every():
             return _compiled_cadence(trigger, identity)
         case At():
@@ -108,7 +108,7 @@ def _compiled_interval(trigger: Every, anchor: datetime) -> Occurrences:
         raise errors.InvalidTrigger(
             "every", f"{interval.total_seconds():g}s is shorter than 1s"
         )
-    if interval % _FINEST:
+    if interval % MOMENT:
         raise errors.InvalidTrigger(
             "every",
             f"{interval.total_seconds():.6f}s is finer than a millisecond; "

@@ -6,9 +6,9 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
-from crony.triggers.occurrences import EPOCH
+from crony.clock import MOMENT
+from crony.model import ids
 
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _DRAWS: Final = 1 << 64
 
 
@@ -27,10 +27,10 @@ def jittered(
     """
     if following is not None:
         jitter = min(jitter, following - occurrence)
-    choices = jitter // _MILLISECOND
+    choices = jitter // MOMENT
     if choices <= 1:
         return occurrence
-    nominal = (occurrence - EPOCH) // _MILLISECOND
+    nominal = ids.milliseconds(occurrence)
     digest = hashlib.sha256(f"{schedule_id}\n{nominal}".encode()).digest()
     delay = int.from_bytes(digest[:8], "big") * choices // _DRAWS
-    return occurrence + delay * _MILLISECOND
+    return occurrence + delay * MOMENT

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol, TypeAlias
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from crony.clock import EPOCH
+
 DAY: Final = 86_400
 
 # Nothing recurs outside of these: the first and the last year are left out so that
@@ -77,11 +78,6 @@ def seconds_until(instant: datetime) -> int:
 def instant_at(seconds: int) -> datetime:
     """Return the instant that many seconds after 1970."""
     return EPOCH + timedelta(seconds=seconds)
-
-
-def floor_to_millisecond(instant: datetime) -> datetime:
-    """Cut an instant to what is kept of it at rest."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def local_text(instant: datetime) -> str:

@@ -17,7 +17,8 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from crony import errors
-from crony.triggers.occurrences import DAY, EPOCH, instant_at
+from crony.clock import EPOCH
+from crony.triggers.occurrences import DAY, instant_at
 
 _PROBE: Final = 2 * DAY
 _FIRST_YEAR: Final = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from crony.clock import StoreClock
+from crony.clock import StoreClock, cut
 
 START = datetime(2026, 11, 20, 22, tzinfo=UTC)
 
@@ -103,3 +103,8 @@ def test_held_clock_goes_on_by_itself_when_the_step_is_undone() -> None:
     clock.synchronise()
     assert not clock.held()
     assert clock.now() == host.wall
+
+
+def test_an_instant_is_cut_and_not_rounded() -> None:
+    instant = datetime(2026, 11, 20, 12, 0, 0, 1_999, tzinfo=UTC)
+    assert cut(instant) == datetime(2026, 11, 20, 12, 0, 0, 1_000, tzinfo=UTC)
