@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crony import log
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.model.lease import (
     Closed,
     Closing,
     Confirmed,
     Holding,
-    Loss,
     Offer,
     Renewed,
     Revoked,
@@ -29,7 +28,8 @@ from crony.model.policy import backoff
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.schedule import Definition
 from crony.model.state import AttemptState, RunState
-from crony.scheduler.occurrences import cut, policy_of
+from crony.scheduler.losses import tell
+from crony.scheduler.occurrences import policy_of
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage import rules
@@ -106,7 +106,7 @@ class Leasing:
         losses, ready = self._store.leases.reclaim(
             worker_id, session=session, sequence=sequence, holding=holding, now=now
         )
-        self._tell_of(losses)
+        tell(losses, wakes=self._wakes)
         self._wakes.publish(ready)
         offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
         return Polled(
@@ -277,18 +277,6 @@ class Leasing:
                 )
         finished_at = min(item.finished_at, now)
         return replace(item, finished_at=finished_at, retry_at=retry_at)
-
-    def _tell_of(self, losses: Sequence[Loss]) -> None:
-        for loss in losses:
-            _log.warning(
-                "attempt lost",
-                tenant=loss.tenant,
-                schedule=loss.schedule,
-                run=loss.run,
-                worker=loss.worker,
-                state=loss.state,
-            )
-        self._wakes.publish_runs(frozenset(loss.run for loss in losses))
 
     def _remember(self, worker: str, tenant: str) -> None:
         with self._lock:

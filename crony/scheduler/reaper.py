@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from crony import log
+from crony.scheduler.losses import tell
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Store
-
-_log = log.get(__name__)
 
 _LIMIT = 1_000
 
@@ -32,17 +30,9 @@ class Reaper:
             now=now, limit=_LIMIT, include_leases=include_leases
         )
         self._wakes.publish(ready)
+        tell(losses, wakes=self._wakes)
         for loss in losses:
-            _log.warning(
-                "attempt lost",
-                tenant=loss.tenant,
-                schedule=loss.schedule,
-                run=loss.run,
-                worker=loss.worker,
-                state=loss.state,
-            )
             self._wakes.publish_worker(loss.worker)
-        self._wakes.publish_runs(frozenset(loss.run for loss in losses))
         self._wakes.publish(
             self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
         )

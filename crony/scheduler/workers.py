@@ -6,13 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from crony import errors, log
-from crony.clock import Clock
+from crony.clock import Clock, cut
 from crony.model import ids
-from crony.model.worker import Role, Worker, WorkerState, worker_state
+from crony.model.worker import Key, Role, Worker, WorkerState, worker_state
 from crony.scheduler.keys import minted
-from crony.scheduler.occurrences import cut
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, Store
@@ -82,20 +82,23 @@ class Workers:
             registered_at=now,
             seen_at=now,
         )
-        key, secret = minted(
-            tenant,
-            role=Role.WORKER,
-            description=f"worker {name}",
-            expires_at=None,
-            now=now,
-            entropy=self._entropy,
-            worker=worker.id,
-        )
+        key, secret = self._key_of(worker, now)
         stored = self._store.workers.register(
             worker, key, quota=found.quotas.workers, now=now
         )
         _log.info("worker registered", tenant=tenant, worker=stored.id, name=name)
         return stored, secret
+
+    def _key_of(self, worker: Worker, now: datetime) -> tuple[Key, str]:
+        return minted(
+            worker.tenant,
+            role=Role.WORKER,
+            description=f"worker {worker.name}",
+            expires_at=None,
+            now=now,
+            entropy=self._entropy,
+            worker=worker.id,
+        )
 
     def find(self, tenant: str, reference: str) -> Worker:
         """Return the worker of that id or name; raises ``NotFound``."""
