@@ -231,9 +231,13 @@ class Schedules(ABC):
         """Remove a schedule; its id is never used again, its history stays.
 
         Counts as ``update`` does. ``settled`` is inserted first; then every
-        pending, leased or withdrawn run is ``cancelled``, reason ``deleted``, and
-        with ``cancel_running`` every running one is ``stopping``, reason
-        ``deleted``.
+        pending or leased run is ``cancelled``, reason ``deleted``, and with
+        ``cancel_running`` every running one is ``stopping``, reason ``deleted``.
+        A withdrawn one stays so: its occurrence is not due, or stands in another
+        record. From now on a run of the schedule that would be pending again after
+        an attempt (a retry, a loss, a preemption) ends instead: as ``failed`` or
+        ``timed_out`` after such a report, else ``cancelled``, reason ``deleted``.
+
         Returns also the runs that were leased, running or stopping before, as
         they were (their workers want to know).
         """

@@ -134,15 +134,46 @@ def cause(state: RunState, reason: Reason | None, *, newest: bool) -> str:
 
 
 def closing_verdict(
-    before: RunState, cause: Reason | None, closing: Closing, *, now: datetime
+    before: RunState,
+    cause: Reason | None,
+    closing: Closing,
+    *,
+    deleted: bool,
+    now: datetime,
 ) -> policy.Verdict:
-    """Return what follows a report; what was stopped keeps the cause of that."""
+    """Return what follows a report; what was stopped keeps the cause of that.
+
+    ``deleted``: the run's schedule is gone, so that nothing of it starts again.
+    """
     reason = closing.reason
     if before is RunState.STOPPING and closing.state is AttemptState.CANCELLED:
         reason = reason or cause
-    return policy.after_report(
-        before, closing.state, reason, retry_at=closing.retry_at, now=now
+    retry_at = None if deleted else closing.retry_at
+    verdict = policy.after_report(
+        before, closing.state, reason, retry_at=retry_at, now=now
     )
+    return _final(verdict) if deleted else verdict
+
+
+def loss_verdict(
+    before: RunState,
+    cause: Reason | None,
+    *,
+    lost: int,
+    max_lost: int,
+    deleted: bool,
+    now: datetime,
+) -> policy.Verdict:
+    """Return what follows when a worker vanished with an attempt."""
+    verdict = policy.after_loss(before, cause, lost=lost, max_lost=max_lost, now=now)
+    return _final(verdict) if deleted else verdict
+
+
+def _final(verdict: policy.Verdict) -> policy.Verdict:
+    """Return what a run ends as that would be pending again."""
+    if verdict.state is RunState.PENDING:
+        return policy.Verdict(RunState.CANCELLED, Reason.DELETED)
+    return verdict
 
 
 def error_entry(

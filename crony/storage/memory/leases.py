@@ -302,7 +302,10 @@ class MemoryLeases(Leases):
         self, run: Run, attempt: Attempt, item: Closing, *, now: datetime
     ) -> Run:
         """End the attempt, and let the run follow."""
-        verdict = rules.closing_verdict(run.state, run.reason, item, now=now)
+        deleted = run.schedule not in self._memory.schedules
+        verdict = rules.closing_verdict(
+            run.state, run.reason, item, deleted=deleted, now=now
+        )
         over = verdict.state in TERMINAL
         outcome: dict[str, Any] = {
             "reason": item.reason,

@@ -12,7 +12,6 @@ from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import (
     HELD,
-    TERMINAL,
     Origin,
     Reason,
     RunState,
@@ -237,7 +236,7 @@ class MemorySchedules(Schedules):
         if run.state is RunState.RUNNING and cancel_running:
             stopping = replace(run, state=RunState.STOPPING, reason=Reason.DELETED)
             memory.put(stopping, now=now)
-        if run.state in TERMINAL | {RunState.RUNNING, RunState.STOPPING}:
+        if run.state not in (RunState.PENDING, RunState.LEASED):
             return
         if run.state is RunState.LEASED:
             run = memory.without_offer(run)

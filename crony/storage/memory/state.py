@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from crony import errors
-from crony.model import policy
 from crony.model.lease import Loss, Ready, Standing
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Definition, Schedule
@@ -175,8 +174,13 @@ class Memory:
         """End a running or stopping run's attempt as lost."""
         lease = self.leases[run.id]
         lost = run.lost + 1
-        verdict = policy.after_loss(
-            run.state, run.reason, lost=lost, max_lost=run.max_lost, now=now
+        verdict = rules.loss_verdict(
+            run.state,
+            run.reason,
+            lost=lost,
+            max_lost=run.max_lost,
+            deleted=run.schedule not in self.schedules,
+            now=now,
         )
         over = verdict.retry_at is None
         attempt = replace(

@@ -40,7 +40,10 @@ class MemoryTenants(Tenants):
                 return False
             usage = self._usage(tenant)
             live = [
-                r for r in memory.runs.values() if r.tenant == tenant and not r.over
+                run
+                for run in memory.runs.values()
+                if run.tenant == tenant
+                and not (run.over or run.state is RunState.WITHDRAWN)
             ]
             if usage.schedules or usage.workers or live:
                 raise errors.InUse(

@@ -14,7 +14,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from crony.model import policy
 from crony.model.lease import Closing, Loss, Standing
 from crony.model.policy import Verdict
 from crony.model.state import (
@@ -56,6 +55,8 @@ class Held:
     started_at: int | None
     start_at: int
     expires_at: int
+    #: Whether its schedule was deleted, so that nothing of it starts again.
+    deleted: bool
 
     @property
     def live(self) -> bool:
@@ -70,7 +71,9 @@ class Held:
 COLUMNS = (
     "r.id, r.tenant, r.schedule, r.state, r.reason, r.token, r.attempt, r.failures,"
     " r.lost, r.max_lost, r.available_at, r.worker, r.worker_name, r.leased_at,"
-    " r.started_at, r.start_at, r.expires_at"
+    " r.started_at, r.start_at, r.expires_at,"
+    " EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule"
+    " AND s.state = 'deleted')"
 )
 
 _FIND = text(f"SELECT {COLUMNS} FROM json_each(:runs) j JOIN runs r ON r.id = j.value")
@@ -192,7 +195,11 @@ class Endings:
     def close(self, run: Held, item: Closing) -> None:
         """End an attempt as its worker reports, and let the run follow."""
         verdict = rules.closing_verdict(
-            run.state, run.reason, item, now=instant_in(self._now)
+            run.state,
+            run.reason,
+            item,
+            deleted=run.deleted,
+            now=instant_in(self._now),
         )
         run.failures += item.state in (AttemptState.FAILED, AttemptState.TIMED_OUT)
         outcome: Parameters = {
@@ -214,11 +221,12 @@ class Endings:
     def lose(self, run: Held) -> Loss:
         """End a running or stopping run's attempt as lost."""
         run.lost += 1
-        verdict = policy.after_loss(
+        verdict = rules.loss_verdict(
             run.state,
             run.reason,
             lost=run.lost,
             max_lost=run.max_lost,
+            deleted=run.deleted,
             now=instant_in(self._now),
         )
         outcome = {**_NOTHING_REPORTED, "finished_at": self._now}

@@ -91,12 +91,9 @@ _HELD = text(
     "SELECT id FROM runs WHERE schedule = :schedule"
     " AND state IN ('leased','running','stopping') ORDER BY id"
 )
-_STRIKE_PENDING, _STRIKE_WITHDRAWN = (
-    text(
-        "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
-        f" admitted = 0 WHERE schedule = :schedule AND state = '{state}'"
-    )
-    for state in ("pending", "withdrawn")
+_STRIKE = text(
+    "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
+    " admitted = 0 WHERE schedule = :schedule AND state = 'pending'"
 )
 _STOP_RUNNING = text(
     "UPDATE runs SET state = 'stopping', reason = 'deleted' WHERE schedule = :schedule"
@@ -204,8 +201,7 @@ class SqlSchedules(Schedules):
             before = rows.full_runs(connection, held)
             leased = connection.execute(_LEASED, mine).scalars().all()
             drop_offers(connection, leased, now=now)
-            connection.execute(_STRIKE_PENDING, mine)
-            connection.execute(_STRIKE_WITHDRAWN, mine)
+            connection.execute(_STRIKE, mine)
             if cancel_running:
                 connection.execute(_STOP_RUNNING, mine)
             connection.execute(_BURY, {"id": expected.id})

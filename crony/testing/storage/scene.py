@@ -164,6 +164,16 @@ class Scene:
         )
         return counted
 
+    def delete(self, schedule: Schedule, *, cancel_running: bool = False) -> None:
+        """Delete the schedule."""
+        counted, _ = self.store.schedules.delete(
+            self.stored(schedule),
+            settled=(),
+            cancel_running=cancel_running,
+            now=self.now,
+        )
+        assert counted
+
 
 def new_run_id() -> str:
     """Return the id of a run that is not stored."""

@@ -280,19 +280,96 @@ class TestDelete:
         assert scene.run(running).state is expected
         assert scene.run(leased).state is RunState.CANCELLED
 
-    def test_a_run_of_a_deleted_schedule_can_still_be_retried(
+    def test_what_was_withdrawn_is_not_recorded_as_cancelled(
         self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 3)
+        scene.edit(schedule)
+        scene.delete(schedule)
+        assert scene.run(run).state is RunState.WITHDRAWN
+        assert store.stats(TENANT, now=scene.now).pending == 0
+
+    def test_what_is_settled_with_the_deletion_takes_a_withdrawn_run_back(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 3)
+        scene.edit(schedule)
+        scene.after(3)
+        again = replace(run, revision=2)
+        store.schedules.delete(
+            scene.stored(schedule), settled=[again], cancel_running=False, now=scene.now
+        )
+        assert scene.run(run).state is RunState.CANCELLED
+
+    @pytest.mark.parametrize(
+        ("reported", "ends"),
+        [
+            (AttemptState.SUCCEEDED, RunState.SUCCEEDED),
+            (AttemptState.FAILED, RunState.FAILED),
+            (AttemptState.TIMED_OUT, RunState.TIMED_OUT),
+            (AttemptState.PREEMPTED, RunState.CANCELLED),
+        ],
+    )
+    def test_what_ends_after_the_deletion_is_not_tried_again(
+        self, store: Store, reported: AttemptState, ends: RunState
     ) -> None:
         scene = Scene(store)
         schedule = scene.schedule()
         (run,) = scene.due(schedule, 0)
         worker = scene.worker()
         (item,) = scene.start(worker)
-        store.schedules.delete(
-            scene.stored(schedule), settled=(), cancel_running=False, now=scene.now
+        scene.delete(schedule)
+        reason = Reason.EXIT if reported is AttemptState.FAILED else None
+        closed = scene.report(
+            worker, item, reported, reason=reason, retry_at=scene.after(1)
         )
-        scene.report(worker, item, AttemptState.FAILED, retry_at=scene.now)
-        assert scene.leased(worker) == [run.id]
+        assert closed.state is ends
+        ended = scene.run(run)
+        deleted = Reason.DELETED if ends is RunState.CANCELLED else reason
+        assert (ended.state, ended.reason) == (ends, deleted)
+        assert ended.finished_at is not None
+        scene.after(60)
+        assert scene.leased(worker) == []
+
+    def test_what_is_lost_after_the_deletion_is_cancelled(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=2)
+        expired, reclaimed = scene.due(schedule, 0, 0.5)
+        worker, other = scene.worker(), scene.worker()
+        scene.start(other, slots=1)
+        scene.start(worker, slots=1)
+        scene.delete(schedule)
+        losses, ready = store.leases.reclaim(
+            worker.id, session="session", sequence=1, holding=(), now=scene.now
+        )
+        assert [loss.state for loss in losses] == [RunState.CANCELLED]
+        scene.after(70)
+        losses, _ = store.leases.expire(now=scene.now, limit=9, include_leases=True)
+        assert [loss.state for loss in losses] == [RunState.CANCELLED]
+        for run in (expired, reclaimed):
+            ended = scene.run(run)
+            assert (ended.state, ended.reason) == (RunState.CANCELLED, Reason.DELETED)
+            assert ended.attempts[-1].state is AttemptState.LOST
+        assert ready == frozenset()
+        scene.poll(worker)
+        assert scene.leased(worker) == []
+
+    def test_the_last_loss_that_a_run_may_have_fails_it_all_the_same(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 0, max_lost=1)
+        scene.start(scene.worker())
+        scene.delete(schedule)
+        scene.after(70)
+        store.leases.expire(now=scene.now, limit=9, include_leases=True)
+        ended = scene.run(run)
+        assert (ended.state, ended.reason) == (RunState.FAILED, Reason.LOST)
 
 
 class TestDue:

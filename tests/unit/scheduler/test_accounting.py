@@ -79,7 +79,6 @@ class Accounting(RuleBasedStateMachine):
         self.eras = [Era(self.schedule.definition, before)]
         self.offers: list[Offer] = []
         self.deleted = False
-        self.aside: set[str] = set()
 
     # Time.
 
@@ -147,10 +146,6 @@ class Accounting(RuleBasedStateMachine):
     @rule()
     def someone_deletes_it(self) -> None:
         self.eras[-1].until = self.stage.clock.now()
-        # The store strikes these too, though no occurrence of now is theirs.
-        self.aside = {
-            run.id for run in self.stage.runs(self.schedule, RunState.WITHDRAWN)
-        }
         self.stage.delete(self.schedule)
         self.deleted = True
 
@@ -202,20 +197,14 @@ class Accounting(RuleBasedStateMachine):
         now = self.stage.clock.now()
         expected, paused = self._expected()
         recorded: Counter[datetime] = Counter()
-        struck_aside: set[datetime] = set()
         for run in self.stage.runs(self.schedule):
             if run.origin is not Origin.SCHEDULE or run.state is RunState.WITHDRAWN:
-                continue
-            if run.id in self.aside and run.state is RunState.CANCELLED:
-                struck_aside.add(run.scheduled_for)
                 continue
             instants = self._covered(run, expected)
             assert len(instants) == run.range_count
             recorded.update(instants)
             if run.state is RunState.SKIPPED:
                 assert set(instants) <= paused
-        # One that came due again just before the deletion was struck with the others.
-        recorded.update(i for i in struck_aside if i in expected and not recorded[i])
         past = {i: n for i, n in expected.items() if i <= now}
         struck = self._struck_ahead(now)
         assert past == {
