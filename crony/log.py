@@ -24,6 +24,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TextIO
 
+from crony import wire
+
 #: The order in which fields are written; others follow as they came.
 ORDER = (
     "ts",
@@ -138,7 +140,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     instant = datetime.fromtimestamp(record.created, UTC)
     said: dict[str, object] = {
         **given,
-        "ts": instant.isoformat(timespec="milliseconds")[:-6] + "Z",
+        "ts": wire.format_instant(instant),
         "level": record.levelname.lower(),
         "event": record.getMessage(),
     }
@@ -157,7 +159,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return f"{value.total_seconds():.6f}".rstrip("0").rstrip(".") + "s"
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+        return wire.format_instant(value)
     if isinstance(value, (bool, int, float, str)):
         return value
     return str(value)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from crony import wire
+
 T_co = TypeVar("T_co", covariant=True)
 
 _UNITS = {
@@ -16,8 +18,6 @@ _UNITS = {
     "s": timedelta(seconds=1),
     "ms": timedelta(milliseconds=1),
 }
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
-_WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,7 @@ def duration(*, least: timedelta, most: timedelta) -> Kind[timedelta]:
     bounds = f"{text_of(least)}..{text_of(most)}"
 
     def parse(value: str) -> timedelta:
-        if not _WHOLE.fullmatch(value):
-            raise ValueError(f"{value!r} is not a duration such as 60s or 1m30s")
-        try:
-            parts = (float(n) * _UNITS[unit] for n, unit in _PART.findall(value))
-            total = sum(parts, timedelta())
-        except OverflowError as exc:
-            raise ValueError(f"{value} is out of {bounds}") from exc
+        total = wire.parse_duration(value)
         if not least <= total <= most:
             raise ValueError(f"{value} is out of {bounds}")
         return total
