@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, TypeAlias, cast
 
@@ -27,6 +27,9 @@ from crony.triggers import compile_trigger
 
 KINDS = ("cron", "every", "at")
 CADENCES = ("minute", "hour", "day", "week", "month")
+
+#: Characters of an expression.
+_LONGEST = 1024
 
 
 def _every(value: object) -> timedelta | Cadence:
@@ -103,7 +106,7 @@ class TriggerBody(Body):
             str,
             Field(
                 min_length=1,
-                max_length=1024,
+                max_length=_LONGEST,
                 examples=["30 2 * * 1-5"],
                 json_schema_extra={"format": "crony-cron"},
             ),
@@ -157,7 +160,10 @@ def faults_of_trigger(
     given = [kind for kind in KINDS if body.get(kind) is not None]
     if len(given) != 1:
         faults.append(Fault("", _one_of(given)))
-    elif when is not None:
+    if when is None or len(given) != 1:
+        # No trigger can be made of it; each member still has faults of its own.
+        faults += _of_cron(part.get("cron")) + _of_timezone(part.get("timezone"))
+    else:
         faults += _of_compiling(when, tenant=tenant, now=now)
         if when.dst != "cron" and when.cron is None:
             faults.append(Fault("/dst", "acts on cron expressions only"))
@@ -178,16 +184,26 @@ def _of_compiling(when: TriggerBody, *, tenant: str, now: datetime) -> list[Faul
         )
     except errors.InvalidTrigger as exc:
         found = [Fault(f"/{exc.field}", exc.detail)]
-        return found + (_of_timezone(when) if exc.field != "timezone" else [])
+        # One fault hides another: the zone's own is looked for apart.
+        return found + (_of_timezone(when.timezone) if exc.field != "timezone" else [])
     return []
 
 
-def _of_timezone(when: TriggerBody) -> list[Fault]:
-    """Return the zone's own fault, which another one of the trigger has hidden."""
+def _of_cron(expression: Json) -> list[Fault]:
+    """Return the fault of an expression by itself, if it is text at all."""
+    return _of_text(expression, Cron)
+
+
+def _of_timezone(name: Json) -> list[Fault]:
+    """Return the fault of a zone by itself, if it is text at all."""
+    return _of_text(name, lambda text: Cron("0 0 * * *", text))
+
+
+def _of_text(value: Json, trigger: Callable[[str], Trigger]) -> list[Fault]:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        return []
     try:
-        compile_trigger(
-            Cron("0 0 * * *", when.timezone), identity="", anchor=clock.EPOCH
-        )
+        compile_trigger(trigger(value), identity="", anchor=clock.EPOCH)
     except errors.InvalidTrigger as exc:
         return [Fault(f"/{exc.field}", exc.detail)]
     return []

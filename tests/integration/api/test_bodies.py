@@ -198,6 +198,21 @@ def test_all_faults_come_at_once_with_the_nearest_names(tenant: Caller) -> None:
     assert tenant.got("/schedules")["items"] == []
 
 
+def test_a_fault_beside_the_trigger_hides_none_of_the_triggers_own(
+    tenant: Caller,
+) -> None:
+    body = {
+        "name": "BAD",
+        "cron": "61 * * * *",
+        "every": "1s",
+        "timezone": "Mars/Base",
+        "jitter": "soon",
+        "task": ECHO,
+    }
+    answer = tenant("POST", "/schedules", body)
+    assert pointers(answer) == {"/name", "/cron", "", "/timezone", "/jitter"}
+
+
 def test_pointers_escape_what_json_pointers_must(tenant: Caller) -> None:
     body = {"every": "5m", "task": ECHO, "a/b~c": 1}
     assert pointers(tenant("POST", "/schedules", body)) == {"/a~1b~0c"}
