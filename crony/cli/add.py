@@ -8,6 +8,7 @@ from typing import cast
 import click
 
 from crony.cli import answers, instants, output, task_options, trigger_options
+from crony.cli.due import following
 from crony.cli.session import Session, connected
 from crony.cli.task_options import TaskOptions
 from crony.cli.trigger_options import given
@@ -39,7 +40,24 @@ _POLICY_OPTIONS = (
 )
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+class _Add(click.Command):
+    """Names the cause when a command's own option is taken for one of `crony add`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; the two dashes are what people leave out."""
+        marked = "--" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as exc:
+            if not marked and not exc.possibilities:
+                exc.message += (
+                    " What is the command's own comes after two dashes: "
+                    "crony add NAME --every 5m -- ls -l"
+                )
+            raise
+
+
+@click.command(cls=_Add)
 @click.argument("name", required=False)
 @click.argument("command", nargs=-1)
 @given(trigger_options.OPTIONS)
@@ -131,12 +149,11 @@ def _tell(made: JsonObject) -> None:
     identity = answers.text(made, "id")
     title = f"{name} ({identity})" if name else identity
     click.echo(f"{title}: {answers.text(made, 'trigger_description')}")
-    following = answers.text(made, "next_run_at")
+    due = following(made)
     if answers.text(made, "state") == "paused":
         click.echo(f"paused; start it with: crony resume {name or identity}")
-    elif following:
-        words = instants.relative(following)
-        click.echo(f"next: {words}, {instants.local(following)}")
+    elif due:
+        click.echo(f"next: {instants.relative(due)}, {instants.local(due)}")
     else:
         click.echo("next: as soon as a worker is free")
     for warning in answers.members(made, "warnings"):

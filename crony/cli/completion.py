@@ -20,4 +20,7 @@ def completion(shell: str) -> None:
     root = click.get_current_context().find_root().command
     if found is None:
         raise click.UsageError(f"{shell} is not a shell that is known here.")
-    click.echo(found(root, {}, "crony", "_CRONY_COMPLETE").source())
+    source = found(root, {}, "crony", "_CRONY_COMPLETE").source()
+    # Where Crony has nothing to propose, bash proposes files.
+    files = "-o bashdefault -o default"
+    click.echo(source.replace("complete -o nosort", f"complete -o nosort {files}"))

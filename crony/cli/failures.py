@@ -35,7 +35,8 @@ NEXT = {
     "no-key": "name a key that this service knows: --key-file FILE or CRONY_KEY_FILE; "
     "on its own machine `crony keys admin` prints one",
     "role": "use a key with a higher role; `crony keys` lists them",
-    "not-found": "`crony ls` lists the schedules, `crony runs` the runs",
+    "not-found": "`crony ls` lists the schedules, `crony runs` the runs, `crony workers` "
+    "the workers, `crony keys` the keys",
     "name-taken": "choose another name, or replace it: crony add --replace",
     "conflict": "look at it with `crony show`, and try again",
     "in-use": "remove what refers to it first",
@@ -54,6 +55,14 @@ NEXT = {
     "overloaded": "try again in a moment",
 }
 
+#: What to do next where it is a worker that was refused.
+NEXT_OF_A_WORKER = {
+    "no-key": "register it with a key of the role enroll: crony-worker register. One "
+    "that worked until now was removed, or another of this host was registered under "
+    "its name: give that one a --name of its own",
+    "not-found": "it was removed; to have it back: crony-worker register",
+}
+
 _ELSEWHERE = "check the address (--api, CRONY_API_URL) and the service's log"
 
 
@@ -64,15 +73,22 @@ def exit_code(failure: errors.CronyError) -> int:
     return next(code for kind, code in CODES if isinstance(failure, kind))
 
 
-def explain(failure: errors.CronyError) -> list[str]:
+def explain(failure: errors.CronyError, program: str = "crony") -> list[str]:
     """Return the lines to print: what is wrong, all of it, and what to do."""
-    if not isinstance(failure, errors.Refused):
-        return [str(failure)]
+    if isinstance(failure, errors.InvalidSetting) and failure.source.startswith("--"):
+        # The option is the key's name already.
+        return [f"{failure.source}: {failure.detail}"]
     lines = [str(failure)]
+    if not isinstance(failure, errors.Refused):
+        return lines
     for fault in answers.members(answers.as_object(failure.problem), "errors"):
         place = answers.text(fault, "pointer") or answers.text(fault, "parameter")
-        lines.append(f"  {_field(place)}: {answers.text(fault, 'detail')}")
-    hint = NEXT.get(failure.kind, _ELSEWHERE)
+        detail = answers.text(fault, "detail")
+        # Of a lone parameter the first line says the same.
+        if detail not in lines[0]:
+            lines.append(f"  {_field(place)}: {detail}")
+    hints = {**NEXT, **NEXT_OF_A_WORKER} if program == "crony-worker" else NEXT
+    hint = hints.get(failure.kind, _ELSEWHERE)
     if failure.retry_after is not None:
         hint += f" (after {failure.retry_after.total_seconds():g} s)"
     lines.append(f"next: {hint}")
@@ -105,7 +121,7 @@ def run(command: click.Command, program: str, argv: Sequence[str] | None = None)
 
 
 def _fail(program: str, failure: errors.CronyError) -> int:
-    first, *others = explain(failure)
+    first, *others = explain(failure, program)
     click.echo(
         f"{click.style(program + ':', fg='red')} {output.plain(first)}", err=True
     )

@@ -79,9 +79,9 @@ def rm(session: Session, /, *, keys: tuple[str, ...]) -> None:
 @keys.command()
 def admin() -> None:
     """Print the admin key of the service on this machine."""
-    from crony.config import home
+    from crony.config import ADMIN_KEY, home
 
-    path = home(os.environ) / "admin.key"
+    path = home(os.environ) / ADMIN_KEY
     if not path.exists():
         raise errors.NotFound(
             "admin key; start the service once (crony up), or set CRONY_HOME. No file",

@@ -65,6 +65,20 @@ class Commands(click.Group):
             raise TypeError(f"{place.module}.{place.attribute} is no command")
         return found
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Say where the options of all commands belong: behind the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as exc:
+            from crony.cli.session import OPTIONS
+
+            if exc.option_name in OPTIONS:
+                exc.message = (
+                    f'"{exc.option_name}" comes after the command, such as '
+                    f"crony ls {exc.option_name} …"
+                )
+            raise
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

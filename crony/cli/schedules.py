@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.due import following
 from crony.cli.session import Session, connected
 from crony.model.task import JsonObject
 
@@ -103,7 +104,7 @@ def _list(found: Sequence[JsonObject], *, chosen: bool) -> None:
             title(schedule),
             answers.text(schedule, "state"),
             answers.text(schedule, "trigger_description"),
-            _relative(answers.text(schedule, "next_run_at")),
+            _relative(following(schedule)),
             _last(answers.member(schedule, "last_run")),
         )
         for schedule in found
@@ -120,7 +121,7 @@ def _relative(instant: str) -> str:
 
 
 def _show(schedule: JsonObject) -> None:
-    following = answers.text(schedule, "next_run_at")
+    due = following(schedule)
     policy = answers.member(schedule, "policy")
     output.facts(
         {
@@ -129,8 +130,7 @@ def _show(schedule: JsonObject) -> None:
             "about": answers.text(schedule, "description"),
             "state": answers.text(schedule, "state"),
             "when": answers.text(schedule, "trigger_description"),
-            "next": following
-            and f"{instants.relative(following)}, {instants.local(following)}",
+            "next": due and f"{instants.relative(due)}, {instants.local(due)}",
             "task": task_line(answers.member(schedule, "task")),
             "queue": answers.text(schedule, "queue"),
             "labels": pairs_line(answers.member(schedule, "labels")),
@@ -217,6 +217,6 @@ def pairs_line(pairs: JsonObject) -> str:
 def _changed(schedules: Sequence[JsonObject]) -> None:
     for schedule in schedules:
         state = answers.text(schedule, "state")
-        following = answers.text(schedule, "next_run_at")
-        when = f", next {instants.relative(following)}" if following else ""
+        due = following(schedule)
+        when = f", next {instants.relative(due)}" if due else ""
         click.echo(f"{title(schedule)}: {output.state(state)}{when}")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from crony.client import Client
     from crony.config import Settings
 
+#: The options of every command.
+OPTIONS = ("--api", "--key-file", "--tenant", "--config", "--json")
+
 #: Larger than any key; whoever names another file gets an error and not a wait.
 _LONGEST_KEY = 4096
 
@@ -125,9 +128,9 @@ def _machine_key(api_url: str) -> str:
     """
     from crony.client import Client
     from crony.client.address import is_loopback
-    from crony.config import home
+    from crony.config import ADMIN_KEY, home
 
-    path = home(os.environ) / "admin.key"
+    path = home(os.environ) / ADMIN_KEY
     if is_loopback(api_url) and path.exists():
         return read_key(str(path))
     # No key may simply mean that no service was ever started here.

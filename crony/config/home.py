@@ -7,6 +7,9 @@ from pathlib import Path
 
 from crony import errors
 
+#: The file in it with the secret of the service's first key.
+ADMIN_KEY = "admin.key"
+
 
 def home(environ: Mapping[str, str]) -> Path:
     """Say where it is, whether it exists or not.

@@ -71,10 +71,9 @@ def import_(
     wanted = _wanted(tables, zone=timezone or host_zone(), queue=queue)
     for path, table in tables.items():
         report.warnings(path, table, system=options.system)
-    _stop_at_faults({path: table.faults for path, table in tables.items()}, options)
-    plan = _plan(
-        session, wanted, labels={file_label(path) for path in files}, options=options
-    )
+    faults = {path: list(table.faults) for path, table in tables.items()}
+    plan = _plan(session, wanted, faults=faults, options=options)
+    _stop_at_faults(faults, options)
     if options.dry_run:
         report.sandbox(tables)
     elif plan is not None:
@@ -109,34 +108,45 @@ def _wanted(
     ]
 
 
-def _stop_at_faults(faults: dict[str, Sequence[Remark]], options: _Options) -> None:
+def _stop_at_faults(faults: dict[str, list[Remark]], options: _Options) -> None:
     """Name every line that can't be imported; end here unless they are skipped."""
     for path, remarks in faults.items():
-        report.faults(path, remarks, skipped=options.skip_invalid)
+        in_order = sorted(remarks, key=lambda remark: remark.line)
+        report.faults(path, in_order, skipped=options.skip_invalid)
     count = sum(len(remarks) for remarks in faults.values())
     if count and not options.skip_invalid:
-        lines = "1 line" if count == 1 else f"{count} lines"
+        lines, them = ("1 line", "it") if count == 1 else (f"{count} lines", "them")
         raise _Unusable(
-            f"{lines} can't be imported, so nothing was; mend them, or leave them out "
-            "with --skip-invalid."
+            f"{lines} can't be imported, so nothing was; mend {them}, or leave {them} "
+            "out with --skip-invalid."
         )
 
 
 def _plan(
-    session: Session, wanted: list[Wanted], *, labels: set[str], options: _Options
+    session: Session,
+    wanted: list[Wanted],
+    *,
+    faults: dict[str, list[Remark]],
+    options: _Options,
 ) -> Plan | None:
-    """Return what would change; None in a dry run without a service."""
+    """Return what would change, and add to ``faults`` what the service refuses.
+
+    None without a service, where a dry run, or naming the faults, goes on without.
+    """
+    labels = {file_label(path) for path in faults}
+    stops = any(faults.values()) and not options.skip_invalid
     try:
         there = plans.existing(session.client, sorted(labels))
     except errors.ServiceUnreachable:
-        if not options.dry_run:
+        if not options.dry_run and not stops:
             raise
         output.warning("no service was reached: what is there is not compared")
         return None
     plan = plans.compare(wanted, there)
     with _progress("Checking", plan.steps) as step:
         refused = plans.refused(session.client, plan, step)
-    _stop_at_faults(dict(refused), options)
+    for path, remarks in refused.items():
+        faults[path].extend(remarks)
     bad = {(path, remark.line) for path, found in refused.items() for remark in found}
     plan.new = [item for item in plan.new if (item.path, item.line) not in bad]
     plan.changed = [

@@ -27,6 +27,7 @@ _VISIBLE = (
 )
 
 _PATH = re.compile(r"(?:^|(?<=[\s\"'=<>(;|&:`]))/(?!/)[\w.@%+,/*?~-]*[\w*?]")
+_URL = re.compile(r"\b[a-z+]+://\S*")
 _WORD = re.compile(r"[\w./-]+")
 
 _NETWORK = (
@@ -48,7 +49,9 @@ def hints(entry: Entry) -> list[str]:
         found.append(
             f"{', '.join(hidden)}: only there with sandbox.ro_paths or rw_paths"
         )
-    names = {word.rsplit("/", 1)[-1] for word in _WORD.findall(entry.command)}
+    # The last part of an address is no program.
+    text = _URL.sub(" ", entry.command)
+    names = {word.rsplit("/", 1)[-1] for word in _WORD.findall(text)}
     network = sorted(names.intersection(_NETWORK.split()))
     privileged = sorted(names.intersection(_PRIVILEGED.split()))
     if network:

@@ -21,7 +21,7 @@ from crony.cli.session import read_key
 from crony.cli.up.children import ENDING, WAITED, Pair
 from crony.cli.up.watch import Watch, line
 from crony.client import Client
-from crony.config import Settings, ensure_home, load
+from crony.config import ADMIN_KEY, Settings, ensure_home, load
 
 HELLO = {"name": "hello", "every": "5s", "task": {"command": "echo Hello from Crony"}}
 
@@ -84,7 +84,7 @@ def _attend(pair: Pair, url: str, home: Path, options: list[str]) -> int:
     """Go on until a signal comes, or one of the two ends by itself."""
     if not _wait_until_ready(pair, url):
         return _told_why(pair)
-    key_file = home / "admin.key"
+    key_file = home / ADMIN_KEY
     client = Client(url, key=read_key(str(key_file)), timeout=_TIMEOUT)
     watch = Watch(client, now=datetime.now(UTC))
     pair.start(
@@ -164,8 +164,8 @@ def _environment(settings: Settings, home: Path, *, verbose: bool) -> dict[str, 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Keep a second `crony up` from the same directory."""
-    path = home / "up.lock"
-    with path.open("a+", encoding="ascii") as file:
+    descriptor = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "r+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
