@@ -35,8 +35,8 @@ NEXT = {
     "no-key": "name a key that this service knows: --key-file FILE or CRONY_KEY_FILE; "
     "on its own machine `crony keys admin` prints one",
     "role": "use a key with a higher role; `crony keys` lists them",
-    "not-found": "`crony ls` lists the schedules, `crony runs` the runs, `crony workers` "
-    "the workers, `crony keys` the keys",
+    "not-found": "`crony ls` lists the schedules, `crony runs` the runs, "
+    "`crony workers` the workers, `crony keys` the keys",
     "name-taken": "choose another name, or replace it: crony add --replace",
     "conflict": "look at it with `crony show`, and try again",
     "in-use": "remove what refers to it first",

@@ -72,6 +72,27 @@ def test_all_faults_of_a_body_are_named_by_their_fields() -> None:
     ]
 
 
+def test_what_is_wrong_with_a_lone_parameter_is_said_once() -> None:
+    faults = [{"parameter": "since", "detail": '"x" is no instant'}]
+    failure = refused(
+        400, "invalid-parameter", detail='"since": "x" is no instant.', errors=faults
+    )
+    said = explain(failure)
+    assert said == ['"since": "x" is no instant.', f"next: {NEXT['invalid-parameter']}"]
+
+
+def test_a_setting_that_came_as_an_option_is_named_once() -> None:
+    assert explain(errors.InvalidSetting("--bind", "bind", "x")) == ["--bind: x"]
+    assert explain(errors.InvalidSetting("a.conf", "bind", "x")) == ["a.conf: bind: x"]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, "no-key"), (404, "not-found")])
+def test_a_refused_worker_is_told_what_helps_a_worker(status: int, kind: str) -> None:
+    said = explain(refused(status, kind), "crony-worker")[-1]
+    assert "crony-worker register" in said
+    assert said != explain(refused(status, kind))[-1]
+
+
 def test_a_refusal_for_now_says_when_to_come_back() -> None:
     body = {"type": "urn:crony:problem:rate", "detail": "too many"}
     failure = errors.Refused(429, body, retry_after=timedelta(seconds=3))
