@@ -143,6 +143,23 @@ def test_one_bad_line_and_nothing_is_imported(
     crony("rm", *imported(crony, "host-d")).ok()
 
 
+def test_all_bad_lines_are_named_at_once_and_in_order(
+    crony: Shell, tmp_path: Path
+) -> None:
+    path = tmp_path / "host-g"
+    path.write_text("0 0 31 2 * x\n61 * * * * x\n0 0 30 2 * x\n")
+    done = crony("crontab", "import", str(path))
+    assert done.code == 2
+    named = [line for line in done.err.splitlines() if line.startswith("error:")]
+    starts = [f"error: {path}:{number}: " for number in (1, 2, 3)]
+    assert [line[: len(starts[0])] for line in named] == starts
+    assert "3 lines can't be imported" in done.err
+
+    alone = crony("crontab", "import", "--api", "http://127.0.0.1:1", str(path))
+    assert alone.code == 2
+    assert f"error: {path}:2: minute 61" in alone.err
+
+
 def test_a_system_crontab_labels_its_users(crony: Shell, tmp_path: Path) -> None:
     path = tmp_path / "host-e"
     path.write_text("1 * * * *\twww-data\tx\n")
