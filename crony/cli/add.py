@@ -49,12 +49,13 @@ class _Add(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as exc:
-            if not marked and not exc.possibilities:
-                exc.message += (
-                    " What is the command's own comes after two dashes: "
-                    "crony add NAME --every 5m -- ls -l"
-                )
-            raise
+            if marked or exc.possibilities:
+                raise
+            raise click.UsageError(
+                f"{exc.message} What is the command's own comes after two dashes: "
+                "crony add NAME --every 5m -- ls -l",
+                ctx,
+            ) from exc
 
 
 @click.command(cls=_Add)

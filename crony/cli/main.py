@@ -72,12 +72,13 @@ class Commands(click.Group):
         except click.NoSuchOption as exc:
             from crony.cli.session import OPTIONS
 
-            if exc.option_name in OPTIONS:
-                exc.message = (
-                    f'"{exc.option_name}" comes after the command, such as '
-                    f"crony ls {exc.option_name} …"
-                )
-            raise
+            if exc.option_name not in OPTIONS:
+                raise
+            raise click.UsageError(
+                f'"{exc.option_name}" comes after the command, such as '
+                f"crony ls {exc.option_name} …",
+                ctx,
+            ) from exc
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
