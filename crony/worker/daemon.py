@@ -63,20 +63,21 @@ def run_worker(settings: Settings, credentials: Credentials, *, home: Path) -> i
     place = places.make(home, credentials.name)
     own_lock = places.lock_worker(place)
     dead_lock = places.lock_sandboxes(place)
-    sandbox = open_sandbox(level_of(settings), operator_of(settings, home=home))
+    watchdog = Watchdog(lock_fd=dead_lock)
+    # From here on the watchdog alone has it, for as long as it needs.
+    os.close(dead_lock)
+    sandbox: Sandbox | None = None
     try:
+        operator = operator_of(settings, home=home)
+        sandbox = open_sandbox(level_of(settings), operator, watchdog=watchdog)
         _check_level(sandbox.level, credentials)
-        watchdog = Watchdog(lock_fd=dead_lock)
-        # From here on the watchdog alone has it, for as long as it needs.
-        os.close(dead_lock)
         _log.info("sandbox proven", sandbox=sandbox.level, detail=sandbox.describe())
-        daemon = Daemon(settings, credentials, sandbox, watchdog, place)
-        try:
-            return daemon.run()
-        finally:
-            watchdog.close()
+        return Daemon(settings, credentials, sandbox, watchdog, place).run()
     finally:
-        sandbox.close()
+        # First what still runs, then the place where it does.
+        watchdog.close()
+        if sandbox is not None:
+            sandbox.close()
         os.close(own_lock)
 
 

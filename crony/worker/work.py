@@ -67,8 +67,11 @@ class SandboxedWork(Work):
         self.progress = prepared.progress
 
     def watch(self, *, kill_at: timedelta) -> None:
+        at = kill_at.total_seconds()
+        self._watchdog.watch(self._key, self._prepared, kill_at=at)
         self._prepared.wait_ready(_READY_WITHIN)
-        self._watchdog.watch(self._key, self._prepared, kill_at=kill_at.total_seconds())
+        # By now more of its processes are known.
+        self._watchdog.watch(self._key, self._prepared, kill_at=at)
 
     def extend(self, *, kill_at: timedelta) -> None:
         self._watchdog.extend(self._key, kill_at=kill_at.total_seconds())

@@ -21,7 +21,7 @@ from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
 from crony.worker.sandbox.values import Command, Limits, Operator
 
-_ARGS, _JSON, _FILTER, _DATA = 6, 7, 8, 9
+_ARGS, _JSON, _FILTER, _DATA = 6, 7, 8, 10
 
 #: Within what time the task has been forked once the gate is open.
 _FORKED_WITHIN = timedelta(seconds=1)
@@ -167,7 +167,7 @@ class BwrapSandbox(Sandbox):
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
             argv += [self._bwrap.program, "--args", str(_ARGS), "--", "/bin/sh", "-c"]
             argv += [self._bounds(limits) + gate.INIT_SCRIPT, gate.NAME, *command.argv]
-            pid = self._spawner.spawn(argv, fds=pipes.theirs)
+            pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
         except (OSError, errors.SandboxFailed) as exc:
             pipes.close_theirs()
             pipes.close()

@@ -33,13 +33,19 @@ class Direct(Process):
         group: Group | None,
         uid: int | None,
         home: Path,
+        mark: str,
     ) -> None:
         super().__init__(pid, pipes, limits, group=group)
         self._uid = uid
+        self._mark = mark
         self._home = home
 
     def terminate(self) -> None:
         processes.send(self.pidfd, signal.SIGTERM)
+
+    def death_places(self) -> tuple[str, ...]:
+        marks = () if self._group is not None else (self._mark,)
+        return (*super().death_places(), *marks)
 
     def _at_gate(self) -> None:
         pass  # nothing is to be learnt about it
@@ -54,6 +60,8 @@ class Direct(Process):
             left.update(pid for pid, _ in members)
             if self._uid is not None and self._group is None:
                 left.update(processes.of_uid(self._uid))
+            elif self._group is None:
+                left.update(watchdog.marked(self._mark + "\0"))
             left.discard(self.outer_pid)
             for pid in left:
                 processes.kill(pid)
@@ -114,7 +122,7 @@ class DirectSandbox(Sandbox):
             argv += self._confine(limits, home)
             argv += ["/bin/sh", "-c", self._bounds(limits, uid) + _SCRIPT, gate.NAME]
             argv += [profile.workdir(command, workspace=str(home)), *command.argv]
-            pid = self._spawner.spawn(argv, fds=pipes.theirs)
+            pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
         except (OSError, errors.SandboxFailed) as exc:
             pipes.close_theirs()
             pipes.close()
@@ -127,7 +135,8 @@ class DirectSandbox(Sandbox):
                 f"the run could not be prepared: {exc.strerror}"
             ) from exc
         pipes.close_theirs()
-        return Direct(pid, pipes, limits, group=group, uid=uid, home=home)
+        mark = self._spawner.leash.mark(run_key)
+        return Direct(pid, pipes, limits, group=group, uid=uid, home=home, mark=mark)
 
     def _bounds(self, limits: Limits, uid: int | None) -> str:
         return gate.bounds(

@@ -7,10 +7,12 @@ dearer.
 
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from crony.worker.sandbox import profile
+from crony.worker.sandbox.values import Network
 
 _COPIED = (
     "ld.so.cache",
@@ -26,6 +28,9 @@ _COPIED = (
 #: Names of hosts are of use only where there is a network.
 _NETWORK = ("resolv.conf", "hosts", "nsswitch.conf")
 
+#: Alternatives of manual pages, which are most of them.
+_UNUSED = shutil.ignore_patterns("*.gz")
+
 #: What package managers and networks change while a worker runs.
 _CHANGING = ("ld.so.cache", "alternatives", "ssl/certs", "resolv.conf", "hosts")
 
@@ -33,9 +38,10 @@ _CHANGING = ("ld.so.cache", "alternatives", "ssl/certs", "resolv.conf", "hosts")
 class Etc:
     """The folders, one for each kind of network; made anew when the host's change."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, networks: Sequence[Network]) -> None:
         """Make the first ones in an empty folder."""
         self._folder = folder
+        self._networks = networks
         self._seen: tuple[int, ...] = ()
         self._version = 0
         self.refresh()
@@ -51,8 +57,9 @@ class Etc:
             return
         version = self._version + 1
         place = self._folder / str(version)
-        _fill(place / "none", _COPIED)
-        _fill(place / "host", _COPIED + _NETWORK)
+        for network in self._networks:
+            named = _NETWORK if network == "host" else ()
+            _fill(place / network, _COPIED + named)
         place.chmod(0o755)
         self._seen, self._version = seen, version
         # A run that is being started may still name the one before.
@@ -78,7 +85,7 @@ def _fill(folder: Path, names: tuple[str, ...]) -> None:
         with suppress(FileNotFoundError, PermissionError, shutil.Error):
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, symlinks=True)
+                shutil.copytree(source, target, symlinks=True, ignore=_UNUSED)
             else:
                 shutil.copyfile(source, target)
     (folder / "passwd").write_bytes(profile.PASSWD)

@@ -23,6 +23,8 @@ from crony import errors
 GATE = 3
 STATUS = 4
 PROGRESS = 5
+#: Held by everything before the task, for the watchdog; shells know one digit.
+LEASH = 9
 
 _OPEN_FILES = 4096
 
@@ -40,13 +42,13 @@ IFS= read -r go <&3 || exit 125
 #: For the first process of a pid namespace: starts the task and waits for it.
 INIT_SCRIPT = f"""
 exec 6>&2 2>&4
-{_WAIT}( exec "$@" ) 2>&6 3<&- 4>&- 6>&-
+{_WAIT}( exec "$@" ) 2>&6 3<&- 4>&- 6>&- 9>&-
 echo "x $?" >&4
 """
 
 #: For a process that becomes the task itself.
 EXEC_SCRIPT = f"""
-{_WAIT}exec "$@" 3<&- 4>&-
+{_WAIT}exec "$@" 3<&- 4>&- 9>&-
 """
 
 #: Of the signals only these end a child without a word from the shell.

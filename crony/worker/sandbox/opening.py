@@ -10,39 +10,46 @@ from crony.worker.sandbox.contract import Sandbox
 from crony.worker.sandbox.direct import DirectSandbox
 from crony.worker.sandbox.etc import Etc
 from crony.worker.sandbox.landlock import LandlockSandbox
+from crony.worker.sandbox.leash import Leash
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.values import Operator
+from crony.worker.sandbox.watching import Watchdog
 
 LEVELS = ("full", "namespaces", "landlock", "none")
 
 
-def open_sandbox(level: str | None, operator: Operator) -> Sandbox:
+def open_sandbox(
+    level: str | None, operator: Operator, *, watchdog: Watchdog | None = None
+) -> Sandbox:
     """Open a level and run its self-test; ``MissingSafeguard`` when it fails.
 
     ``None`` is the best of ``full`` and ``namespaces``. The weaker ones are taken
-    only when they are named.
+    only when they are named. ``watchdog`` finds whatever the sandbox starts; only
+    who runs no tasks, as a registration, does without.
     """
     if level is not None and level not in LEVELS:
         raise errors.MissingSafeguard(f"{level!r} is no level: use {', '.join(LEVELS)}")
     operator.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    leash = Leash() if watchdog is None else watchdog.leash
     if level in ("landlock", "none"):
-        return _proven(_open_direct(level, operator), operator)
+        return _proven(_open_direct(level, operator, leash), operator)
     groups = None if level == "namespaces" else _groups()
     if groups is None and level == "full":
         raise errors.MissingSafeguard(
             "the level full needs control groups: run the worker as root, or "
             "delegate a group to its user (systemd: Delegate=yes)"
         )
-    return _proven(_open_bwrap(operator, groups), operator)
+    return _proven(_open_bwrap(operator, groups, leash), operator)
 
 
-def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
+def _open_bwrap(operator: Operator, groups: Hierarchy | None, leash: Leash) -> Sandbox:
     task_uids = uids.task_uids(operator.task_uids)
     program = bwrap.find()
     runtime = python.runtime(operator.python)
     shown = folders.make(operator.state_dir, "etc", mode=0o755)
-    etc = Etc(shown)
-    spawner = Spawner()
+    both = operator.allow_network_host
+    etc = Etc(shown, networks=("none", "host") if both else ("none",))
+    spawner = Spawner(leash)
     if task_uids is not None:
         readable = (*program.needs, *runtime, *operator.allowed_ro, str(shown))
         spawner.call(lambda: hidden.uncover(readable, operator.allowed_rw))
@@ -57,10 +64,10 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None) -> Sandbox:
     )
 
 
-def _open_direct(level: str, operator: Operator) -> Sandbox:
+def _open_direct(level: str, operator: Operator, leash: Leash) -> Sandbox:
     task_uids = uids.task_uids(operator.task_uids)
     runtime = python.runtime(operator.python)
-    spawner = Spawner()
+    spawner = Spawner(leash)
     places = folders.make(operator.state_dir, "workspaces", mode=0o711)
     if task_uids is not None:
         readable = (*runtime, *operator.allowed_ro)

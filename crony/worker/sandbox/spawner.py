@@ -17,7 +17,8 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from crony import errors
-from crony.worker.sandbox import linux
+from crony.worker.sandbox import gate, linux
+from crony.worker.sandbox.leash import Leash
 
 Result = TypeVar("Result")
 
@@ -42,7 +43,8 @@ _DEFAULT_SIGNALS = (
 class Spawner:
     """Run calls one after the other on one long-lived thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, leash: Leash) -> None:
+        self.leash = leash
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._run, name="crony-spawner", daemon=True
@@ -66,14 +68,18 @@ class Spawner:
         self._calls.put(run)
         return future.result()
 
-    def spawn(self, argv: Sequence[str], *, fds: Mapping[int, int]) -> int:
-        """Start ``argv`` in a session of its own and with an empty environment.
+    def spawn(
+        self, argv: Sequence[str], *, run_key: str, fds: Mapping[int, int]
+    ) -> int:
+        """Start ``argv`` in a session of its own, with its mark as environment.
 
         ``fds`` says which descriptor of ours becomes which one of the child's; it
-        gets no others. Returns the pid.
+        gets no others but the leash. Returns the pid.
         """
+        held = {} if self.leash.fd is None else {gate.LEASH: self.leash.fd}
+        name, _, value = self.leash.mark(run_key).partition("=")
         try:
-            return self.call(lambda: _spawn(argv, fds))
+            return self.call(lambda: _spawn(argv, {**fds, **held}, {name: value}))
         except (OSError, ValueError) as exc:
             raise errors.SandboxFailed(
                 f"the sandbox could not be started: {exc}"
@@ -85,13 +91,13 @@ class Spawner:
         self._thread.join()
 
 
-def _spawn(argv: Sequence[str], fds: Mapping[int, int]) -> int:
+def _spawn(argv: Sequence[str], fds: Mapping[int, int], env: Mapping[str, str]) -> int:
     linux.close_on_exec_from(3)
     moves = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in fds.items()]
     return os.posix_spawn(
         argv[0],
         list(argv),
-        {},
+        env,
         file_actions=moves,
         setsid=True,
         setsigmask=(),

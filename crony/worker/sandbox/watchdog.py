@@ -5,13 +5,14 @@ every sandbox: what to kill and when its lease is over. It keeps the time itself
 on CLOCK_BOOTTIME, so it holds when the worker is stopped, busy, cut off or dead.
 When the worker is gone (end-of-file) it kills everything at once, waits until all
 of it is dead, and only then ends: with it goes the lock that a new worker waits
-for.
+for. What the worker had started and not yet told about is known by a mark in its
+environment, and by a pipe: whatever stands before a task holds its other end.
 
 A message is a verb, a key and what belongs to it, parted by NUL characters:
 ``watch KEY AT PLACE…`` together with pidfds, ``extend KEY AT``, ``forget KEY``;
 each is answered by one byte, once it counts. The pidfds were opened while the
 worker had not reaped the processes, so they name the right ones for ever. A place
-is the directory of a control group, or the number of a session.
+is the directory of a control group, the number of a session, or a mark.
 
 This file is run by its path and imports nothing of Crony: it must start fast, and
 must not change because the package was upgraded below a running worker.
@@ -26,6 +27,9 @@ import struct
 import sys
 import time
 from contextlib import suppress
+
+#: The variable by which a process is known for one of a worker's.
+MARK = "CRONY_SANDBOX"
 
 #: Later than every instant.
 NEVER = float("inf")
@@ -45,6 +49,10 @@ _IGNORED = (
 
 #: A group that forks faster than this many rounds is caught by the next call.
 _ROUNDS = 200
+
+#: A process that is just being executed shows no environment for an instant.
+_CLEAN_LOOKS = 3
+_BETWEEN_LOOKS = 0.002
 
 #: The longest message.
 LARGEST = 65536
@@ -114,6 +122,34 @@ def sessions(numbers: set[int]) -> list[tuple[int, int]]:
     return sorted(found, key=lambda one: one[0] != one[1])
 
 
+def marked(mark: str) -> list[int]:
+    """List the live processes whose environment has a variable that begins so."""
+    wanted = mark.encode(errors="surrogateescape")
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb", buffering=0) as file:
+                variables = file.readall()
+        except OSError:  # gone, or another user's
+            continue
+        if variables.startswith(wanted) or b"\0" + wanted in variables:
+            found.append(int(name))
+    return found
+
+
+def kill_marked(mark: str) -> None:
+    """Send SIGKILL to what has a mark, until nothing has it any more."""
+    looks = 0
+    while looks < _CLEAN_LOOKS:
+        found = marked(mark)
+        for pid in found:
+            _kill(pid)
+        looks = 0 if found else looks + 1
+        time.sleep(_BETWEEN_LOOKS)
+
+
 def stat_of(pid: int) -> list[str]:
     """Read a process's fields from its state on; nothing when there is none."""
     try:
@@ -158,7 +194,8 @@ class Watch:
         self.kill_at = kill_at
         self.fds = fds
         self.sessions = [int(place) for place in places if place.isdigit()]
-        self.groups = [place for place in places if not place.isdigit()]
+        self.marks = [f"{place}\0" for place in places if place.startswith(MARK)]
+        self.groups = [place for place in places if place.startswith("/")]
 
     def forget(self) -> None:
         """Let go of the descriptors."""
@@ -167,10 +204,15 @@ class Watch:
 
 
 class Keeper:
-    """The watchdog's state, and one step for each thing that happens."""
+    """The watchdog's state, and one step for each thing that happens.
 
-    def __init__(self) -> None:
+    ``left`` is readable once nobody holds the leash; ``mark`` is the worker's.
+    """
+
+    def __init__(self, left: int, mark: str) -> None:
         self.watched: dict[str, Watch] = {}
+        self._left = left
+        self._mark = mark
 
     def hear(self, line: str, fds: list[int]) -> None:
         """Act on one message."""
@@ -206,10 +248,22 @@ class Keeper:
             for fd in watch.fds:
                 dead(fd, within=None)
         kill(everything)
+        self._end_unknown()
         for watch in everything:
             for path in watch.groups:
                 with suppress(OSError):
                     os.rmdir(path)
+
+    def _end_unknown(self) -> None:
+        """Kill what was being started: it has the mark, and until then the leash.
+
+        What stands at a gate has only the leash, and ends by itself.
+        """
+        kill_marked(self._mark)
+        poll = select.poll()
+        poll.register(self._left, 0)  # to be told of its end, not of data in it
+        while not poll.poll(_BETWEEN_LOOKS * 1000):
+            kill_marked(self._mark)
 
 
 def kill(watches: list[Watch]) -> None:
@@ -223,11 +277,12 @@ def kill(watches: list[Watch]) -> None:
         leaders.update(dict.fromkeys(watch.sessions, watch.fds[0]))
     if leaders:
         kill_sessions(leaders)
+    for mark in (mark for watch in watches for mark in watch.marks):
+        kill_marked(mark)
 
 
-def run(channel: socket.socket) -> None:
+def run(channel: socket.socket, keeper: Keeper) -> None:
     """Watch until the worker is gone."""
-    keeper = Keeper()
     timer = BootTimer()
     poll = select.poll()
     poll.register(channel, select.POLLIN)
@@ -264,14 +319,15 @@ def _be_spared() -> None:
 
 
 def main() -> None:
-    """Serve on the socket whose number is the first argument."""
+    """Serve: arguments are the socket, the leash's read end, and its word."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     channel = socket.socket(fileno=int(sys.argv[1]))
+    keeper = Keeper(int(sys.argv[2]), f"{MARK}={sys.argv[3]}.")
     _be_spared()
     os.write(1, b"r")
     os.close(1)
-    run(channel)
+    run(channel, keeper)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import threading
 from crony import errors
 from crony.worker.sandbox import watchdog
 from crony.worker.sandbox.contract import Prepared
+from crony.worker.sandbox.leash import Leash
+from crony.worker.sandbox.spawner import lifted
 
 
 class Watchdog:
@@ -19,15 +21,25 @@ class Watchdog:
     lock next is alone. Instants are seconds of ``CLOCK_BOOTTIME``. Every method
     returns once its word counts, and may be called from any thread; each raises
     ``MissingSafeguard`` when the watchdog is gone: no run may start without it.
+
+    ``leash`` goes into every process of the sandbox it is opened for: at the end
+    the watchdog kills those too that it was never told about.
     """
 
     def __init__(self, *, lock_fd: int | None = None) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
-        passed = [theirs.fileno(), *([] if lock_fd is None else [lock_fd])]
-        with theirs:
+        left, held = os.pipe2(os.O_CLOEXEC)
+        self._held = lifted(held)
+        self.leash = Leash(fd=self._held)
+        numbers = [theirs.fileno(), left]
+        passed = [*numbers, *([] if lock_fd is None else [lock_fd])]
+        with theirs, os.fdopen(left):
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", watchdog.__file__, str(theirs.fileno())],
+                [
+                    *(sys.executable, "-I", "-S", watchdog.__file__),
+                    *(*map(str, numbers), self.leash.word),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 env={},
@@ -54,9 +66,8 @@ class Watchdog:
     def watch(self, key: str, prepared: Prepared, *, kill_at: float) -> None:
         """Kill a run at ``kill_at``, and at once when the worker dies.
 
-        Call it right after ``prepare``: a worker that dies while bubblewrap gets
-        ready would leave a process that waits without end. Call it again before
-        the release, with the instant that holds now.
+        Call it right after ``prepare``, and again once the run is ready: then more
+        of its processes are known by their pidfds.
         """
         words = ("watch", key, repr(kill_at), *prepared.death_places())
         self._tell(words, fds=prepared.death_fds())
@@ -73,6 +84,7 @@ class Watchdog:
         """End the watchdog; what it still watches is killed."""
         with self._lock:
             self._ours.close()
+            os.close(self._held)
         self._process.wait()
         os.close(self._pidfd)
 

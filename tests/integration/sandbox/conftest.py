@@ -11,12 +11,31 @@ from tests.integration.sandbox.stand import Stand
 
 ROOT = os.geteuid() == 0
 
+#: Who can be a worker's user here: a plain user's tests can't become root.
+_USERS = ("root", "plain") if ROOT else ("plain",)
+
+
+def _stands(*names: str) -> list[str]:
+    return [name for name in names if name.split("-")[0] in _USERS]
+
+
 #: Where a task is confined in full: by namespaces, with or without groups.
-CONFINED = ["root-full", "root-namespaces", "plain-namespaces"]
+CONFINED = _stands("root-full", "root-namespaces", "plain-namespaces")
 #: Where only the rules of Landlock stand.
-LANDLOCK = ["root-landlock", "plain-landlock"]
+LANDLOCK = _stands("root-landlock", "plain-landlock")
 #: Where nothing stands in the way of an attack.
 OPEN = "plain-none"
+ANY = [*CONFINED, *LANDLOCK, OPEN, *_stands("root-none")]
+
+
+def started_stand(name: str, state_dir: Path, **asked: object) -> Stand:
+    """Start a stand by its name: who runs it, and which level."""
+    who, level = name.split("-")
+    stand = Stand(level, state_dir, plain=who == "plain", **asked)
+    if stand.missing is not None:
+        stand.close()
+        pytest.fail(f"{name}: {stand.missing}")
+    return stand
 
 
 class Stands:
@@ -27,16 +46,9 @@ class Stands:
         self._open: dict[str, Stand] = {}
 
     def get(self, name: str) -> Stand:
-        """Give a stand, starting it when it is not there; skip what can't be."""
+        """Give a stand, starting it when it is not there."""
         if name not in self._open:
-            who, level = name.split("-")
-            if who == "root" and not ROOT:
-                pytest.skip("needs root")
-            stand = Stand(level, self._base / name, plain=who == "plain")
-            if stand.missing is not None:
-                stand.close()
-                pytest.fail(f"{name}: {stand.missing}")
-            self._open[name] = stand
+            self._open[name] = started_stand(name, self._base / name)
         return self._open[name]
 
     def close(self) -> None:
@@ -47,14 +59,14 @@ class Stands:
 @pytest.fixture(scope="session")
 def stands() -> Iterator[Stands]:
     """Keep one driver per level and user for the whole session."""
-    with tempfile.TemporaryDirectory(prefix="crony-stands-") as base:
+    with tempfile.TemporaryDirectory(prefix="crony-stands-", dir="/var/tmp") as base:
         os.chmod(base, 0o755)
         made = Stands(Path(base))
         yield made
         made.close()
 
 
-@pytest.fixture(params=[*CONFINED, *LANDLOCK, OPEN, "root-none"])
+@pytest.fixture(params=ANY)
 def any_stand(request: pytest.FixtureRequest, stands: Stands) -> Stand:
     """Go through every level, confined or not."""
     return stands.get(request.param)

@@ -33,10 +33,10 @@ WITHIN = timedelta(seconds=30)
 class Driver:
     """Prepared runs by their key."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, watchdog: Watchdog) -> None:
         self.sandbox = sandbox
+        self.watchdog = watchdog
         self.runs: dict[str, Prepared] = {}
-        self.watchdog: Watchdog | None = None
 
     def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
         command = Command(
@@ -64,20 +64,16 @@ class Driver:
         return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
 
     def watch(self, request: dict[str, Any]) -> dict[str, Any]:
-        if self.watchdog is None:
-            self.watchdog = Watchdog()
         at = time.clock_gettime(time.CLOCK_BOOTTIME) + request["seconds"]
         self.watchdog.watch(request["key"], self.runs[request["key"]], kill_at=at)
         return {"watchdog": self.watchdog.pid}
 
     def extend(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.watchdog is not None
         at = time.clock_gettime(time.CLOCK_BOOTTIME) + request["seconds"]
         self.watchdog.extend(request["key"], kill_at=at)
         return {}
 
     def forget(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self.watchdog is not None
         self.watchdog.forget(request["key"])
         return {}
 
@@ -102,6 +98,7 @@ class Driver:
         out, err, progress = drained(run)
         ended = run.wait()
         run.close()
+        self.watchdog.forget(request["key"])
         return {
             "exit_code": ended.exit_code,
             "signal": ended.signal,
@@ -152,7 +149,9 @@ def serve(asked: dict[str, Any]) -> None:
         python=sys.executable,
     )
     try:
-        driver = Driver(open_sandbox(asked["level"], operator))
+        watchdog = Watchdog()
+        sandbox = open_sandbox(asked["level"], operator, watchdog=watchdog)
+        driver = Driver(sandbox, watchdog)
     except errors.MissingSafeguard as exc:
         answer({"missing": str(exc)})
         return
@@ -165,8 +164,7 @@ def serve(asked: dict[str, Any]) -> None:
             answer({"error": type(exc).__name__, "detail": str(exc)})
     for run in driver.runs.values():
         run.close()
-    if driver.watchdog is not None:
-        driver.watchdog.close()
+    watchdog.close()
     driver.sandbox.close()
 
 

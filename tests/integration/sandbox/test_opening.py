@@ -80,25 +80,22 @@ def test_what_a_dead_worker_left_is_removed_by_the_next(tmp_path: Path) -> None:
     assert list((tmp_path / "state").iterdir()) == []
 
 
-def test_root_is_never_a_task_uid() -> None:
-    if not ROOT:
-        pytest.skip("needs root")
-    for wrong in (range(5), range(0), range(10, 0, -1)):
-        with pytest.raises(errors.MissingSafeguard):
-            uids.task_uids(wrong)
-    found = uids.task_uids(None)
-    assert found is not None
-    assert (len(found), found.start >= 900_000) == (1000, True)
+if ROOT:
 
+    def test_root_is_never_a_task_uid() -> None:
+        for wrong in (range(5), range(0), range(10, 0, -1)):
+            with pytest.raises(errors.MissingSafeguard):
+                uids.task_uids(wrong)
+        found = uids.task_uids(None)
+        assert found is not None
+        assert (len(found), found.start >= 900_000) == (1000, True)
 
-def test_two_workers_of_one_host_do_not_share_task_uids(tmp_path: Path) -> None:
-    if not ROOT:
-        pytest.skip("needs root")
-    stands = [Stand("none", tmp_path / name, plain=False) for name in ("a", "b")]
-    owners = [stand.run("/usr/bin/id", "-u").out for stand in stands]
-    for stand in stands:
-        stand.close()
-    assert len(set(owners)) == 2
+    def test_two_workers_of_one_host_do_not_share_task_uids(tmp_path: Path) -> None:
+        stands = [Stand("none", tmp_path / name, plain=False) for name in ("a", "b")]
+        owners = [stand.run("/usr/bin/id", "-u").out for stand in stands]
+        for stand in stands:
+            stand.close()
+        assert len(set(owners)) == 2
 
 
 def test_a_slot_beyond_the_uids_is_refused() -> None:
@@ -128,7 +125,8 @@ from crony.worker.sandbox import Command, Limits, Operator, Watchdog, open_sandb
 lock = os.open(sys.argv[1] + "/lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
 dog = Watchdog(lock_fd=lock)
-sandbox = open_sandbox(None, Operator(state_dir=Path(sys.argv[1]) / "state"))
+operator = Operator(state_dir=Path(sys.argv[1]) / "state")
+sandbox = open_sandbox(None, operator, watchdog=dog)
 run = sandbox.prepare("run-1", Command(argv=("/bin/sleep", "600")), Limits(), slot=1)
 run.wait_ready(timedelta(seconds=10))
 dog.watch("run-1", run, kill_at=time.clock_gettime(time.CLOCK_BOOTTIME) + 600)
@@ -163,7 +161,7 @@ def test_the_lock_is_free_once_the_last_run_is_dead(tmp_path: Path) -> None:
 
 def test_a_watchdog_that_is_gone_is_noticed(tmp_path: Path) -> None:
     watchdog = Watchdog()
-    sandbox = open_sandbox(None, Operator(state_dir=tmp_path))
+    sandbox = open_sandbox(None, Operator(state_dir=tmp_path), watchdog=watchdog)
     run = sandbox.prepare("run-1", Command(argv=("/bin/true",)), Limits(), slot=1)
     run.wait_ready(timedelta(seconds=10))
     os.kill(watchdog.pid, signal.SIGKILL)
