@@ -108,7 +108,9 @@ class Accounting(RuleBasedStateMachine):
     # People.
 
     def _changes(self, **members: object) -> None:
-        now = self.stage.clock.now()
+        # No edit reaches behind the one before it, whatever the clock says.
+        last = self.stage.found(self.schedule).updated_at
+        now = max(self.stage.clock.now(), last)
         new = self.stage.edit(self.schedule, **members).definition
         if new == self.eras[-1].definition:
             return
@@ -136,6 +138,16 @@ class Accounting(RuleBasedStateMachine):
     @rule(paused=st.booleans())
     def someone_pauses_or_resumes(self, *, paused: bool) -> None:
         self._changes(paused=paused)
+
+    @precondition(lambda self: not self.deleted)
+    @rule(span=st.integers(1, 3600), paused=st.booleans())
+    def someone_pauses_or_resumes_on_a_clock_set_back(
+        self, *, span: int, paused: bool
+    ) -> None:
+        here = self.stage.clock.now()
+        self.stage.clock.set(here - SECOND * span)
+        self._changes(paused=paused)
+        self.stage.clock.set(here)
 
     @precondition(lambda self: not self.deleted)
     @rule()

@@ -215,9 +215,12 @@ def test_progress_and_output_are_kept_and_told(stage: Stage) -> None:
 
 def test_progress_under_an_old_token_is_refused(stage: Stage) -> None:
     worker = stage.worker()
-    stage.add(trigger=Every(DAY))
-    (offer,) = stage.start(worker)
+    schedule = stage.add(trigger=Every(DAY))
+    (old,) = stage.start(worker)
+    stage.tick(2 * MINUTE)
+    stage.start(worker)
     standing = stage.service.leasing.progress(
-        worker.id, offer.run.id, offer.token + 1, percent=1, message=""
+        worker.id, old.run.id, old.token, percent=1, message=""
     )
-    assert standing is not Standing.ACCEPTED
+    assert standing is Standing.STALE
+    assert stage.run(schedule).progress is None
