@@ -61,7 +61,13 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """Feed the parser; a request's headers are due soon after its first byte."""
         if self._deadline is None and self._current_request is None:
             self._arm()
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except ValueError:
+            # The parser makes a number of a Content-Length of any length, and Python
+            # refuses one of thousands of digits.
+            self._send_error_response(400, "the length is no number")
+            self._close_transport()
         if self._current_request is not None:
             self._disarm()
 
@@ -104,6 +110,10 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         head, self._response_buffer = self._response_buffer, None
         if head and not self._closed:
             self._safe_write(head)
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """Take no offer of a web socket: the request is answered as HTTP."""
+        return False
 
     def _arm(self) -> None:
         self._deadline = self.worker.loop.call_later(

@@ -36,6 +36,8 @@ class Poll:
     """One request of a worker for runs, from its arrival to its answer."""
 
     worker: str
+    session: str
+    sequence: int
     #: What had happened when it came: later news must not be lost on it.
     entered: int
     lines: tuple[Line, ...] = ()
@@ -65,19 +67,36 @@ class Hub:
     def __len__(self) -> int:
         return len(self._by_worker)
 
-    def enter(self, worker: str) -> Poll:
+    def enter(self, worker: str, *, session: str, sequence: int) -> Poll:
         """Begin a poll, before its first look: news from here on counts."""
-        return Poll(worker, self._count)
+        return Poll(worker, session, sequence, self._count)
+
+    def took(self, poll: Poll) -> None:
+        """Record that the store took a poll: it ends the worker's older one.
+
+        First looks may come back in another order than the store took them, so the
+        numbers decide. Sessions have no order but the store's: another one's poll
+        looks again, and hears there whether it is over.
+        """
+        other = self._by_worker.get(poll.worker)
+        if other is None or other is poll:
+            return
+        if other.session != poll.session:
+            self._tell(other, News.LOOK)
+        elif other.sequence > poll.sequence:
+            self._tell(poll, News.REPLACED)
+        else:
+            self._tell(other, News.REPLACED)
 
     def admit(self, poll: Poll, worker: Worker, *, hungry: bool) -> None:
-        """Let a poll wait that the store took; it ends the worker's older one.
+        """Let a poll wait that the store took; only the worker's newest does.
 
         What happened since it entered wakes it at once. One that is not ``hungry``
         waits for news of its worker alone.
         """
-        older = self._by_worker.get(poll.worker)
-        if older is not None:
-            self._tell(older, News.REPLACED)
+        self.took(poll)
+        if poll.news is News.REPLACED:
+            return
         self._by_worker[poll.worker] = poll
         lines = [(worker.tenant, queue) for queue in worker.queues] if hungry else []
         poll.lines = tuple(lines)

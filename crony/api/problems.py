@@ -159,9 +159,13 @@ def _detail(exc: Exception) -> str:
         fields = "1 field needs" if count == 1 else f"{count} fields need"
         return f"{fields} a change; nothing was saved."
     if isinstance(exc, errors.InvalidParameter):
-        return f'"{exc.parameter}": {exc.detail}.'
+        return _sentence(f'"{exc.parameter}": {exc.detail}')
     text = str(exc)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
+    return _sentence(text[:1].upper() + text[1:])
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?")) else text + "."
 
 
 def _faults(exc: Exception) -> Sequence[Mapping[str, str]]:

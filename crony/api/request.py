@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 import falcon.asgi
@@ -29,6 +29,10 @@ BODY = 1 << 20
 LARGE_BODY = 16 << 20
 #: How long a whole body may take; each of its pieces may be in time.
 BODY_SECONDS = 60
+#: From here on, parsing a body would hold up other requests.
+_LARGE = 128 * KIB
+
+Value = TypeVar("Value")
 
 
 class Disconnected(Exception):
@@ -83,12 +87,12 @@ class Request(falcon.asgi.Request):
     async def json(self) -> Json:
         """Return the body's JSON value."""
         self._check_media_type()
-        return reading.parse(await self.body())
+        return await _aside(reading.parse, await self.body())
 
     async def json_with_faults(self) -> tuple[Json, list[Fault]]:
         """Return the body's JSON value, and what a batch refuses item by item."""
         self._check_media_type()
-        return reading.parse_with_faults(await self.body())
+        return await _aside(reading.parse_with_faults, await self.body())
 
     async def object(self) -> Mapping[str, Json]:
         """Return the body's JSON object."""
@@ -100,7 +104,7 @@ class Request(falcon.asgi.Request):
         if not raw:
             return {}
         self._check_media_type()
-        return reading.an_object(reading.parse(raw))
+        return reading.an_object(await _aside(reading.parse, raw))
 
     def _check_media_type(self) -> None:
         given = (self.header("content-type") or "").partition(";")[0].strip().lower()
@@ -127,6 +131,13 @@ class Request(falcon.asgi.Request):
         """The path as it was sent, for what must name this request exactly."""
         raw: bytes = self.scope.get("raw_path", b"") or self.scope["path"].encode()
         return raw.decode("latin-1")
+
+
+async def _aside(parse: Callable[[bytes], Value], raw: bytes) -> Value:
+    """Parse a body; a large one aside, so that nobody waits for it."""
+    if len(raw) < _LARGE:
+        return parse(raw)
+    return await asyncio.to_thread(parse, raw)
 
 
 def _too_large(limit: int) -> problems.RequestProblem:

@@ -15,6 +15,10 @@ from crony.model.task import Json
 
 B = TypeVar("B", bound=BaseModel)
 
+#: How many unknown members get a hint: each costs a comparison with every known name,
+#: and a body of 1 MiB has room for 100,000 of them.
+MOST_HINTS = 32
+
 _PHRASES = {
     "missing": "is required",
     "string_type": "must be a string",
@@ -41,7 +45,11 @@ def checked(
         return model.model_validate(value), []
     except ValidationError as exc:
         found = exc.errors(include_url=False, include_context=True)
-        return None, distinct(_fault(model, value, error, at) for error in found)
+    strange = [error for error in found if error["type"] == "extra_forbidden"]
+    hinted = {id(error) for error in strange[:MOST_HINTS]}
+    return None, distinct(
+        _fault(model, value, error, at, hinted=id(error) in hinted) for error in found
+    )
 
 
 def distinct(faults: Iterator[Fault] | Sequence[Fault]) -> list[Fault]:
@@ -57,15 +65,19 @@ def escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def unknown(name: str, known: Sequence[str]) -> str:
+def unknown(name: str, known: Sequence[str], *, hinted: bool = True) -> str:
     """Say that a member is unknown, with the nearest one that is known."""
+    if not hinted:
+        return "unknown field"
     close = get_close_matches(name[:128], known, n=1)
     return f'unknown field; did you mean "{close[0]}"?' if close else "unknown field"
 
 
-def _fault(model: type[BaseModel], value: Json, error: ErrorDetails, at: str) -> Fault:
+def _fault(
+    model: type[BaseModel], value: Json, error: ErrorDetails, at: str, *, hinted: bool
+) -> Fault:
     pointer, owner = _walk(model, value, error["loc"], error["type"])
-    return Fault(at + pointer, _detail(error, owner))
+    return Fault(at + pointer, _detail(error, owner, hinted=hinted))
 
 
 def _walk(
@@ -107,12 +119,12 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
         yield from _models_in(part)
 
 
-def _detail(error: ErrorDetails, owner: type[BaseModel] | None) -> str:
+def _detail(error: ErrorDetails, owner: type[BaseModel] | None, *, hinted: bool) -> str:
     kind = error["type"]
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
         known = list(owner.model_fields) if owner else []
-        return unknown(str(error["loc"][-1]), known)
+        return unknown(str(error["loc"][-1]), known, hinted=hinted)
     if kind == "value_error":
         return str(context.get("error", error["msg"]))
     phrase = _PHRASES.get(kind) or _bounds(kind, context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -51,8 +52,7 @@ def parse_with_faults(raw: bytes) -> tuple[Json, list[Fault]]:
 def _once(pairs: Sequence[tuple[str, object]]) -> None:
     """Refuse an object that has a name twice: readers differ in which they take."""
     if len(pairs) > 1 and len({name for name, _ in pairs}) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise errors.MalformedBody(f'an object has the name "{twice[:80]}" twice')
 
 

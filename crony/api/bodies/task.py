@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from crony.api.bodies.faults import checked, unknown
+from crony.api.bodies.faults import MOST_HINTS, checked, escaped, unknown
 from crony.api.bodies.fields import Body, Environment, JsonValue, LongText
 from crony.errors import Fault
 from crony.model.task import KINDS, Json, JsonObject
@@ -187,10 +187,10 @@ def faults_of_task(value: Json) -> tuple[JsonObject | None, list[Fault]]:
 
 def _unknown_members(value: Mapping[str, Json]) -> list[Fault]:
     known = sorted({name for model in _MODELS.values() for name in model.model_fields})
+    strange = [name for name in value if name not in known]
     return [
-        Fault(f"/task/{name}", unknown(name, known))
-        for name in value
-        if name not in known
+        Fault(f"/task/{escaped(name)}", unknown(name, known, hinted=n < MOST_HINTS))
+        for n, name in enumerate(strange)
     ]
 
 

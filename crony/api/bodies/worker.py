@@ -34,6 +34,8 @@ MOST_HELD = 10_000
 #: Kept of an error's text, and of a result.
 MOST_ERROR = 4 << 10
 MOST_RESULT = 64 << 10
+#: Of what applied to an attempt, and of what it used.
+MOST_FACTS = 64 << 10
 
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53), WHOLE]
 Token: TypeAlias = Annotated[int, Field(ge=1, le=2**53), WHOLE]

@@ -17,6 +17,7 @@ from crony.api.node import Node
 from crony.api.polls import News, Poll
 from crony.api.render import worker as render
 from crony.api.request import Disconnected, Request
+from crony.api.told import Told
 from crony.model.lease import Holding, Offer
 from crony.model.task import JsonObject
 from crony.model.worker import Worker
@@ -40,6 +41,7 @@ class Leases:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._leasing = node.service.leasing
+        self._told = Told()
 
     async def lease(self, req: Request, resp: Response, worker: str) -> None:
         """``POST /workers/{worker}/leases``."""
@@ -56,6 +58,7 @@ class Leases:
         )
         wait = self._node.service.timing.poll_wait if body.wait is None else body.wait
         polled = await self._poll(req, asked, until=arrived + wait)
+        self._told.tell(worker, session=body.session, revoked=polled.revoked)
         now = self._node.service.clock.now()
         send(
             resp,
@@ -75,10 +78,14 @@ class Leases:
     async def _poll(self, req: Request, asked: Asked, *, until: timedelta) -> Polled:
         """Look at once, then whenever there is news, until there is something."""
         polls = self._node.polls
-        poll = polls.enter(asked.worker)
+        poll = polls.enter(asked.worker, session=asked.session, sequence=asked.sequence)
         try:
             polled = await self._node.pool.run(self._first_look, asked)
-            if _tells(polled) or clock.boottime() >= until:
+            polls.took(poll)
+            if self._node.settings.api.processes > 1:
+                # An older poll may wait at another process; it looks, and ends.
+                self._node.service.wakes.publish_worker(asked.worker)
+            if self._tells(asked, polled) or clock.boottime() >= until:
                 return polled
             worker = await self._node.pool.run(
                 self._node.service.workers.find, req.caller.tenant, asked.worker
@@ -111,9 +118,6 @@ class Leases:
         gone.add_done_callback(partial(_end, asyncio.current_task()))
         try:
             # One without a free slot still hears of what it must give up.
-            if self._node.settings.api.processes > 1:
-                # An older poll may wait at another process; it looks, and ends.
-                self._node.service.wakes.publish_worker(asked.worker)
             hungry = asked.slots > 0 and not first.draining
             polls.admit(poll, worker, hungry=hungry)
             while True:
@@ -126,7 +130,7 @@ class Leases:
                 found = await self._node.pool.run(self._look_again, asked)
                 sated = 0 < asked.slots <= len(found.offers) or found.draining
                 polls.looked(poll, sated=sated)
-                if _tells(found) or found.draining != first.draining:
+                if self._tells(asked, found) or found.draining != first.draining:
                     return Polled(
                         renewed=first.renewed,
                         revoked=found.revoked,
@@ -141,6 +145,12 @@ class Leases:
             gone.cancel()
             with suppress(asyncio.CancelledError):
                 await gone
+
+    def _tells(self, asked: Asked, polled: Polled) -> bool:
+        """Whether there is something that the worker does not know yet."""
+        return bool(polled.offers) or self._told.is_news(
+            asked.worker, session=asked.session, revoked=polled.revoked
+        )
 
     def _look_again(self, asked: Asked) -> Polled:
         return self._leasing.again(
@@ -174,10 +184,6 @@ class Leases:
                 "revoked": render.revoked(polled.revoked),
             },
         )
-
-
-def _tells(polled: Polled) -> bool:
-    return bool(polled.offers or polled.revoked)
 
 
 def _end(task: asyncio.Task[None] | None, gone: asyncio.Future[None]) -> None:

@@ -9,24 +9,27 @@ from itertools import groupby
 
 from crony import errors, wire
 from crony.api import problems
-from crony.api.answers import Response, send
+from crony.api.answers import Response, encoded, send
 from crony.api.bodies import reading
 from crony.api.bodies.faults import checked
 from crony.api.bodies.worker import (
     MOST_ERROR,
+    MOST_FACTS,
     MOST_RESULT,
     BatchItem,
     ReportBody,
     ReportsBody,
 )
 from crony.api.node import Node
-from crony.api.request import Request
+from crony.api.request import KIB, Request
 from crony.errors import Fault
 from crony.model.lease import Closing, Holding, Standing
 from crony.model.state import AttemptState, RunState
 from crony.model.task import Json
 
 _RUNNING = "running"
+#: How many faults of one item are named: a batch has room for a million.
+_MOST_FAULTS = 100
 
 
 @dataclass(slots=True)
@@ -83,13 +86,19 @@ class Reports:
     async def reports(self, req: Request, resp: Response) -> None:
         """``POST /reports``; an item with faults spoils no other."""
         value, spoilt = await req.json_with_faults()
+        made = await self._node.pool.run(self._batch, req, value, spoilt)
+        resp.content_type = "application/json"
+        resp.data = made
+
+    def _batch(self, req: Request, value: Json, spoilt: Sequence[Fault]) -> bytes:
+        """Judge and take each item; all of it on a thread, for there may be much."""
         body, faults = checked(ReportsBody, reading.an_object(value))
         if body is None:
             raise errors.InvalidBody(faults)
         found = [_item(item, n, spoilt) for n, item in enumerate(body.reports)]
         sound = [item for item in found if isinstance(item, Said)]
-        await self._node.pool.run(self._take, _worker(req), sound)
-        send(resp, {"results": [_result(item, req.number) for item in found]})
+        self._take(_worker(req), sound)
+        return encoded({"results": [_result(item, req.number) for item in found]})
 
     def _take(self, worker: str, items: Sequence[Said]) -> None:
         """Take reports in their order, neighbours of one kind in one call."""
@@ -111,7 +120,9 @@ class Reports:
         """Keep output and progress, which may come with any report."""
         for item in items:
             body = item.body
-            if body.log:
+            says_nothing = body.state is None and body.progress is None
+            if body.log or says_nothing:
+                # Also what says nothing learns here that its token is old.
                 chunks = [chunk.value() for chunk in body.log]
                 item.standing = self._leasing.log(worker, item.run, body.token, chunks)
             if body.progress is not None and not _refused(item):
@@ -162,7 +173,7 @@ def _item(value: object, position: int, spoilt: Sequence[Fault]) -> Said | list[
         return own or [Fault(at, "must be an object")]
     body, faults = checked(BatchItem, dict(value), at=at)
     if body is None:
-        return faults
+        return faults[:_MOST_FAULTS]
     beyond = _beyond(body, at=at)
     return beyond or Said(body.run, body)
 
@@ -172,11 +183,14 @@ def _beyond(body: ReportBody, *, at: str = "") -> list[Fault]:
     faults: list[Fault] = []
     if body.exit_code is not None and body.signal is not None:
         faults.append(Fault(f"{at}/signal", "must be null beside an exit_code"))
-    if body.result is not None:
+    for name, value, most in (
+        ("result", body.result, MOST_RESULT),
+        ("limits", body.limits, MOST_FACTS),
+        ("usage", body.usage, MOST_FACTS),
+    ):
         # Only a size: the parser has bounded what it is.
-        size = len(str(body.result).encode("utf-8", "replace"))
-        if size > 2 * MOST_RESULT:
-            faults.append(Fault(f"{at}/result", "is larger than 64 KiB"))
+        if len(str(value).encode("utf-8", "replace")) > 2 * most:
+            faults.append(Fault(f"{at}/{name}", f"is larger than {most // KIB} KiB"))
     return faults
 
 

@@ -262,3 +262,23 @@ def test_other_media_and_codings_are_refused(
     encoded = {name: value.encode("latin-1") for name, value in headers.items()}
     answer = tenant("POST", "/schedules", data=b"{}", headers=encoded)
     assert kind(answer) == (415, "unsupported-media-type")
+
+
+def test_a_name_given_twice_among_thousands_is_found_at_once(tenant: Caller) -> None:
+    names = ",".join(f'"n{n}":0' for n in range(60_000))
+    # Compared each with each, these would take longer than the caller waits.
+    answer = sent(tenant, f'{{{names},"n":1,"n":2}}'.encode())
+    assert kind(answer) == (400, "malformed-json")
+    assert '"n" twice' in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("within", ["", "/task"])
+def test_thousands_of_unknown_members_are_all_named_but_few_are_guessed_at(
+    tenant: Caller, within: str
+) -> None:
+    strange = {f"tast{n}": 0 for n in range(5_000)}
+    body = {"task": strange} if within else strange
+    faults = tenant("POST", "/schedules", body).json()["errors"]
+    ours = [f for f in faults if f["pointer"].startswith(f"{within}/tast")]
+    assert len(ours) == 5_000
+    assert sum("did you mean" in f["detail"] for f in ours) <= 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -29,6 +30,14 @@ def worker(number: int, **members: Any) -> Worker:
     )
 
 
+_numbers = itertools.count(1)
+
+
+def entering(hub: Hub, worker_id: str, *, session: str = "ses_1") -> Poll:
+    """Begin a poll with the next number."""
+    return hub.enter(worker_id, session=session, sequence=next(_numbers))
+
+
 async def polls(
     hub: Hub, *workers: Worker
 ) -> tuple[list[Poll], list[asyncio.Task[News]]]:
@@ -36,7 +45,7 @@ async def polls(
     entered: list[Poll] = []
     tasks: list[asyncio.Task[News]] = []
     for one in workers:
-        poll = hub.enter(one.id)
+        poll = entering(hub, one.id)
         hub.admit(poll, one, hungry=True)
         entered.append(poll)
         tasks.append(asyncio.create_task(hub.wait(poll, seconds=60)))
@@ -112,11 +121,11 @@ async def test_a_poll_that_goes_before_it_looked_passes_the_baton() -> None:
 @in_loop
 async def test_news_between_the_first_look_and_the_wait_is_not_lost() -> None:
     hub = Hub()
-    poll = hub.enter("wrk_1")
+    poll = entering(hub, "wrk_1")
     hub.wake(READY)
     hub.admit(poll, worker(1), hungry=True)
     assert await hub.wait(poll, seconds=60) is News.LOOK
-    again = hub.enter("wrk_1")
+    again = entering(hub, "wrk_1")
     hub.wake(Wake(workers=frozenset({"wrk_1"})))
     hub.admit(again, worker(1), hungry=False)
     assert await hub.wait(again, seconds=60) is News.LOOK
@@ -125,7 +134,7 @@ async def test_news_between_the_first_look_and_the_wait_is_not_lost() -> None:
 @in_loop
 async def test_a_worker_without_a_free_slot_hears_its_own_news_alone() -> None:
     hub = Hub()
-    poll = hub.enter("wrk_1")
+    poll = entering(hub, "wrk_1")
     hub.admit(poll, worker(1), hungry=False)
     task = asyncio.create_task(hub.wait(poll, seconds=60))
     await asyncio.sleep(0)
@@ -138,17 +147,48 @@ async def test_a_worker_without_a_free_slot_hears_its_own_news_alone() -> None:
 @in_loop
 async def test_waits_end_by_time_by_a_newer_poll_and_by_closing() -> None:
     hub = Hub()
-    poll = hub.enter("wrk_1")
+    poll = entering(hub, "wrk_1")
     hub.admit(poll, worker(1), hungry=True)
     assert await hub.wait(poll, seconds=0) is News.TIME
     entered, tasks = await polls(hub, worker(1), worker(2))
-    hub.admit(hub.enter("wrk_1"), worker(1), hungry=True)
+    hub.admit(entering(hub, "wrk_1"), worker(1), hungry=True)
     assert await tasks[0] is News.REPLACED
     hub.close()
     assert await tasks[1] is News.CLOSING
-    assert await hub.wait(hub.enter("wrk_3"), seconds=60) is News.CLOSING
+    assert await hub.wait(entering(hub, "wrk_3"), seconds=60) is News.CLOSING
     for one in entered:
         hub.leave(one)
+
+
+@in_loop
+async def test_an_older_poll_that_is_taken_note_of_late_ends_itself() -> None:
+    hub = Hub()
+    older = entering(hub, "wrk_1")
+    (newer,), tasks = await polls(hub, worker(1))
+    hub.took(older)
+    hub.admit(older, worker(1), hungry=True)
+    assert await hub.wait(older, seconds=60) is News.REPLACED
+    hub.leave(older)
+    assert await woken(tasks) == []
+    assert len(hub) == 1
+    await given_up(tasks)
+    hub.leave(newer)
+
+
+@in_loop
+async def test_a_newer_poll_ends_the_older_one_also_when_it_never_waits() -> None:
+    hub = Hub()
+    _, (waiting,) = await polls(hub, worker(1))
+    hub.took(entering(hub, "wrk_1"))
+    assert await waiting is News.REPLACED
+
+
+@in_loop
+async def test_a_poll_of_another_session_asks_the_store_whether_it_is_over() -> None:
+    hub = Hub()
+    _, (waiting,) = await polls(hub, worker(1))
+    hub.took(entering(hub, "wrk_1", session="ses_2"))
+    assert await waiting is News.LOOK
 
 
 @in_loop

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import requests
@@ -77,6 +78,32 @@ def test_a_cancellation_reaches_the_waiting_worker(
         tenant.made(f"/runs/{lease['run']}/cancel")
         answer = poll.result(timeout=20).json()
         assert answer["revoked"] == [{**held[0], "reason": "cancelled"}]
+
+
+def test_a_cancellation_that_was_told_ends_no_other_poll_and_is_still_listed(
+    tenant: Caller, begun: Begun
+) -> None:
+    worker = tenant.worker()
+    lease = worker.started(tenant)
+    held = [{"run": lease["run"], "token": lease["token"]}]
+    tenant.made(f"/runs/{lease['run']}/cancel")
+    revoked = [{**held[0], "reason": "cancelled"}]
+    assert worker.poll(holding=held, wait="30s").json()["revoked"] == revoked
+    again = worker.poll(holding=held, wait="300ms").json()
+    assert again["revoked"] == revoked
+    assert wire.parse_duration(again["held"]) >= timedelta(milliseconds=300)
+    # Another start of the worker was told nothing yet.
+    worker.session = unique("ses")
+    assert worker.poll(holding=held, wait="30s").json()["revoked"] != []
+
+
+def test_a_newer_poll_that_is_answered_at_once_ends_the_waiting_one(
+    tenant: Caller, begun: Begun
+) -> None:
+    worker = tenant.worker()
+    poll = begun(worker, slots=0)
+    assert worker.poll(wait="0s").status_code == 200
+    assert kind(poll.result(timeout=20)) == (409, "stale-token")
 
 
 def test_a_drain_reaches_the_waiting_worker(tenant: Caller, begun: Begun) -> None:

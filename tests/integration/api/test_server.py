@@ -63,6 +63,10 @@ NOT_HTTP = {
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
         (400, "malformed-request"),
     ),
+    "endless length": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        (400, "malformed-request"),
+    ),
     "two lengths": (
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n",
@@ -99,7 +103,10 @@ def test_what_is_not_http_is_answered_with_a_problem(
         b"GET /health/live HTTP/1.1\r\nHost: x\r\nAccept: \xff;;q=\r\n"
         b"Connection: close\r\n\r\n",
         b"GET /health/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-        b"Connection: upgrade\r\n\r\n",
+        b"Connection: upgrade, close\r\n\r\n",
+        b"GET /schedules HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: upgrade, close\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ],
     ids=lambda raw: repr(raw[:60]),
 )

@@ -209,6 +209,40 @@ def test_reports_come_in_batches_each_with_its_answer(tenant: Caller) -> None:
     assert tenant("GET", f"/runs/{one['run']}/log").text == "hi"
 
 
+def test_a_report_that_says_nothing_still_learns_that_its_lease_is_gone(
+    tenant: Caller,
+) -> None:
+    worker = tenant.worker()
+    lease = worker.started(tenant)
+    items = [
+        {"run": lease["run"], "token": lease["token"]},
+        {"run": lease["run"], "token": lease["token"] + 1},
+        {"run": "run_nobody", "token": 1},
+    ]
+    results = worker.call.made("/reports", {"reports": items})["results"]
+    assert [result["status"] for result in results] == [200, 404, 404]
+
+
+@pytest.mark.parametrize("member", ["result", "limits", "usage"])
+def test_a_report_has_no_room_for_more_than_an_attempt_has_to_say(
+    tenant: Caller, member: str
+) -> None:
+    worker = tenant.worker()
+    lease = worker.started(tenant)
+    answer = worker.report(lease, state="failed", **{member: {"a": "b" * 200_000}})
+    assert pointers(answer) == {f"/{member}"}
+    assert worker.report(lease, state="failed").status_code == 200
+
+
+def test_an_item_with_thousands_of_faults_names_the_first_of_them(
+    tenant: Caller,
+) -> None:
+    worker = tenant.worker()
+    item = {"run": "run_nobody", "token": 1, **{f"x{n}": 0 for n in range(5_000)}}
+    (result,) = worker.call.made("/reports", {"reports": [item]})["results"]
+    assert (result["status"], len(result["problem"]["errors"])) == (422, 100)
+
+
 def test_a_batch_has_its_bounds(tenant: Caller) -> None:
     worker = tenant.worker()
     for reports in ([], [{}] * 1001, {}, None):
