@@ -116,8 +116,6 @@ def needs_known(schedule: Schedule, how: Settling) -> bool:
     """
     if schedule.cursor is None or schedule.cursor > how.until:
         return False
-    if schedule.revision == 1:
-        return False
     return (
         schedule.definition.paused
         or schedule.definition.max_runs is not None

@@ -12,10 +12,11 @@ from crony.scheduler.keys import Keys
 from crony.scheduler.leasing import Leasing
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.reaper import Reaper
+from crony.scheduler.rezoning import Rezoner
 from crony.scheduler.runs import Runs
 from crony.scheduler.schedules import Schedules
 from crony.scheduler.tenants import Tenants
-from crony.scheduler.ticker import Ticker
+from crony.scheduler.ticker import DUTY, Ticker
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.scheduler.workers import Workers
@@ -49,6 +50,8 @@ class Service:
         self.wakes = wakes
         materializer = Materializer(store, timing=timing, wakes=wakes)
         reaper = Reaper(store, timing=timing, wakes=wakes)
+        holder = f"{os.getpid()}-{entropy(8).hex()}"
+        rezoner = Rezoner(store, wakes=wakes, duty=DUTY, holder=holder)
         self.schedules = Schedules(
             store, clock, materializer=materializer, wakes=wakes, entropy=entropy
         )
@@ -69,7 +72,8 @@ class Service:
             wakes=wakes,
             materializer=materializer,
             reaper=reaper,
-            holder=f"{os.getpid()}-{entropy(8).hex()}",
+            rezoner=rezoner,
+            holder=holder,
             chores=self._chores,
         )
 

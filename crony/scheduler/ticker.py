@@ -18,6 +18,7 @@ from crony.clock import Clock
 from crony.model.policy import MISFIRE_AFTER
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.reaper import Reaper
+from crony.scheduler.rezoning import Rezoner
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wake, Wakes
 from crony.storage.contract import Store
@@ -59,6 +60,7 @@ class Ticker:
         wakes: Wakes,
         materializer: Materializer,
         reaper: Reaper,
+        rezoner: Rezoner,
         holder: str,
         chores: Callable[[], None] = lambda: None,
     ) -> None:
@@ -69,9 +71,12 @@ class Ticker:
         self._wakes = wakes
         self._materializer = materializer
         self._reaper = reaper
+        self._rezoner = rezoner
         self._holder = holder
         self._chores = chores
         self._held_at: datetime | None = None
+        #: When the duty was taken over, and when it had been done last.
+        self._taken: tuple[datetime, datetime] | None = None
         self._gap_until: datetime | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -92,7 +97,8 @@ class Ticker:
         unfinished = self._materializer.step(now, gap_until=self._gap_until)
         settled = self._clock.settled_for() >= self._timing.lease_ttl
         unreaped = self._reaper.step(now, include_leases=settled)
-        return now if unfinished or unreaped else self._next(now)
+        unzoned = self._taken is not None and self._rezoner.step(now, *self._taken)
+        return now if unfinished or unreaped or unzoned else self._next(now)
 
     def _on_duty(self, now: datetime) -> bool:
         """Take or prolong the duty; note a gap since the last tick of anybody."""
@@ -102,6 +108,10 @@ class Ticker:
         if last is not None and now - last >= MISFIRE_AFTER:
             self._gap_until = now
             _log.warning("nothing ticked for a while", duration=now - last)
+        if held and self._held_at is None:
+            self._taken = (now, last or now)
+        elif not held:
+            self._taken = None
         self._held_at = now if held else None
         # After a step back the record lies in the future, and so does the end of a
         # duty whose holder may be gone: then all tick rather than none.

@@ -206,7 +206,9 @@ class Schedules(ABC):
         """Replace a schedule by its next revision.
 
         Counts only while the stored revision and cursor are those of
-        ``expected``; else ``(False, …)`` and nothing changed. In the same step:
+        ``expected``; else ``(False, …)`` and nothing changed. ``now`` is the instant
+        from which on the new version holds. Where the definition stays, the revision
+        may: then the cursor alone is worked out anew. In the same step:
 
         - ``settled`` (occurrences up to ``now`` under the old revision) are
           inserted as ``materialise`` inserts;
@@ -250,6 +252,17 @@ class Schedules(ABC):
     @abstractmethod
     def earliest(self) -> datetime | None:
         """Return the earliest cursor of all active schedules."""
+
+    @abstractmethod
+    def walk(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[Schedule], str | None]:
+        """Return schedules of all tenants that have a cursor, by id, piece by piece.
+
+        A piece looks at ``limit`` ids above ``after``, of dead schedules too, so that
+        it may hold fewer. With it comes the last id that was looked at, from which
+        to go on, or ``None`` at the end.
+        """
 
     @abstractmethod
     def materialise(
@@ -636,6 +649,17 @@ class Duties(ABC):
     @abstractmethod
     def release(self, duty: str, holder: str) -> None:
         """Give the duty up at once, if this holder has it."""
+
+    @abstractmethod
+    def note(self, duty: str) -> str | None:
+        """Return the note that was left with the duty last; it outlives holders."""
+
+    @abstractmethod
+    def leave(self, duty: str, holder: str, note: str) -> bool:
+        """Leave a note with the duty, in place of the last.
+
+        Returns whether it counted: ``False`` when another has the duty, or nobody.
+        """
 
 
 class Store(ABC):

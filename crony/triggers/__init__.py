@@ -8,6 +8,7 @@ from crony.triggers.bounds import Bounded, bounded
 from crony.triggers.compiler import compile_trigger
 from crony.triggers.jitter import jittered
 from crony.triggers.occurrences import Occurrences, Upcoming
+from crony.triggers.release import zone_release
 
 __all__ = [
     "Bounded",
@@ -16,4 +17,5 @@ __all__ = [
     "bounded",
     "compile_trigger",
     "jittered",
+    "zone_release",
 ]

@@ -26,7 +26,7 @@ _LAST_YEAR: Final = 9998
 _ALWAYS: Final = 10**15
 
 # Names that are no zone of their own: they mean another one on each host.
-_HOST_DEPENDENT: Final = frozenset({"localtime", "posixrules", "Factory"})
+HOST_DEPENDENT: Final = frozenset({"localtime", "posixrules", "Factory"})
 _FIXED: Final = frozenset({"UTC", "GMT", "UCT", "Zulu", "Universal", "Greenwich"})
 
 
@@ -124,7 +124,7 @@ class Zone:
 def zone_named(name: str) -> Zone:
     """Return the zone of an IANA name, or refuse it with the nearest names."""
     try:
-        if name in _HOST_DEPENDENT or name.startswith(("posix/", "right/")):
+        if name in HOST_DEPENDENT or name.startswith(("posix/", "right/")):
             raise ZoneInfoNotFoundError(name)
         return Zone(name, ZoneInfo(name))
     # A name may also be a folder, too long or not a relative path at all.
@@ -152,7 +152,7 @@ def _nearest_names(name: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _known_names() -> frozenset[str]:
-    return frozenset(available_timezones()) - _HOST_DEPENDENT
+    return frozenset(available_timezones()) - HOST_DEPENDENT
 
 
 def _start_of(year: int) -> int:

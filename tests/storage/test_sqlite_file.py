@@ -123,6 +123,46 @@ def test_migrating_again_changes_nothing(new_file: Callable[[], Path]) -> None:
     store.close()
 
 
+def test_an_older_schema_is_brought_to_this_one_with_what_it_holds(
+    new_file: Callable[[], Path],
+) -> None:
+    path = new_file()
+    store = open_store(f"sqlite:///{path}")
+    store.open()
+    made = factories.make_schedule()
+    store.schedules.create(made, limit=1, quota=None)
+    store.close()
+    # What the later steps did, undone.
+    undo = """
+        ALTER TABLE duties DROP COLUMN note;
+        CREATE INDEX runs_withdrawn ON runs (schedule) WHERE state = 'withdrawn';
+        UPDATE alembic_version SET version_num = '0001';
+    """
+    connection = sqlite3.connect(path)
+    connection.executescript(undo)
+    connection.close()
+    with pytest.raises(errors.StoreUnusable, match="0001"):
+        store.open()
+    store.migrate()
+    store.open()
+    assert store.schedules.find(made.tenant, made.id) == made
+    store.close()
+    assert parts_of(path) == parts_of(new_file())
+
+
+def parts_of(path: Path) -> set[tuple[str, str]]:
+    """Return the columns of all tables, and the indexes."""
+    connection = sqlite3.connect(path)
+    tables = connection.execute("SELECT name, type FROM sqlite_master").fetchall()
+    parts = {(name, kind) for name, kind in tables if kind == "index"}
+    for name, kind in tables:
+        if kind == "table":
+            info = connection.execute(f"PRAGMA table_info({name})").fetchall()
+            parts |= {(name, row[1]) for row in info}
+    connection.close()
+    return parts
+
+
 def test_the_known_versions_are_those_of_the_migrations() -> None:
     migrations = Path(schema.__file__).with_name("migrations")
     script = ScriptDirectory(str(migrations))

@@ -274,6 +274,22 @@ class MemorySchedules(Schedules):
                 default=None,
             )
 
+    def walk(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[Schedule], str | None]:
+        memory = self._memory
+        with memory.verb():
+            walked = sorted(name for name in memory.used if name > (after or ""))
+            found = (memory.schedules.get(name) for name in walked[:limit])
+            return (
+                tuple(
+                    kept(schedule)
+                    for schedule in found
+                    if schedule is not None and schedule.cursor is not None
+                ),
+                walked[limit - 1] if len(walked) >= limit else None,
+            )
+
     def materialise(
         self, batch: Sequence[Materialisation], *, now: datetime
     ) -> tuple[Sequence[bool], Ready]:

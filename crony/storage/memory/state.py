@@ -63,6 +63,7 @@ class Duty:
     holder: str | None
     until: datetime
     last: datetime
+    note: str | None = None
 
 
 class Memory:

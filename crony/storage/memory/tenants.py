@@ -144,3 +144,16 @@ class MemoryDuties(Duties):
             known = self._memory.duties.get(duty)
             if known is not None and known.holder == holder:
                 known.holder = None
+
+    def note(self, duty: str) -> str | None:
+        with self._memory.verb():
+            known = self._memory.duties.get(duty)
+            return None if known is None else known.note
+
+    def leave(self, duty: str, holder: str, note: str) -> bool:
+        with self._memory.verb():
+            known = self._memory.duties.get(duty)
+            if known is None or known.holder != holder:
+                return False
+            known.note = note
+            return True

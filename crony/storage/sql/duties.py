@@ -21,6 +21,12 @@ _RELEASE = text(
     "UPDATE duties SET holder = NULL WHERE duty = :duty AND holder = :holder"
 )
 
+_NOTE = text("SELECT note FROM duties WHERE duty = :duty")
+_LEAVE = text(
+    "UPDATE duties SET note = :note WHERE duty = :duty AND holder = :holder"
+    " RETURNING duty"
+)
+
 
 class SqlDuties(Duties):
     """Duties in a table of their own."""
@@ -53,3 +59,13 @@ class SqlDuties(Duties):
     def release(self, duty: str, holder: str) -> None:
         with self._database.writing() as connection:
             connection.execute(_RELEASE, {"duty": duty, "holder": holder})
+
+    def note(self, duty: str) -> str | None:
+        with self._database.reading() as connection:
+            note = connection.execute(_NOTE, {"duty": duty}).scalar()
+        return None if note is None else str(note)
+
+    def leave(self, duty: str, holder: str, note: str) -> bool:
+        asked = {"duty": duty, "holder": holder, "note": note}
+        with self._database.writing() as connection:
+            return connection.execute(_LEAVE, asked).scalar() is not None

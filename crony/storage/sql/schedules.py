@@ -111,6 +111,11 @@ _EARLIEST = text(
     "SELECT cursor FROM schedules WHERE state = 'active' AND cursor IS NOT NULL"
     " ORDER BY cursor, id LIMIT 1"
 )
+_WALKED = text("SELECT id FROM schedules WHERE id > :after ORDER BY id LIMIT :limit")
+_WALK = text(
+    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id > :after AND s.id <= :last"
+    " AND s.cursor IS NOT NULL ORDER BY s.id"
+)
 _STANDING = text(
     "SELECT s.id, s.tenant, s.state, s.revision, s.cursor"
     " FROM json_each(:schedules) j JOIN schedules s ON s.id = j.value"
@@ -217,6 +222,19 @@ class SqlSchedules(Schedules):
     def earliest(self) -> datetime | None:
         with self._database.reading() as connection:
             return maybe_instant_in(connection.execute(_EARLIEST).scalar())
+
+    def walk(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[Schedule], str | None]:
+        asked = {"after": after or "", "limit": limit}
+        with self._database.snapshot() as connection:
+            walked = connection.execute(_WALKED, asked).scalars().all()
+            if not walked:
+                return (), None
+            span = {"after": after or "", "last": walked[-1]}
+            found = connection.execute(_WALK, span).all()
+        end = walked[-1] if len(walked) == limit else None
+        return tuple(rows.schedule(row) for row in found), end
 
     def materialise(
         self, batch: Sequence[Materialisation], *, now: datetime

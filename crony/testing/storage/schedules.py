@@ -371,6 +371,51 @@ class TestDelete:
         ended = scene.run(run)
         assert (ended.state, ended.reason) == (RunState.FAILED, Reason.LOST)
 
+    def test_the_cursor_alone_is_worked_out_anew_under_the_same_revision(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        now, ahead = scene.due(schedule, 0, 3)
+        found = scene.stored(schedule)
+        moved = replace(found, cursor=second(2))
+        for expected in (found, moved):
+            counted, _ = store.schedules.update(
+                moved, limit=1, expected=expected, settled=(), now=scene.now
+            )
+            assert counted
+            assert scene.stored(schedule) == replace(moved, occurrences=1)
+        assert scene.run(now).state is RunState.PENDING
+        assert scene.run(ahead).state is RunState.WITHDRAWN
+        assert not store.schedules.update(
+            moved, limit=1, expected=found, settled=(), now=scene.now
+        )[0]
+
+
+class TestWalk:
+    def test_all_that_have_a_cursor_are_met_once_by_id(self, store: Store) -> None:
+        scene = Scene(store)
+        store.tenants.put(factories.make_tenant(name="other"), expected=None)
+        made = [scene.schedule() for _ in range(3)]
+        made += [
+            scene.schedule(tenant="other"),
+            scene.schedule(state=ScheduleState.PAUSED),
+        ]
+        scene.schedule(cursor=None, state=ScheduleState.FINISHED)
+        scene.delete(scene.schedule())
+        met: list[Schedule] = []
+        after = None
+        for _ in range(9):
+            page, after = store.schedules.walk(limit=2, after=after)
+            assert len(page) <= 2
+            met.extend(page)
+            if after is None:
+                break
+        assert met == sorted(made, key=lambda schedule: schedule.id)
+
+    def test_an_empty_store_is_walked_at_once(self, store: Store) -> None:
+        assert store.schedules.walk(limit=2, after=None) == ((), None)
+
 
 class TestDue:
     def test_the_earliest_cursors_of_active_schedules_come_first(

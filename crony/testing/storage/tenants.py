@@ -190,6 +190,21 @@ class TestDuties:
         held = store.duties.hold("tick", "a", now=second(4), ttl=self.TTL)
         assert held == (True, second(9))
 
+    def test_a_note_stays_with_the_duty_and_is_its_holders_alone(
+        self, store: Store
+    ) -> None:
+        assert not store.duties.leave("tick", "a", "nobody has it")
+        store.duties.hold("tick", "a", now=second(0), ttl=self.TTL)
+        assert store.duties.note("tick") is None
+        assert store.duties.leave("tick", "a", "one")
+        assert store.duties.leave("tick", "a", "two")
+        assert not store.duties.leave("tick", "b", "not yours")
+        store.duties.release("tick", "a")
+        assert not store.duties.leave("tick", "a", "too late")
+        store.duties.hold("tick", "b", now=second(1), ttl=self.TTL)
+        assert store.duties.note("tick") == "two"
+        assert store.duties.note("other") is None
+
 
 class TestStore:
     def test_a_closed_store_is_unavailable(self, store: Store) -> None:

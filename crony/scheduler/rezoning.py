@@ -1,0 +1,226 @@
+"""Rezoning: a new release of the tz database moves the occurrences ahead of us.
+
+Cursors are worked out ahead, so that one of a zone whose rules changed may name an
+instant that no longer is an occurrence, and hide one before it. Whoever has the duty
+to tick compares the release it uses with the one on record, and where they differ
+goes through all schedules, a page in each round, while ticking goes on. How far it
+came is left as a note with the duty, so that the next goes on from there.
+
+What was due up to the last tick before the change stays as it was settled. From
+there on the new rules hold, also for what came due since: each schedule's cursor goes
+there in one conditional write, that of an edit whose revision stays. To do it twice
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from crony import errors, log
+from crony.clock import EPOCH, MOMENT, cut
+from crony.model import ids
+from crony.model.run import Run
+from crony.model.schedule import Schedule
+from crony.model.state import Origin, RunState
+from crony.model.trigger import At, Every
+from crony.scheduler.materializer import runs_of
+from crony.scheduler.occurrences import calendar_of, occurrence_run, policy_of, standing
+from crony.scheduler.wakes import Wakes
+from crony.storage.contract import Materialisation, Store
+from crony.triggers import zone_release
+
+_log = log.get(__name__)
+
+#: So many schedules are looked at in one step.
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """How far the walk came under a release; ``after`` is the last id looked at."""
+
+    release: str
+    #: The last tick under the release before.
+    since: datetime
+    after: str | None = None
+    done: bool = False
+
+    def text(self) -> str:
+        """Return the note that is left with the duty."""
+        since = ids.milliseconds(self.since)
+        return json.dumps([self.release, since, self.after, self.done])
+
+    @classmethod
+    def of(cls, note: str) -> _Walk:
+        """Return the walk of a note."""
+        release, since, after, done = json.loads(note)
+        return cls(release, EPOCH + timedelta(milliseconds=since), after, done)
+
+
+class Rezoner:
+    """Works cursors out anew where the tz database has changed."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        wakes: Wakes,
+        duty: str,
+        holder: str,
+        release: Callable[[], str] = zone_release,
+    ) -> None:
+        self._store = store
+        self._wakes = wakes
+        self._duty = duty
+        self._holder = holder
+        self._release = release
+        self._walk: _Walk | None = None
+        self._taken_at: datetime | None = None
+
+    def step(self, now: datetime, taken_at: datetime, last: datetime) -> bool:
+        """Look at the next schedules; return whether there may be more to do at once.
+
+        The caller has the duty since ``taken_at``; ``last`` is the newest tick
+        before that.
+        """
+        if self._walk is None or taken_at != self._taken_at:
+            self._walk = self._resumed(min(last, now))
+            self._taken_at = taken_at
+        walk = self._walk
+        if walk.done:
+            return False
+        page, end = self._store.schedules.walk(limit=_PAGE, after=walk.after)
+        self._look_at(page, since=walk.since)
+        walk = replace(walk, after=end, done=end is None)
+        # Another has the duty now: it goes on from the last note.
+        left = self._store.duties.leave(self._duty, self._holder, walk.text())
+        self._walk = walk if left else None
+        if walk.done and left:
+            _log.info("schedules follow the present time zones")
+        return left
+
+    def _resumed(self, last: datetime) -> _Walk:
+        """Return where to go on: from the note, or from the start."""
+        note = self._store.duties.note(self._duty)
+        release = self._release()
+        walk = None if note is None else _Walk.of(note)
+        if walk is not None and walk.release == release:
+            return walk
+        # A walk that another release broke off left schedules at the one before.
+        unfinished = walk is not None and not walk.done
+        since = min(last, walk.since) if walk is not None and unfinished else last
+        walk = _Walk(release, cut(since))
+        self._store.duties.leave(self._duty, self._holder, walk.text())
+        return walk
+
+    def _look_at(self, page: Sequence[Schedule], *, since: datetime) -> None:
+        zoned = [schedule for schedule in page if _follows_a_zone(schedule)]
+        newest = self._store.runs.recent([each.id for each in zoned], limit=1)
+        for schedule in zoned:
+            # An edit has worked the cursor out later than that.
+            start = max(since, schedule.updated_at)
+            ahead = any(
+                run.scheduled_for > start for run in newest.get(schedule.id, ())
+            )
+            try:
+                self._follow(schedule, start, ahead=ahead)
+            except errors.Unavailable:
+                raise
+            except Exception:  # noqa: BLE001  # one bad row must not stop the others
+                _log.exception(
+                    "a schedule can't follow its time zone",
+                    tenant=schedule.tenant,
+                    schedule=schedule.id,
+                )
+
+    def _follow(self, schedule: Schedule, start: datetime, *, ahead: bool) -> None:
+        """Change the schedule if its cursor and the runs ahead are not those of now."""
+        if schedule.cursor is None or schedule.cursor <= start:
+            # All that follows will be worked out under the rules of now.
+            return
+        calendar = calendar_of(schedule)
+        if not ahead and calendar.first(start) == schedule.cursor:
+            return
+        runs = _occurrences(runs_of(self._store, schedule, since=start + MOMENT))
+        stretches = [run for run in runs if run.range_until is not None]
+        if stretches:
+            self._fill(schedule, start, min(stretches, key=lambda r: r.scheduled_for))
+            return
+        made = sorted({run.scheduled_for for run in runs} - {schedule.cursor})
+        due = calendar.between(start, schedule.cursor, limit=len(made) + 2)
+        if due != [*made, schedule.cursor]:
+            self._rezone(schedule, start)
+
+    def _fill(self, schedule: Schedule, start: datetime, stretch: Run) -> None:
+        """Record what lies before a stretch that was recorded under the rules of now.
+
+        It was settled from the old cursor on, before it was looked at here; to go
+        through it again would count it twice.
+        """
+        end = stretch.scheduled_for - MOMENT
+        due = calendar_of(schedule).between(start, end, limit=_PAGE)
+        if not due or schedule.cursor is None:
+            return
+        record = occurrence_run(
+            schedule,
+            due[0],
+            policy=policy_of(schedule.definition),
+            now=stretch.created_at,
+            state=stretch.state,
+            reason=stretch.reason,
+            range_count=len(due),
+            range_until=due[-1] if len(due) > 1 else None,
+        )
+        item = Materialisation(
+            schedule=schedule.id,
+            tenant=schedule.tenant,
+            revision=schedule.revision,
+            cursor=schedule.cursor,
+            next_cursor=schedule.cursor,
+            runs=(record,),
+        )
+        self._store.schedules.materialise([item], now=stretch.created_at)
+
+    def _rezone(self, schedule: Schedule, start: datetime) -> None:
+        """Let the rules of now hold from ``start`` on.
+
+        Unconfirmed runs after it are withdrawn. The materialiser goes on from the
+        new cursor, takes back what is due all the same, and knows the others by id.
+        """
+        cursor = calendar_of(schedule).first(start)
+        definition = schedule.definition
+        counted, ready = self._store.schedules.update(
+            replace(schedule, cursor=cursor, state=standing(definition, cursor)),
+            limit=policy_of(definition).max_concurrent,
+            expected=schedule,
+            settled=(),
+            now=start,
+        )
+        # Else another was first, and worked the cursor out anew.
+        if counted:
+            self._wakes.publish(ready)
+            _log.info(
+                "schedule follows its time zone",
+                tenant=schedule.tenant,
+                schedule=schedule.id,
+                next_run_at=cursor,
+            )
+
+
+def _follows_a_zone(schedule: Schedule) -> bool:
+    trigger = schedule.definition.trigger
+    fixed = isinstance(trigger, At) or (
+        isinstance(trigger, Every) and isinstance(trigger.interval, timedelta)
+    )
+    return not fixed and trigger.timezone != "UTC"
+
+
+def _occurrences(runs: Sequence[Run]) -> list[Run]:
+    return [
+        run
+        for run in runs
+        if run.origin is Origin.SCHEDULE and run.state is not RunState.WITHDRAWN
+    ]
