@@ -12,6 +12,9 @@ from crony.model.task import Json
 RESULT_BOUND = 64 << 10
 _LINE = RESULT_BOUND + 1024
 _MESSAGE = 1024
+#: How deep a result may be, well below what the service takes of a whole body.
+_DEEPEST = 100
+_INT64 = range(-(1 << 63), 1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,37 @@ class ProgressReader:
             self.newest = None
 
 
-def _is_json(value: object) -> bool:
-    """Whether a value can be sent: Python also reads NaN and 1e999."""
+def _is_json(value: object, *, depth: int = 0) -> bool:
+    """Whether the service takes a value: JSON leaves open what Python also reads.
+
+    One that it refuses would take the rest of its report with it.
+    """
+    match value:
+        case str():
+            return _is_text(value)
+        case bool() | None:
+            return True
+        case int():
+            return value in _INT64
+        case float():
+            return math.isfinite(value)
+        case list() if depth < _DEEPEST:
+            return all(_is_json(item, depth=depth + 1) for item in value)
+        case dict() if depth < _DEEPEST:
+            return all(
+                _is_text(name) and _is_json(item, depth=depth + 1)
+                for name, item in value.items()
+            )
+    return False
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text has neither NUL nor half a character."""
     try:
-        json.dumps(value, allow_nan=False)
-    except (ValueError, RecursionError):
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
 
 
 def _is_percent(value: object) -> bool:

@@ -88,3 +88,29 @@ def test_a_message_is_made_fit_to_be_sent() -> None:
     assert "\0" not in reader.newest.message
     assert len(reader.newest.message) <= 1024
     reader.newest.message.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'"\\ud800"',
+        b'{"\\ud800": 1}',
+        b'["a\\u0000b"]',
+        b'{"a\\u0000b": 1}',
+        b"18446744073709551616",
+        b"[" * 150 + b"]" * 150,
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_what_the_service_would_refuse_is_no_result(value: bytes) -> None:
+    reader = ProgressReader()
+    reader.feed(b'{"result": ' + value + b"}\n")
+    assert not reader.has_result
+    assert reader.malformed == 1
+
+
+def test_whatever_the_service_takes_is_a_result() -> None:
+    reader = ProgressReader()
+    value = '{"a": [1, -2.5, true, null, "\u20ac", {"b": []}]}'
+    reader.feed(f'{{"result": {value}}}\n'.encode())
+    assert reader.result == {"a": [1, -2.5, True, None, "\u20ac", {"b": []}]}
