@@ -13,7 +13,7 @@ from datetime import datetime
 
 from crony import clock
 
-SCHEDULE, RUN, WORKER, KEY, EVENT = "sch_", "run_", "wrk_", "key_", "evt_"
+SCHEDULE, RUN, WORKER, KEY = "sch_", "run_", "wrk_", "key_"
 
 #: How many random bytes ``timed`` takes.
 ENTROPY = 10
