@@ -5,10 +5,17 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 from crony import errors
-from crony.worker.sandbox import gate, processes, profile, seccomp, uids, watchdog
+from crony.worker.sandbox import (
+    first,
+    gate,
+    processes,
+    profile,
+    seccomp,
+    uids,
+    watchdog,
+)
 from crony.worker.sandbox.allowed import check
 from crony.worker.sandbox.bwrap import Bwrap
 from crony.worker.sandbox.cgroups import Group, Hierarchy
@@ -21,15 +28,13 @@ from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
 from crony.worker.sandbox.values import Command, Limits, Operator
 
-_ARGS, _JSON, _FILTER, _DATA = 6, 7, 8, 10
-
-#: Within what time the task has been forked once the gate is open.
-_FORKED_WITHIN = timedelta(seconds=1)
-_STEP = timedelta(milliseconds=2)
+_ARGS, _JSON, _FILTER = 6, 7, 8
+_FIRST, _DATA = 10, 11
+_INIT = "/init"
 
 
 class Confined(Process):
-    """A run inside bubblewrap; its first process inside is the gate."""
+    """A run inside bubblewrap; its first process inside waits for the task."""
 
     def __init__(
         self,
@@ -47,14 +52,10 @@ class Confined(Process):
 
     def terminate(self) -> None:
         with self._lock:
-            waited = timedelta(0)
-            while self._inner is not None and waited < _FORKED_WITHIN:
-                below = processes.children(self._inner_pid)
-                for pid in below:
-                    processes.send_child(pid, signal.SIGTERM, parent=self._inner_pid)
-                if below or processes.gone(self.pidfd, within=_STEP):
-                    return
-                waited += _STEP
+            if self._inner is None:
+                return
+            for pid in processes.children(self._inner_pid):
+                processes.send_child(pid, signal.SIGTERM, parent=self._inner_pid)
 
     def death_fds(self) -> tuple[int, ...]:
         inner = () if self._inner is None else (self._inner,)
@@ -136,6 +137,7 @@ class BwrapSandbox(Sandbox):
         self._runtime = tuple(runtime)
         self._root = profile.host_root()
         self._filter = memory_file(seccomp.program(counted=groups is not None))
+        self._first = memory_file(first.program())
         self._etc = etc
         self._meter = Meter()
 
@@ -165,8 +167,9 @@ class BwrapSandbox(Sandbox):
             status = pipes.from_child(_JSON)
             self._pass_files(pipes, command, limits)
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
-            argv += [self._bwrap.program, "--args", str(_ARGS), "--", "/bin/sh", "-c"]
-            argv += [self._bounds(limits) + gate.INIT_SCRIPT, gate.NAME, *command.argv]
+            argv += [self._bwrap.program, "--args", str(_ARGS), "--", _INIT]
+            argv += ["/bin/sh", "-c", self._bounds(limits) + gate.SCRIPT]
+            argv += [gate.NAME, *command.argv]
             pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
         except (OSError, errors.SandboxFailed) as exc:
             pipes.close_theirs()
@@ -188,13 +191,14 @@ class BwrapSandbox(Sandbox):
         return gate.bounds(
             disk=limits.disk,
             memory=limits.memory if self._groups is None else None,
-            pids=limits.pids + 1,  # the gate is one
+            pids=limits.pids + 1,  # the first process is one
         )
 
     def _pass_files(self, pipes: Pipes, command: Command, limits: Limits) -> None:
         """Give bubblewrap its arguments, the filter, and the files to make."""
         pipes.pass_on({_FILTER: reopened(self._filter)})
-        data: dict[str, tuple[int, int]] = {}
+        pipes.pass_on({_FIRST: reopened(self._first)})
+        data = {_INIT: (_FIRST, 0o555)}
         for number, (name, (content, mode)) in enumerate(command.files.items(), _DATA):
             pipes.pass_on({number: memory_file(content)})
             data[f"{profile.WORKSPACE}/{name}"] = (number, mode)
@@ -217,3 +221,4 @@ class BwrapSandbox(Sandbox):
             self._groups.close()
         self._etc.close()
         os.close(self._filter)
+        os.close(self._first)

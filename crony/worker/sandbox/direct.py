@@ -12,7 +12,7 @@ from crony.worker.sandbox.allowed import check
 from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
 from crony.worker.sandbox.pipes import Pipes, memory_file
-from crony.worker.sandbox.process import Process, plain_ending
+from crony.worker.sandbox.process import Process
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
 from crony.worker.sandbox.values import Command, Limits, Operator
@@ -74,7 +74,7 @@ class Direct(Process):
         self._kill_task()
 
     def _ending(self, status: int) -> gate.Ending:
-        return plain_ending(status)
+        return gate.ending_of(status)
 
     def _clean(self) -> None:
         workspace.remove(self._home)
@@ -165,7 +165,7 @@ class DirectSandbox(Sandbox):
 #: its environment reaches the process here and not earlier.
 _SCRIPT = (
     f". /proc/self/fd/{_ENV}; exec {_ENV}<&-\n"
-    'cd "$1" || exit 125; shift; unset OLDPWD\n' + gate.EXEC_SCRIPT
+    'cd "$1" || exit 125; shift; unset OLDPWD\n' + gate.SCRIPT
 )
 
 

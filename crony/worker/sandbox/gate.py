@@ -5,16 +5,15 @@ A shell, because every host has one and it starts in half a millisecond. It runs
 end-of-file, which is what the death of the worker looks like, makes it exit.
 bwrap's own ``--block-fd`` takes end-of-file for go.
 
-In a pid namespace the gate stays as its first process and waits for the task, so
-that the environment and the filter of pid 1 are those of the task too, and so
-that a signal can be told from an exit code above 128: a shell names on its
-standard error the signal that ended a child.
+In a pid namespace it is the child of ``first``, which waits for the task, so that the
+environment and the filter of pid 1 are those of the task too, and reports its end.
 """
 
 import os
 import resource
 import select
 import signal
+import struct
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -30,29 +29,17 @@ _OPEN_FILES = 4096
 
 _READY = b"r\n"
 _GO = b"\n"
+_STATUS = struct.Struct("=i")
 
 #: argv[0] of the shell; seen in the messages about a command that is not there.
 NAME = "crony"
 
-_WAIT = """
+#: Becomes the task itself.
+SCRIPT = """
 echo r >&4
 IFS= read -r go <&3 || exit 125
+exec "$@" 3<&- 4>&- 9>&-
 """
-
-#: For the first process of a pid namespace: starts the task and waits for it.
-INIT_SCRIPT = f"""
-exec 6>&2 2>&4
-{_WAIT}( exec "$@" ) 2>&6 3<&- 4>&- 6>&- 9>&-
-echo "x $?" >&4
-"""
-
-#: For a process that becomes the task itself.
-EXEC_SCRIPT = f"""
-{_WAIT}exec "$@" 3<&- 4>&- 9>&-
-"""
-
-#: Of the signals only these end a child without a word from the shell.
-_SILENT = (signal.SIGINT, signal.SIGPIPE)
 
 
 def bounds(*, disk: int, memory: int | None = None, pids: int | None = None) -> str:
@@ -86,7 +73,7 @@ def _within_hard(kind: int, value: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the gate said about the task's end."""
+    """How the task ended."""
 
     exit_code: int | None
     signal: str | None
@@ -117,19 +104,19 @@ def wait_ready(status: int, *, timeout: timedelta) -> bool:
     return os.read(status, len(_READY)) == _READY
 
 
+def ending_of(status: int) -> Ending:
+    """Read a wait status, of which an exit code and a signal can be told."""
+    if os.WIFSIGNALED(status):
+        return Ending(None, signal_name(os.WTERMSIG(status)))
+    return Ending(os.WEXITSTATUS(status), None)
+
+
 def read_ending(status: int) -> Ending | None:
-    """Read what the gate wrote last; ``None`` when it was killed before."""
+    """Read what the first process wrote last; ``None`` when it was killed before."""
     said = b""
     while chunk := _read(status):
-        said += chunk
-    words, _, last = said.rpartition(b"x ")
-    if not last.strip().isdigit():
-        return None
-    code = int(last)
-    number = code - 128
-    if number > 0 and (words.strip() or number in _SILENT):
-        return Ending(None, signal_name(number))
-    return Ending(code, None)
+        said = (said + chunk)[-_STATUS.size :]
+    return ending_of(*_STATUS.unpack(said)) if len(said) == _STATUS.size else None
 
 
 def _read(fd: int) -> bytes:

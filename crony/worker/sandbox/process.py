@@ -157,13 +157,6 @@ class Process(Prepared):
         )
 
 
-def plain_ending(status: int) -> gate.Ending:
-    """Read a wait status of a task that is the process itself."""
-    if os.WIFSIGNALED(status):
-        return gate.Ending(None, gate.signal_name(os.WTERMSIG(status)))
-    return gate.Ending(os.waitstatus_to_exitcode(status), None)
-
-
 def outermost_ending(status: int) -> gate.Ending:
     """Read bubblewrap's wait status, for a run whose gate was killed with it."""
     code = os.waitstatus_to_exitcode(status)

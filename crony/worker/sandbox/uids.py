@@ -64,9 +64,6 @@ def _free_block() -> range:
     raise errors.MissingSafeguard("no free range of task uids: set task_uids")
 
 
-_held: list[socket.socket] = []
-
-
 def _hold(start: int) -> bool:
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
@@ -74,7 +71,7 @@ def _hold(start: int) -> bool:
     except OSError:
         lock.close()
         return False
-    _held.append(lock)
+    lock.detach()  # open until this process ends
     return True
 
 

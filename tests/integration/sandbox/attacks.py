@@ -105,6 +105,14 @@ if result == 0:
 print(os.strerror(number))
 os.kill(child, signal.SIGKILL)
 """,
+    "first_process": """
+for number in range(12):
+    try:
+        os.open(f"/proc/{os.getppid()}/fd/{number}", os.O_WRONLY)
+        breach("opened", number)
+    except OSError as exc:
+        print(exc)
+""",
     # Rights.
     "set_uid": """
 with open("tool", "w") as file:

@@ -8,13 +8,15 @@ import pytest
 from tests.integration.sandbox.stand import Refused, Stand
 
 
-@pytest.mark.parametrize("code", [0, 1, 126, 129, 137, 143, 255])
+@pytest.mark.parametrize("code", [0, 1, 126, 129, 130, 137, 141, 143, 255])
 def test_exit_codes_are_reported_as_they_are(any_stand: Stand, code: int) -> None:
     result = any_stand.run("/bin/sh", "-c", f"exit {code}")
     assert (result.exit_code, result.signal) == (code, None)
 
 
-@pytest.mark.parametrize("name", ["KILL", "TERM", "INT", "PIPE", "ABRT", "USR1"])
+@pytest.mark.parametrize(
+    "name", ["KILL", "TERM", "INT", "PIPE", "ABRT", "USR1", "RTMIN"]
+)
 def test_signals_are_reported_by_name(any_stand: Stand, name: str) -> None:
     result = any_stand.run("/bin/sh", "-c", f"kill -{name} $$")
     assert (result.exit_code, result.signal) == (None, f"SIG{name}")

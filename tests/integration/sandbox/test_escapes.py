@@ -172,6 +172,16 @@ class TestProcesses:
     def test_the_worker_s_environment_is_in_no_process(self, guarded: Stand) -> None:
         assert not breaches(guarded, "read_environment", secret=SECRET)
 
+    def test_the_parent_s_descriptors_are_opened_where_nothing_confines(
+        self, unconfined: Stand
+    ) -> None:
+        assert breaches(unconfined, "first_process")
+
+    def test_the_first_process_s_descriptors_can_not_be_opened(
+        self, confined: Stand
+    ) -> None:
+        assert not breaches(confined, "first_process")
+
     def test_ptrace_works_where_nothing_confines(self, unconfined: Stand) -> None:
         assert breaches(unconfined, "ptrace")
 

@@ -19,6 +19,7 @@ from crony.worker.sandbox import (
     Limits,
     Operator,
     Watchdog,
+    first,
     open_sandbox,
     profile,
     seccomp,
@@ -110,6 +111,11 @@ def test_a_filter_is_a_program_the_kernel_can_take(machine: str) -> None:
     code = seccomp.program(machine, counted=False, on_nosuid=False, sockets=False)
     assert len(code) % 8 == 0
     assert len(code) // 8 <= 4096
+
+
+def test_a_machine_without_a_first_process_is_refused() -> None:
+    with pytest.raises(errors.MissingSafeguard, match="riscv64"):
+        first.program("riscv64")
 
 
 def test_a_machine_without_a_filter_is_refused() -> None:
