@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from crony import errors
 from crony.model import policy
@@ -23,12 +22,14 @@ from crony.model.lease import (
 )
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Definition
-from crony.model.state import HELD, TERMINAL, AttemptState, RunState
+from crony.model.state import AttemptState, RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import cut, kept
 from crony.storage.contract import Leases
-from crony.storage.memory.state import Lease, Memory, attempt_of, ready
+from crony.storage.memory.closing import close
+from crony.storage.memory.confirming import confirm, lease_end
+from crony.storage.memory.state import Lease, Memory, ready
 
 
 class MemoryLeases(Leases):
@@ -80,7 +81,7 @@ class MemoryLeases(Leases):
                 run = memory.runs.get(item.run)
                 live = self._live(worker, item)
                 if live is not None:
-                    expires = max(live.expires_at, _end(live, now, lease_ttl))
+                    expires = max(live.expires_at, lease_end(live, now, lease_ttl))
                     memory.leases[item.run] = replace(live, expires_at=expires)
                     renewed.append(Renewed(item.run, item.token, expires))
                     if run is not None and run.state is not RunState.STOPPING:
@@ -225,49 +226,9 @@ class MemoryLeases(Leases):
     ) -> Sequence[Confirmed]:
         with self._memory.verb():
             return tuple(
-                self._confirm(worker, item, now=cut(now), lease_ttl=lease_ttl)
+                confirm(self._memory, worker, item, now=cut(now), lease_ttl=lease_ttl)
                 for item in items
             )
-
-    def _confirm(
-        self, worker: str, item: Holding, *, now: datetime, lease_ttl: timedelta
-    ) -> Confirmed:
-        memory = self._memory
-        run = memory.known(worker, item.run, item.token)
-        if run is None:
-            return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
-        standing = rules.standing(
-            item.token, current=run.token, state=run.state, counts={RunState.LEASED}
-        )
-        if run.state is RunState.RUNNING and run.token == item.token:
-            standing = Standing.REPEATED
-        if standing is Standing.ACCEPTED:
-            lease = memory.leases[run.id]
-            begins = max(lease.start_at, now)
-            memory.leases[run.id] = replace(
-                lease, expires_at=max(lease.expires_at, _end(lease, now, lease_ttl))
-            )
-            attempt = replace(
-                run.attempts[-1], state=AttemptState.RUNNING, started_at=begins
-            )
-            run = replace(
-                run,
-                state=RunState.RUNNING,
-                started_at=begins,
-                attempts=(*run.attempts[:-1], attempt),
-                **_NOTHING_ENDED,
-            )
-            memory.put(run, now=now)
-        counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
-        live = memory.leases[run.id] if counted else None
-        return Confirmed(
-            run=item.run,
-            token=item.token,
-            standing=standing,
-            state=run.state,
-            start_at=live.start_at if live else None,
-            expires_at=live.expires_at if live else None,
-        )
 
     def report(
         self, worker: str, items: Sequence[Closing], *, now: datetime
@@ -277,68 +238,8 @@ class MemoryLeases(Leases):
             runs = [memory.known(worker, item.run, item.token) for item in items]
             schedules = {run.schedule for run in runs if run is not None}
             with memory.change(*schedules) as lines:
-                closed = [self._close(worker, kept(i), now=cut(now)) for i in items]
+                closed = [close(memory, worker, kept(i), now=cut(now)) for i in items]
             return tuple(closed), ready(lines)
-
-    def _close(self, worker: str, item: Closing, *, now: datetime) -> Closed:
-        run = self._memory.known(worker, item.run, item.token)
-        if run is None:
-            return Closed(item.run, item.token, Standing.UNKNOWN, None)
-        attempt = attempt_of(run, item.token)
-        live = run.state in HELD and run.token == item.token
-        standing = (
-            rules.closed_before(attempt.state, item) if attempt and not live else None
-        ) or rules.standing(
-            item.token,
-            current=run.token,
-            state=run.state,
-            counts=rules.report_counts(item),
-        )
-        if standing is Standing.ACCEPTED and attempt is not None:
-            run = self._closed(run, attempt, item, now=now)
-        return Closed(item.run, item.token, standing, run.state)
-
-    def _closed(
-        self, run: Run, attempt: Attempt, item: Closing, *, now: datetime
-    ) -> Run:
-        """End the attempt, and let the run follow."""
-        deleted = run.schedule not in self._memory.schedules
-        verdict = rules.closing_verdict(
-            run.state, run.reason, item, deleted=deleted, now=now
-        )
-        over = verdict.state in TERMINAL
-        outcome: dict[str, Any] = {
-            "reason": item.reason,
-            "finished_at": item.finished_at,
-            "lateness": item.lateness,
-            "duration": item.duration,
-            "exit_code": item.exit_code,
-            "signal": item.signal,
-            "error": item.error,
-        }
-        ended = replace(
-            attempt,
-            state=item.state,
-            sandbox_level=item.sandbox_level,
-            limits=item.limits,
-            usage=item.usage,
-            **outcome,
-        )
-        after = replace(
-            run,
-            **outcome
-            | {
-                "state": verdict.state,
-                "reason": verdict.reason,
-                "finished_at": item.finished_at if over else None,
-                "result": item.result if over else None,
-                "available_at": kept(verdict.retry_at) or run.available_at,
-                "failures": run.failures + (item.state in _FAILURES),
-                "attempts": (*run.attempts[:-1], ended),
-            },
-        )
-        self._memory.put(after, now=now)
-        return after
 
     def progress(
         self, worker: str, token: int, entry: Progress, *, now: datetime
@@ -411,21 +312,3 @@ class MemoryLeases(Leases):
                 )
                 for run in found
             }
-
-
-_FAILURES = (AttemptState.FAILED, AttemptState.TIMED_OUT)
-
-#: What a run says of its newest attempt's end, before that has come.
-_NOTHING_ENDED: dict[str, Any] = {
-    "reason": None,
-    "lateness": None,
-    "duration": None,
-    "exit_code": None,
-    "signal": None,
-    "error": None,
-}
-
-
-def _end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:
-    """Return one lease time after the attempt starts, or after now."""
-    return cut(max(cut(now), lease.start_at) + lease_ttl)

@@ -7,10 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
-from sqlalchemy.engine import Connection
 
 from crony import errors
-from crony.model import policy
 from crony.model.lease import (
     Closed,
     Closing,
@@ -29,18 +27,15 @@ from crony.model.state import TERMINAL, RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import (
-    duration_out,
     instant_in,
     instant_out,
-    maybe_instant_in,
 )
 from crony.storage.contract import Leases
+from crony.storage.sql import confirming, offering, overdue, rows
 from crony.storage.sql import holding as hands
-from crony.storage.sql import offering, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.engine import Database
-from crony.storage.sql.holding import Endings, Hand, Held, held, offers
-from crony.storage.sql.settling import drop_offers
+from crony.storage.sql.holding import Endings, Hand, Held, held
 from crony.storage.sql.workers import worker_by_id
 
 _REPLACED = text("SELECT 1 FROM sessions WHERE worker = :worker AND session = :session")
@@ -57,37 +52,6 @@ _PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
 _HELD_BY = text(
     f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
     " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
-)
-_CONFIRM = text(
-    "UPDATE runs SET state = 'running', started_at = max(start_at, :now),"
-    " expires_at = max(expires_at, (max(start_at, :now) * 1000 + :ttl) / 1000),"
-    " reason = NULL, lateness = NULL, duration = NULL, exit_code = NULL,"
-    " signal = NULL, error = NULL"
-    " WHERE id IN (SELECT value FROM json_each(:runs)) RETURNING id, expires_at"
-)
-_UNCONFIRMED = text(
-    f"SELECT {hands.COLUMNS} FROM runs r WHERE r.state = 'leased'"
-    " AND r.start_at <= :before ORDER BY r.start_at, r.id LIMIT :limit"
-)
-_UNRENEWED = text(
-    f"SELECT {hands.COLUMNS} FROM runs r WHERE r.state IN ('running','stopping')"
-    " AND r.expires_at <= :before ORDER BY r.expires_at, r.id LIMIT :limit"
-)
-_WAITING = text(
-    "SELECT r.id FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    " AND r.available_at <= :horizon ORDER BY r.available_at, r.id LIMIT :limit"
-)
-_PROMOTE = text(
-    "UPDATE runs SET waiting = 0 WHERE id IN (SELECT value FROM json_each(:runs))"
-    " RETURNING tenant, queue, admitted"
-)
-_EARLIEST = text(
-    "SELECT (SELECT start_at FROM runs WHERE state = 'leased'"
-    " ORDER BY start_at, id LIMIT 1),"
-    " (SELECT expires_at FROM runs WHERE state IN ('running','stopping')"
-    " ORDER BY expires_at, id LIMIT 1),"
-    " (SELECT available_at FROM runs WHERE state = 'pending' AND waiting = 1"
-    " ORDER BY available_at, id LIMIT 1)"
 )
 _SHOW_PROGRESS = text("UPDATE runs SET progress = :entry WHERE id = :run")
 _KEEP_PROGRESS = text(
@@ -180,7 +144,7 @@ class SqlLeases(Leases):
             named = set(_pairs(holding))
             found = connection.execute(_HELD_BY, {"worker": worker})
             gone = [run for run in map(held, found) if (run.id, run.token) not in named]
-            return _take(connection, gone, now=now)
+            return overdue.take(connection, gone, now=now)
 
     def lease(
         self,
@@ -214,24 +178,9 @@ class SqlLeases(Leases):
         lease_ttl: timedelta,
     ) -> Sequence[Confirmed]:
         with self._database.writing() as connection:
-            hand = Hand(connection, worker, _pairs(items))
-            accepted = {
-                run.id
-                for item in items
-                if (run := hand.known(item.run, item.token)) is not None
-                and run.state is RunState.LEASED
-                and run.by(worker, item.token)
-            }
-            ends = _begin_running(connection, accepted, now=now, ttl=lease_ttl)
-            answers = []
-            for item in items:
-                run = hand.known(item.run, item.token)
-                first = run is not None and run.id in ends and run.token == item.token
-                if run is not None and first:
-                    # From here on in the batch it is running.
-                    run.state, run.expires_at = RunState.RUNNING, ends.pop(run.id)
-                answers.append(_confirmed(item, run, first=first))
-            return tuple(answers)
+            return confirming.confirm(
+                connection, worker, items, now=now, lease_ttl=lease_ttl
+            )
 
     def report(
         self, worker: str, items: Sequence[Closing], *, now: datetime
@@ -282,31 +231,27 @@ class SqlLeases(Leases):
     ) -> tuple[Sequence[Loss], Ready]:
         # Most often there is nothing, and then no lock is taken.
         with self._database.reading() as connection:
-            if not _overdue(connection, now, limit=1, include_leases=include_leases):
+            if not overdue.overdue(
+                connection, now, limit=1, include_leases=include_leases
+            ):
                 return (), frozenset()
         with self._database.writing() as connection:
-            gone = _overdue(connection, now, limit=limit, include_leases=include_leases)
-            return _take(connection, gone, now=now)
+            gone = overdue.overdue(
+                connection, now, limit=limit, include_leases=include_leases
+            )
+            return overdue.take(connection, gone, now=now)
 
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
-        asked = {"horizon": instant_out(horizon), "limit": limit}
         with self._database.reading() as connection:
-            if connection.execute(_WAITING, asked | {"limit": 1}).first() is None:
+            if not overdue.waiting(connection, horizon, limit=1):
                 return frozenset()
         with self._database.writing() as connection:
-            waiting = connection.execute(_WAITING, asked).scalars().all()
-            promoted = connection.execute(_PROMOTE, {"runs": rows.ids(waiting)})
-            return frozenset(
-                (tenant, queue) for tenant, queue, admitted in promoted if admitted
-            )
+            runs = overdue.waiting(connection, horizon, limit=limit)
+            return overdue.promote(connection, runs)
 
     def earliest(self) -> datetime | None:
         with self._database.reading() as connection:
-            offer, lease, waiting = connection.execute(_EARLIEST).one()
-        if offer is not None:
-            offer = rows.after(offer, policy.CONFIRM_GRACE)
-        instants = [at for at in (offer, lease, waiting) if at is not None]
-        return maybe_instant_in(min(instants, default=None))
+            return overdue.earliest(connection)
 
     def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
         with self._database.snapshot() as connection:
@@ -335,41 +280,6 @@ def _cause(run: Held | None, item: Holding, *, live: bool) -> str:
     return rules.cause(run.state, run.reason, newest=run.token == item.token)
 
 
-def _begin_running(
-    connection: Connection, runs: set[str], *, now: datetime, ttl: timedelta
-) -> dict[str, int]:
-    """Make leased runs running; return when each lease ends."""
-    if not runs:
-        return {}
-    values = {
-        "runs": rows.ids(runs),
-        "now": instant_out(now),
-        "ttl": duration_out(ttl),
-    }
-    return {row[0]: row[1] for row in connection.execute(_CONFIRM, values)}
-
-
-def _confirmed(item: Holding, run: Held | None, *, first: bool) -> Confirmed:
-    """Return the answer to a confirm; ``first``: it is what made the run running."""
-    if run is None:
-        return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
-    if run.state is RunState.RUNNING and run.token == item.token:
-        standing = Standing.ACCEPTED if first else Standing.REPEATED
-    else:
-        standing = rules.standing(
-            item.token, current=run.token, state=run.state, counts=()
-        )
-    counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
-    return Confirmed(
-        run=item.run,
-        token=item.token,
-        standing=standing,
-        state=run.state,
-        start_at=instant_in(run.start_at) if counted else None,
-        expires_at=instant_in(run.expires_at) if counted else None,
-    )
-
-
 def _report_standing(
     hand: Hand, run: Held | None, worker: str, item: Closing
 ) -> Standing:
@@ -386,31 +296,3 @@ def _report_standing(
         state=run.state,
         counts=rules.report_counts(item),
     )
-
-
-def _overdue(
-    connection: Connection, now: datetime, *, limit: int, include_leases: bool
-) -> list[Held]:
-    """Return what was not confirmed and, if asked for, what was not renewed."""
-    grace = instant_out(now - policy.CONFIRM_GRACE)
-    found = connection.execute(_UNCONFIRMED, {"before": grace, "limit": limit}).all()
-    if include_leases:
-        asked = {"before": instant_out(now), "limit": limit}
-        found = [*found, *connection.execute(_UNRENEWED, asked)]
-    return [held(row) for row in found]
-
-
-def _take(
-    connection: Connection, runs: Sequence[Held], *, now: datetime
-) -> tuple[Sequence[Loss], Ready]:
-    """Take leases back: offers become pending, attempts are lost."""
-    unconfirmed = offers(runs)
-    endings = Endings(now=now)
-    losses = [
-        endings.lose(run)
-        for run in sorted(runs, key=lambda run: run.id)
-        if run.state is not RunState.LEASED
-    ]
-    drop_offers(connection, unconfirmed, now=now)
-    endings.write(connection)
-    return tuple(losses), admit(connection, {run.schedule for run in runs})

@@ -6,95 +6,23 @@ store must equal what can be seen of the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
-from crony import errors
-from crony.model import ids
 from crony.model.lease import Holding, Standing
-from crony.model.policy import PolicySettings, SandboxSettings
-from crony.model.run import LogChunk, Progress, Run
-from crony.model.schedule import Schedule
-from crony.model.state import (
-    HELD,
-    AttemptState,
-    Origin,
-    Reason,
-    RunState,
-    ScheduleState,
-)
-from crony.storage.contract import (
-    Materialisation,
-    RunQuery,
-    ScheduleQuery,
-    Store,
-)
+from crony.model.run import LogChunk, Progress
+from crony.model.state import AttemptState, Reason, RunState
+from crony.storage.contract import Store
 from crony.testing import factories
-from crony.testing.clock import START
-
-Answer = TypeVar("Answer")
-
-TENANT = "default"
-LEASE_TTL = timedelta(seconds=60)
-AHEAD = timedelta(seconds=5)
-
-_numbers = st.integers(min_value=0, max_value=30)
-_limits = st.integers(min_value=0, max_value=3)
-_queues = st.sampled_from(["default", "slow"])
+from crony.testing.storage.pair import AHEAD, LEASE_TTL, NUMBERS
+from crony.testing.storage.people import People
 
 
-class Comparison(RuleBasedStateMachine):
-    """Histories of a few schedules and workers; ``stores`` makes the pair."""
-
-    #: Set by the test: returns two empty, open stores.
-    stores: Callable[[], tuple[Store, Store]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = type(self).stores()
-        self.now = START
-        self.count = 0
-        self.workers: list[str] = []
-        #: Schedules and runs that ever were, dead ones included.
-        self.schedules: list[str] = []
-        self.runs: list[str] = []
-        self.leased: list[tuple[str, Holding]] = []
-        self.polls: dict[str, tuple[str, int]] = {}
-
-    def teardown(self) -> None:
-        self.first.close()
-        self.second.close()
-
-    def both(self, verb: Callable[[Store], Answer]) -> Answer | None:
-        """Do the same in both stores; return what both answered."""
-        answers = [_outcome(verb, store) for store in (self.first, self.second)]
-        assert answers[0] == answers[1]
-        answer, refusal = answers[0]
-        return answer if refusal is None else None
-
-    def identity(self, prefix: str) -> str:
-        """Return a new id, the same in each replay."""
-        self.count += 1
-        return ids.timed(prefix, START, entropy=self.count.to_bytes(ids.ENTROPY, "big"))
-
-    def schedule(self, number: int) -> Schedule | None:
-        """Return one of the schedules that exist."""
-        page = self.first.schedules.page(TENANT, ScheduleQuery(), limit=99, after=None)
-        return page.items[number % len(page.items)] if page.items else None
-
-    def occurrence(self, schedule: Schedule, number: int, **changes: object) -> Run:
-        """Return the run of the occurrence so many minutes after the start."""
-        at = START + timedelta(seconds=10 * number)
-        run = factories.make_run(schedule, scheduled_for=at, **changes)
-        if run.id not in self.runs:
-            self.runs.append(run.id)
-        return run
+class Comparison(People):
+    """Histories of a few schedules and workers."""
 
     @initialize()
     def begin(self) -> None:
@@ -111,201 +39,6 @@ class Comparison(RuleBasedStateMachine):
                 )
         self.lease(0, 3, fresh=1, again=1)
 
-    @rule(
-        name=st.sampled_from(["host-a", "host-b", "host-c"]),
-        queues=st.lists(_queues, min_size=1, unique=True),
-        level=st.sampled_from(["none", "namespaces", "full"]),
-        labelled=st.booleans(),
-    )
-    def add_worker(
-        self,
-        name: str,
-        queues: list[str],
-        level: str,
-        labelled: bool,  # noqa: FBT001  # hypothesis gives it by name
-    ) -> None:
-        worker = factories.make_worker(
-            id=self.identity(ids.WORKER),
-            name=name,
-            queues=tuple(queues),
-            sandbox_level=level,
-            labels={"gpu": "yes"} if labelled else {},
-            seen_at=self.now,
-        )
-        key = factories.make_key(id=self.identity(ids.KEY), role="worker")
-        stored = self.both(
-            lambda s: s.workers.register(worker, key, quota=3, now=self.now)
-        )
-        if stored is not None and stored.id not in self.workers:
-            self.workers.append(stored.id)
-
-    @rule(worker=_numbers)
-    def drain(self, worker: int) -> None:
-        name = self.workers[worker % len(self.workers)]
-        self.both(lambda s: s.workers.drain(TENANT, name))
-
-    @rule(worker=_numbers, really=st.integers(0, 3))
-    def delete_worker(self, worker: int, really: int) -> None:
-        name = self.workers[worker % len(self.workers)]
-        if not really:
-            self.both(lambda s: s.workers.delete(TENANT, name))
-
-    @rule(
-        name=st.sampled_from([None, "a", "b"]),
-        limit=_limits,
-        queue=_queues,
-        picky=st.booleans(),
-        priority=st.integers(0, 1),
-    )
-    def create(
-        self,
-        name: str | None,
-        limit: int,
-        queue: str,
-        picky: bool,  # noqa: FBT001
-        priority: int,
-    ) -> None:
-        schedule = factories.make_schedule(
-            id=self.identity(ids.SCHEDULE),
-            name=name,
-            queue=queue,
-            requires={"gpu": "yes"} if picky else {},
-            policy=PolicySettings(
-                priority=priority,
-                sandbox=SandboxSettings(level="none" if priority else None),
-            ),
-            cursor=self.now,
-        )
-        if self.both(lambda s: s.schedules.create(schedule, limit=limit, quota=6)):
-            self.schedules.append(schedule.id)
-
-    @rule(
-        schedule=_numbers,
-        step=st.integers(0, 3),
-        stale=st.integers(0, 5),
-        state=st.sampled_from([RunState.PENDING] * 4 + [RunState.MISSED]),
-        catch_up=st.booleans(),
-        ends=st.integers(0, 9),
-    )
-    def materialise(
-        self,
-        schedule: int,
-        step: int,
-        stale: int,
-        state: RunState,
-        catch_up: bool,  # noqa: FBT001
-        ends: int,
-    ) -> None:
-        found = self.schedule(schedule)
-        if found is None:
-            return
-        cursor = found.cursor or self.now
-        number = (cursor - START) // timedelta(seconds=10)
-        runs = [
-            self.occurrence(found, number + n, state=state, catch_up=catch_up)
-            for n in range(step)
-        ]
-        item = Materialisation(
-            schedule=found.id,
-            tenant=TENANT,
-            revision=found.revision,
-            cursor=cursor if stale else cursor + timedelta(seconds=1),
-            next_cursor=START + timedelta(seconds=10 * (number + step + 1))
-            if ends
-            else None,
-            runs=tuple(runs),
-        )
-        # The second of the same is one too many.
-        self.both(lambda s: s.schedules.materialise([item, item], now=self.now))
-
-    @rule(
-        schedule=_numbers,
-        limit=_limits,
-        settled=_numbers,
-        name=st.sampled_from([None, "a", "b"]),
-        queue=_queues,
-        stale=st.integers(0, 5),
-    )
-    def edit(
-        self,
-        schedule: int,
-        limit: int,
-        settled: int,
-        name: str | None,
-        queue: str,
-        stale: int,
-    ) -> None:
-        found = self.schedule(schedule)
-        if found is None:
-            return
-        runs = [self.occurrence(found, settled)]
-        changed = replace(
-            found,
-            revision=found.revision + 1,
-            definition=replace(found.definition, name=name, queue=queue),
-            state=ScheduleState.ACTIVE,
-            cursor=self.now,
-            updated_at=self.now,
-        )
-        expected = found if stale else replace(found, revision=found.revision - 1)
-        self.both(
-            lambda s: s.schedules.update(
-                changed,
-                limit=limit,
-                expected=expected,
-                settled=[run for run in runs if run.scheduled_for <= self.now],
-                now=self.now,
-            )
-        )
-
-    @rule(
-        schedule=_numbers,
-        settled=_numbers,
-        really=st.integers(0, 3),
-        cancel_running=st.booleans(),
-    )
-    def delete(
-        self,
-        schedule: int,
-        settled: int,
-        really: int,
-        cancel_running: bool,  # noqa: FBT001
-    ) -> None:
-        found = self.schedule(schedule)
-        if found is None or really:
-            return
-        runs = [self.occurrence(found, settled)]
-        self.both(
-            lambda s: s.schedules.delete(
-                found, settled=runs, cancel_running=cancel_running, now=self.now
-            )
-        )
-
-    @rule(schedule=_numbers, late=st.integers(-20, 20), priority=st.integers(0, 2))
-    def insert(self, schedule: int, late: int, priority: int) -> None:
-        if not self.schedules:
-            return
-        owner = self.schedules[schedule % len(self.schedules)]
-        found = self.first.schedules.find(TENANT, owner)
-        at = self.now - timedelta(seconds=late)
-        self.count += 1
-        run = factories.make_run(
-            found or factories.make_schedule(id=owner),
-            id=ids.run_id(owner, "manual", at, str(self.count)),
-            origin=Origin.MANUAL,
-            scheduled_for=at,
-            priority=priority,
-            created_at=self.now,
-        )
-        self.runs.append(run.id)
-        self.both(lambda s: s.runs.insert(run, quota=8))
-
-    @rule(run=_numbers)
-    def cancel(self, run: int) -> None:
-        if self.runs:
-            name = self.runs[run % len(self.runs)]
-            self.both(lambda s: s.runs.cancel(TENANT, name, now=self.now))
-
     def poll(self, worker: int, fresh: int, again: int) -> None:
         name = self.workers[worker % len(self.workers)]
         session, sequence = self.polls.get(name, ("s0", 0))
@@ -321,7 +54,7 @@ class Comparison(RuleBasedStateMachine):
             self.polls[name] = poll
 
     @rule(
-        worker=_numbers,
+        worker=NUMBERS,
         slots=st.integers(1, 4),
         fresh=st.integers(0, 9),
         again=st.integers(0, 9),
@@ -352,14 +85,14 @@ class Comparison(RuleBasedStateMachine):
         mine = [item for owner, item in self.leased if owner == worker]
         return worker, mine[-width:]
 
-    @rule(number=_numbers, width=st.integers(1, 4))
+    @rule(number=NUMBERS, width=st.integers(1, 4))
     def confirm(self, number: int, width: int) -> None:
         worker, items = self.holding(number, width)
         self.both(
             lambda s: s.leases.confirm(worker, items, now=self.now, lease_ttl=LEASE_TTL)
         )
 
-    @rule(worker=_numbers, number=_numbers)
+    @rule(worker=NUMBERS, number=NUMBERS)
     def confirm_of_another(self, worker: int, number: int) -> None:
         _, items = self.holding(number, 1)
         name = self.workers[worker % len(self.workers)]
@@ -368,7 +101,7 @@ class Comparison(RuleBasedStateMachine):
         )
 
     @rule(
-        number=_numbers,
+        number=NUMBERS,
         width=st.integers(1, 3),
         state=st.sampled_from(
             [
@@ -425,7 +158,7 @@ class Comparison(RuleBasedStateMachine):
         if state is not None:
             self.report(0, 1, state, retry, started=True)
 
-    @rule(number=_numbers, width=st.integers(1, 4), known=st.integers(0, 5))
+    @rule(number=NUMBERS, width=st.integers(1, 4), known=st.integers(0, 5))
     def renew(self, number: int, width: int, known: int) -> None:
         worker, items = self.holding(number, width)
         session, _ = self.polls.get(worker, ("none", 0))
@@ -439,7 +172,7 @@ class Comparison(RuleBasedStateMachine):
             )
         )
 
-    @rule(number=_numbers, width=st.integers(0, 2))
+    @rule(number=NUMBERS, width=st.integers(0, 2))
     def reclaim(self, number: int, width: int) -> None:
         worker, items = self.holding(number, 4)
         session, sequence = self.polls.get(worker, ("none", 0))
@@ -469,7 +202,7 @@ class Comparison(RuleBasedStateMachine):
     def promote(self, limit: int) -> None:
         self.both(lambda s: s.leases.promote(horizon=self.now + AHEAD, limit=limit))
 
-    @rule(number=_numbers, percent=st.sampled_from([None, 12.5]))
+    @rule(number=NUMBERS, percent=st.sampled_from([None, 12.5]))
     def progress(self, number: int, percent: float | None) -> None:
         worker, items = self.holding(number, 1)
         for item in items:
@@ -477,7 +210,7 @@ class Comparison(RuleBasedStateMachine):
             self.both(partial(self._progress, worker, item, entry))
 
     @rule(
-        number=_numbers,
+        number=NUMBERS,
         stream=st.sampled_from(["stdout", "stderr"]),
         offset=st.integers(0, 12),
         size=st.integers(0, 12),
@@ -499,72 +232,3 @@ class Comparison(RuleBasedStateMachine):
         return store.logs.append(
             worker, item.run, item.token, [chunk], head=5, bound=12
         )
-
-    @rule(seconds=st.sampled_from([0.0015, 5, 10, 10, 20, 61]))
-    def let_time_pass(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    @invariant()
-    def all_that_can_be_seen_is_the_same(self) -> None:
-        for look in (self.see_schedules, self.see_runs, self.see_numbers):
-            self.both(look)
-
-    def see_schedules(self, store: Store) -> list[object]:
-        names = sorted(self.schedules)
-        return [
-            store.schedules.due(self.now, limit=3),
-            store.schedules.earliest(),
-            *(
-                store.schedules.page(TENANT, ScheduleQuery(sort=sort), limit=2, after=a)
-                for sort in ("name", "next_run_at", "created_at")
-                for a in (None,)
-            ),
-            store.schedules.page(
-                TENANT, ScheduleQuery(failing=True), limit=9, after=None
-            ),
-            {k: list(v) for k, v in store.runs.recent(names, limit=3).items()},
-            {k: list(v) for k, v in store.runs.errors(names, limit=3).items()},
-            {k: list(v) for k, v in store.runs.progress(names, limit=3).items()},
-        ]
-
-    def see_runs(self, store: Store) -> list[object]:
-        return [
-            [store.runs.find(TENANT, run) for run in self.runs],
-            [store.logs.read(run, attempt=1, after=0) for run in self.runs],
-            store.runs.page(TENANT, RunQuery(), limit=5, after=None),
-            store.runs.page(TENANT, RunQuery(states=HELD), limit=5, after=None),
-            store.workers.running(self.workers),
-            [
-                store.runs.page(TENANT, RunQuery(worker=name), limit=5, after=None)
-                for name in self.workers
-            ],
-        ]
-
-    def see_numbers(self, store: Store) -> list[object]:
-        return [
-            store.leases.earliest(),
-            store.stats(TENANT, now=self.now),
-            store.stats(None, now=self.now),
-            store.tenants.usage(TENANT),
-            store.workers.page(TENANT, limit=9, after=None),
-        ]
-
-    @invariant()
-    def no_schedule_has_more_in_hand_than_it_ever_allowed(self) -> None:
-        page = self.first.runs.page(
-            TENANT, RunQuery(states=HELD), limit=999, after=None
-        )
-        by_schedule: dict[str, int] = {}
-        for run in page.items:
-            by_schedule[run.schedule] = by_schedule.get(run.schedule, 0) + 1
-        assert all(count <= 3 for count in by_schedule.values())
-
-
-def _outcome(
-    verb: Callable[[Store], Answer], store: Store
-) -> tuple[Answer | None, str | None]:
-    """Return what a verb answered, or how it refused."""
-    try:
-        return verb(store), None
-    except errors.CronyError as refusal:
-        return None, f"{type(refusal).__name__}: {refusal}"

@@ -1,0 +1,69 @@
+"""Offers become running attempts, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from crony.model.lease import Confirmed, Holding, Standing
+from crony.model.state import AttemptState, RunState
+from crony.storage import rules
+from crony.storage.codec import cut
+from crony.storage.memory.state import Lease, Memory
+
+#: What a run says of its newest attempt's end, before that has come.
+_NOTHING_ENDED: dict[str, Any] = {
+    "reason": None,
+    "lateness": None,
+    "duration": None,
+    "exit_code": None,
+    "signal": None,
+    "error": None,
+}
+
+
+def confirm(
+    memory: Memory, worker: str, item: Holding, *, now: datetime, lease_ttl: timedelta
+) -> Confirmed:
+    """Turn an offer into a running attempt."""
+    run = memory.known(worker, item.run, item.token)
+    if run is None:
+        return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
+    standing = rules.standing(
+        item.token, current=run.token, state=run.state, counts={RunState.LEASED}
+    )
+    if run.state is RunState.RUNNING and run.token == item.token:
+        standing = Standing.REPEATED
+    if standing is Standing.ACCEPTED:
+        lease = memory.leases[run.id]
+        begins = max(lease.start_at, now)
+        memory.leases[run.id] = replace(
+            lease, expires_at=max(lease.expires_at, lease_end(lease, now, lease_ttl))
+        )
+        attempt = replace(
+            run.attempts[-1], state=AttemptState.RUNNING, started_at=begins
+        )
+        run = replace(
+            run,
+            state=RunState.RUNNING,
+            started_at=begins,
+            attempts=(*run.attempts[:-1], attempt),
+            **_NOTHING_ENDED,
+        )
+        memory.put(run, now=now)
+    counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
+    live = memory.leases[run.id] if counted else None
+    return Confirmed(
+        run=item.run,
+        token=item.token,
+        standing=standing,
+        state=run.state,
+        start_at=live.start_at if live else None,
+        expires_at=live.expires_at if live else None,
+    )
+
+
+def lease_end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:
+    """Return one lease time after the attempt starts, or after now."""
+    return cut(max(cut(now), lease.start_at) + lease_ttl)

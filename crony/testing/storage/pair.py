@@ -1,0 +1,156 @@
+"""Two stores side by side: what is done to both, and compared after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from crony import errors
+from crony.model import ids
+from crony.model.lease import Holding
+from crony.model.run import Run
+from crony.model.schedule import Schedule
+from crony.model.state import HELD
+from crony.storage.contract import RunQuery, ScheduleQuery, Store
+from crony.testing import factories
+from crony.testing.clock import START
+
+Answer = TypeVar("Answer")
+
+TENANT = "default"
+LEASE_TTL = timedelta(seconds=60)
+AHEAD = timedelta(seconds=5)
+
+NUMBERS = st.integers(min_value=0, max_value=30)
+
+
+class Pair(RuleBasedStateMachine):
+    """Two stores, and what their histories have met; ``stores`` makes the pair."""
+
+    #: Set by the test: returns two empty, open stores.
+    stores: Callable[[], tuple[Store, Store]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = type(self).stores()
+        self.now = START
+        self.count = 0
+        self.workers: list[str] = []
+        #: Schedules and runs that ever were, dead ones included.
+        self.schedules: list[str] = []
+        self.runs: list[str] = []
+        self.leased: list[tuple[str, Holding]] = []
+        self.polls: dict[str, tuple[str, int]] = {}
+
+    def teardown(self) -> None:
+        self.first.close()
+        self.second.close()
+
+    def both(self, verb: Callable[[Store], Answer]) -> Answer | None:
+        """Do the same in both stores; return what both answered."""
+        answers = [_outcome(verb, store) for store in (self.first, self.second)]
+        assert answers[0] == answers[1]
+        answer, refusal = answers[0]
+        return answer if refusal is None else None
+
+    def identity(self, prefix: str) -> str:
+        """Return a new id, the same in each replay."""
+        self.count += 1
+        return ids.timed(prefix, START, entropy=self.count.to_bytes(ids.ENTROPY, "big"))
+
+    def schedule(self, number: int) -> Schedule | None:
+        """Return one of the schedules that exist."""
+        page = self.first.schedules.page(TENANT, ScheduleQuery(), limit=99, after=None)
+        return page.items[number % len(page.items)] if page.items else None
+
+    def occurrence(self, schedule: Schedule, number: int, **changes: object) -> Run:
+        """Return the run of the occurrence so many minutes after the start."""
+        at = START + timedelta(seconds=10 * number)
+        run = factories.make_run(schedule, scheduled_for=at, **changes)
+        if run.id not in self.runs:
+            self.runs.append(run.id)
+        return run
+
+    @rule(seconds=st.sampled_from([0.0015, 5, 10, 10, 20, 61]))
+    def let_time_pass(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @invariant()
+    def all_that_can_be_seen_is_the_same(self) -> None:
+        for look in (self.see_schedules, self.see_runs, self.see_numbers):
+            self.both(look)
+
+    def see_schedules(self, store: Store) -> list[object]:
+        names = sorted(self.schedules)
+        return [
+            store.schedules.due(self.now, limit=3),
+            store.schedules.earliest(),
+            self.walk(store),
+            *(
+                store.schedules.page(TENANT, ScheduleQuery(sort=sort), limit=2, after=a)
+                for sort in ("name", "next_run_at", "created_at")
+                for a in (None,)
+            ),
+            store.schedules.page(
+                TENANT, ScheduleQuery(failing=True), limit=9, after=None
+            ),
+            {k: list(v) for k, v in store.runs.recent(names, limit=3).items()},
+            {k: list(v) for k, v in store.runs.errors(names, limit=3).items()},
+            {k: list(v) for k, v in store.runs.progress(names, limit=3).items()},
+        ]
+
+    def walk(self, store: Store) -> list[Schedule]:
+        """Return all schedules that have a cursor, met two by two."""
+        met: list[Schedule] = []
+        page, after = store.schedules.walk(limit=2, after=None)
+        met.extend(page)
+        while after is not None:
+            page, after = store.schedules.walk(limit=2, after=after)
+            met.extend(page)
+        return met
+
+    def see_runs(self, store: Store) -> list[object]:
+        return [
+            [store.runs.find(TENANT, run) for run in self.runs],
+            [store.logs.read(run, attempt=1, after=0) for run in self.runs],
+            store.runs.page(TENANT, RunQuery(), limit=5, after=None),
+            store.runs.page(TENANT, RunQuery(states=HELD), limit=5, after=None),
+            store.workers.running(self.workers),
+            [
+                store.runs.page(TENANT, RunQuery(worker=name), limit=5, after=None)
+                for name in self.workers
+            ],
+        ]
+
+    def see_numbers(self, store: Store) -> list[object]:
+        return [
+            store.leases.earliest(),
+            store.stats(TENANT, now=self.now),
+            store.stats(None, now=self.now),
+            store.tenants.usage(TENANT),
+            store.workers.page(TENANT, limit=9, after=None),
+        ]
+
+    @invariant()
+    def no_schedule_has_more_in_hand_than_it_ever_allowed(self) -> None:
+        page = self.first.runs.page(
+            TENANT, RunQuery(states=HELD), limit=999, after=None
+        )
+        by_schedule: dict[str, int] = {}
+        for run in page.items:
+            by_schedule[run.schedule] = by_schedule.get(run.schedule, 0) + 1
+        assert all(count <= 3 for count in by_schedule.values())
+
+
+def _outcome(
+    verb: Callable[[Store], Answer], store: Store
+) -> tuple[Answer | None, str | None]:
+    """Return what a verb answered, or how it refused."""
+    try:
+        return verb(store), None
+    except errors.CronyError as refusal:
+        return None, f"{type(refusal).__name__}: {refusal}"

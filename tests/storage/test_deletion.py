@@ -1,0 +1,3 @@
+"""The shared tests of deleted schedules, on every driver."""
+
+from crony.testing.storage.deletion import *  # noqa: F403
