@@ -31,6 +31,9 @@ _LOOK, _START = 0.5, 0.05
 #: A store that is upgraded may take long; a service that hangs must be seen.
 _PATIENCE = 120.0
 
+#: Of a worker's name, without what is added to it.
+_LONGEST_NAME = 125
+
 #: A Ctrl-C waits for the look that is under way.
 _TIMEOUT = timedelta(seconds=2)
 
@@ -150,8 +153,13 @@ def _welcome(url: str, key_file: Path) -> None:
 
 
 def _environment(settings: Settings, home: Path, *, verbose: bool) -> dict[str, str]:
-    """Return the children's environment: this one's, quieter unless asked."""
-    environ = {**os.environ, "CRONY_HOME": str(home)}
+    """Return the children's environment: this one's, quieter unless asked.
+
+    The worker has a name of its own: another one of this host, registered by hand
+    under the usual name, must not take its place.
+    """
+    name = f"{settings.worker.name[:_LONGEST_NAME]}-up"
+    environ = {**os.environ, "CRONY_HOME": str(home), "CRONY_WORKER_NAME": name}
     for section, level in (
         ("API", settings.api.log_level),
         ("WORKER", settings.worker.log_level),

@@ -188,6 +188,27 @@ def test_what_was_there_is_there_again(home: Path) -> None:
         assert up.end() == 0
 
 
+def test_a_worker_that_is_registered_by_hand_stands_beside_its_own(
+    home: Path, tmp_path: Path
+) -> None:
+    with started(home) as up:
+        up.line(is_hello, within=60)
+        argv = ("register", "--no-run", "--api", up.url)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "crony.cli.worker", *argv),
+                *("--key-file", str(home / "admin.key")),
+            ],
+            env={"PATH": os.environ["PATH"], "CRONY_HOME": str(tmp_path / "other")},
+            check=True,
+            timeout=60,
+        )
+        workers = requests.get(f"{up.url}/workers", headers=up.headers, timeout=9)
+        by_hand, own = sorted(item["name"] for item in workers.json()["items"])
+        assert own == f"{by_hand}-up"
+        assert up.end() == 0
+
+
 def test_a_long_task_does_not_keep_it_from_ending(home: Path) -> None:
     with started(home, "--verbose") as up:
         up.line(is_hello, within=60)
