@@ -12,6 +12,7 @@ from crony.api.answers import Made, encoded
 from crony.api.request import Request
 from crony.model.task import Json
 from crony.scheduler.idempotency import Idempotency
+from crony.storage.contract import Answer
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -31,8 +32,8 @@ def once(
     """Make something, or replay what was answered to the same request.
 
     ``make`` gets the id to create under, ``None`` when the request has no key. What
-    was refused and created nothing is forgotten. When it is not known whether the
-    store did it, the claim stays: a repeat creates under the same id.
+    was refused is forgotten. When it is not known whether the store did it, the
+    claim stays: a repeat creates under the same id.
     """
     key = key_of(req)
     if key is None:
@@ -42,17 +43,13 @@ def once(
         tenant, key, digest=_digest(req, body), resource=propose()
     )
     if begun.replay is not None:
-        kept = begun.replay
-        content: Mapping[str, Json] | None = (
-            json.loads(kept.body) if kept.body else None
-        )
-        return Made(status=kept.status or 200, body=content, headers=kept.headers)
+        return _replayed(begun.replay)
     try:
         made = make(begun.resource)
     except errors.Unavailable:
         raise
     except errors.CronyError:
-        idempotency.abandon(tenant, key)
+        idempotency.abandon(tenant, key, begun)
         raise
     idempotency.finish(
         tenant,
@@ -63,6 +60,11 @@ def once(
         body=None if made.body is None else encoded(_without_secrets(made.body)),
     )
     return made
+
+
+def _replayed(kept: Answer) -> Made:
+    content: Mapping[str, Json] | None = json.loads(kept.body) if kept.body else None
+    return Made(status=kept.status or 200, body=content, headers=kept.headers)
 
 
 def key_of(req: Request) -> str | None:

@@ -8,7 +8,7 @@ over and creates under the same id, which the store lets happen only once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from crony import errors
@@ -36,6 +36,8 @@ class Begun:
     replay: Answer | None
     digest: str
     claimed_at: datetime
+    #: Another request began under this claim, and may still be under way.
+    taken_over: bool = False
 
 
 class Idempotency:
@@ -75,19 +77,14 @@ class Idempotency:
                 raise errors.KeyInProgress(
                     "the first request with this Idempotency-Key is under way"
                 )
-            return self._take_over(tenant, key, stored, now=now)
+            # Go on where that one was cut off, under the id it had chosen; unless
+            # it, or another that takes over, comes first.
+            renewed = replace(stored, claimed_at=now)
+            if self._store.answers.complete(
+                tenant, key, renewed, claimed_at=stored.claimed_at
+            ):
+                return Begun(stored.resource, None, digest, now, taken_over=True)
         raise AssertionError("unreachable")
-
-    def _take_over(
-        self, tenant: str, key: str, stored: Answer, *, now: datetime
-    ) -> Begun:
-        """Go on where a request was cut off, under the id it had chosen.
-
-        Two that do so at once create the same resource, which is harmless.
-        """
-        renewed = Answer(resource=stored.resource, digest=stored.digest, claimed_at=now)
-        self._store.answers.complete(tenant, key, renewed)
-        return Begun(stored.resource, None, stored.digest, now)
 
     def finish(
         self,
@@ -99,7 +96,11 @@ class Idempotency:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> None:
-        """Keep the first answer; it must not hold a secret."""
+        """Keep the first answer; it must not hold a secret.
+
+        One whose claim was taken over meanwhile keeps nothing: whoever has it
+        creates under the same id, and answers the same.
+        """
         answer = Answer(
             resource=begun.resource,
             digest=begun.digest,
@@ -108,11 +109,16 @@ class Idempotency:
             headers=dict(headers),
             body=body,
         )
-        self._store.answers.complete(tenant, key, answer)
+        self._store.answers.complete(tenant, key, answer, claimed_at=begun.claimed_at)
 
-    def abandon(self, tenant: str, key: str) -> None:
-        """Forget the claim of a request that was refused and created nothing."""
-        self._store.answers.release(tenant, key)
+    def abandon(self, tenant: str, key: str, begun: Begun) -> None:
+        """Forget the claim of a request that was refused and created nothing.
+
+        One that was taken over stays, since the first request may still create
+        something: then a repeat must find it under the same id.
+        """
+        if not begun.taken_over:
+            self._store.answers.release(tenant, key, claimed_at=begun.claimed_at)
 
     def prune(self, now: datetime) -> int:
         """Forget answers that are no longer kept; return how many."""

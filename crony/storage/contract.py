@@ -621,12 +621,18 @@ class Answers(ABC):
         stored for it, unchanged."""
 
     @abstractmethod
-    def complete(self, tenant: str, key: str, answer: Answer) -> None:
-        """Store the answer to the first request."""
+    def complete(
+        self, tenant: str, key: str, answer: Answer, *, claimed_at: datetime
+    ) -> bool:
+        """Put an answer, or a later claim, in the place of a claim.
+
+        Returns whether it counted: only where what is stored was claimed at that
+        instant (as if by a token) and is not answered yet.
+        """
 
     @abstractmethod
-    def release(self, tenant: str, key: str) -> None:
-        """Forget a claim whose request was refused and created nothing."""
+    def release(self, tenant: str, key: str, *, claimed_at: datetime) -> None:
+        """Forget the claim of that instant, if it is there and not answered."""
 
     @abstractmethod
     def prune(self, *, before: datetime, limit: int) -> int:

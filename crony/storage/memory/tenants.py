@@ -95,15 +95,27 @@ class MemoryAnswers(Answers):
                 self._memory.answers[tenant, key] = kept(answer)
             return kept(stored)
 
-    def complete(self, tenant: str, key: str, answer: Answer) -> None:
+    def complete(
+        self, tenant: str, key: str, answer: Answer, *, claimed_at: datetime
+    ) -> bool:
         with self._memory.verb():
-            self._memory.answers[tenant, key] = kept(answer)
+            counts = self._has_claim(tenant, key, claimed_at)
+            if counts:
+                self._memory.answers[tenant, key] = kept(answer)
+            return counts
 
-    def release(self, tenant: str, key: str) -> None:
+    def release(self, tenant: str, key: str, *, claimed_at: datetime) -> None:
         with self._memory.verb():
-            stored = self._memory.answers.get((tenant, key))
-            if stored is not None and stored.status is None:
+            if self._has_claim(tenant, key, claimed_at):
                 del self._memory.answers[tenant, key]
+
+    def _has_claim(self, tenant: str, key: str, claimed_at: datetime) -> bool:
+        stored = self._memory.answers.get((tenant, key))
+        return (
+            stored is not None
+            and stored.status is None
+            and stored.claimed_at == cut(claimed_at)
+        )
 
     def prune(self, *, before: datetime, limit: int) -> int:
         with self._memory.verb():

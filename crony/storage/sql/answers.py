@@ -9,24 +9,26 @@ from sqlalchemy import text
 
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Answer, Answers
-from crony.storage.sql.engine import Database
-from crony.storage.sql.rows import Columns, Parameters
+from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.rows import Columns
 
 _COLUMNS = "resource, digest, claimed_at, status, headers, body"
 _FIND = text(f"SELECT {_COLUMNS} FROM answers WHERE tenant = :tenant AND key = :key")
-_PUT = (
+_CLAIM = text(
     f"INSERT INTO answers (tenant, key, {_COLUMNS}) VALUES (:tenant, :key, :resource,"
-    " :digest, :claimed_at, :status, :headers, :body) ON CONFLICT (tenant, key) DO"
+    " :digest, :claimed_at, :status, :headers, :body)"
+    " ON CONFLICT (tenant, key) DO NOTHING"
 )
-_CLAIM = text(f"{_PUT} NOTHING")
+_OF_CLAIM = (
+    " WHERE tenant = :tenant AND key = :key AND claimed_at = :claim"
+    " AND status IS NULL RETURNING 1"
+)
 _COMPLETE = text(
-    f"{_PUT} UPDATE SET resource = excluded.resource, digest = excluded.digest,"
-    " claimed_at = excluded.claimed_at, status = excluded.status,"
-    " headers = excluded.headers, body = excluded.body"
+    "UPDATE answers SET resource = :resource, digest = :digest,"
+    " claimed_at = :claimed_at, status = :status, headers = :headers, body = :body"
+    + _OF_CLAIM
 )
-_RELEASE = text(
-    "DELETE FROM answers WHERE tenant = :tenant AND key = :key AND status IS NULL"
-)
+_RELEASE = text("DELETE FROM answers" + _OF_CLAIM)
 _PRUNE = text(
     "DELETE FROM answers WHERE (tenant, key) IN (SELECT tenant, key FROM answers"
     " WHERE claimed_at < :before ORDER BY claimed_at LIMIT :limit) RETURNING 1"
@@ -48,13 +50,17 @@ class SqlAnswers(Answers):
             connection.execute(_CLAIM, _values(tenant, key, answer))
             return None
 
-    def complete(self, tenant: str, key: str, answer: Answer) -> None:
+    def complete(
+        self, tenant: str, key: str, answer: Answer, *, claimed_at: datetime
+    ) -> bool:
+        asked = {**_values(tenant, key, answer), "claim": instant_out(claimed_at)}
         with self._database.writing() as connection:
-            connection.execute(_COMPLETE, _values(tenant, key, answer))
+            return connection.execute(_COMPLETE, asked).first() is not None
 
-    def release(self, tenant: str, key: str) -> None:
+    def release(self, tenant: str, key: str, *, claimed_at: datetime) -> None:
+        asked = {"tenant": tenant, "key": key, "claim": instant_out(claimed_at)}
         with self._database.writing() as connection:
-            connection.execute(_RELEASE, {"tenant": tenant, "key": key})
+            connection.execute(_RELEASE, asked).all()
 
     def prune(self, *, before: datetime, limit: int) -> int:
         asked = {"before": instant_out(before), "limit": limit}

@@ -144,13 +144,47 @@ class TestAnswers:
         answer = replace(
             claim, status=201, headers={"ETag": '"1"'}, body=b'{"a": "\xff"}'
         )
-        store.answers.complete(TENANT, "k", answer)
-        store.answers.release(TENANT, "k")
+        complete = store.answers.complete
+        assert complete(TENANT, "k", answer, claimed_at=claim.claimed_at)
+        store.answers.release(TENANT, "k", claimed_at=claim.claimed_at)
         assert store.answers.claim(TENANT, "k", claim) == answer
 
+    def test_an_answer_is_never_replaced(self, store: Store) -> None:
+        claim = make_answer()
+        store.answers.claim(TENANT, "k", claim)
+        first, second_ = replace(claim, status=201), replace(claim, status=200)
+        complete = store.answers.complete
+        assert complete(TENANT, "k", first, claimed_at=claim.claimed_at)
+        assert not complete(TENANT, "k", second_, claimed_at=claim.claimed_at)
+        later = replace(claim, claimed_at=second(31))
+        assert not complete(TENANT, "k", later, claimed_at=claim.claimed_at)
+        assert store.answers.claim(TENANT, "k", claim) == first
+
+    def test_a_claim_that_was_taken_over_counts_no_more(self, store: Store) -> None:
+        claim = make_answer(claimed_at=second(0))
+        store.answers.claim(TENANT, "k", claim)
+        later = replace(claim, claimed_at=second(31))
+        complete = store.answers.complete
+        assert complete(TENANT, "k", later, claimed_at=second(0))
+        assert not complete(TENANT, "k", later, claimed_at=second(0))
+        late = replace(claim, status=201)
+        assert not complete(TENANT, "k", late, claimed_at=second(0))
+        store.answers.release(TENANT, "k", claimed_at=second(0))
+        assert store.answers.claim(TENANT, "k", claim) == later
+        answer = replace(later, status=200)
+        assert complete(TENANT, "k", answer, claimed_at=second(31))
+        assert store.answers.claim(TENANT, "k", claim) == answer
+
+    def test_no_answer_counts_without_a_claim(self, store: Store) -> None:
+        answer = make_answer(status=201)
+        complete = store.answers.complete
+        assert not complete(TENANT, "k", answer, claimed_at=answer.claimed_at)
+        assert store.answers.claim(TENANT, "k", make_answer()) is None
+
     def test_a_released_claim_is_forgotten(self, store: Store) -> None:
-        store.answers.claim(TENANT, "k", make_answer())
-        store.answers.release(TENANT, "k")
+        claim = make_answer()
+        store.answers.claim(TENANT, "k", claim)
+        store.answers.release(TENANT, "k", claimed_at=claim.claimed_at)
         assert store.answers.claim(TENANT, "k", make_answer()) is None
 
     def test_old_answers_are_pruned_the_oldest_first(self, store: Store) -> None:

@@ -13,9 +13,11 @@ from crony import errors
 from crony.clock import StoreClock
 from crony.model.worker import Quotas, Role, WorkerState
 from crony.scheduler import adminfile, idempotency
+from crony.scheduler.idempotency import Begun
 from crony.scheduler.keys import new_secret
 from crony.scheduler.service import Service
 from crony.storage import open_store
+from crony.storage.contract import Answer
 from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, TENANT, Stage
 
 
@@ -267,9 +269,56 @@ def test_an_abandoned_claim_is_taken_over_under_the_same_id(stage: Stage) -> Non
 
 
 def test_a_refused_request_leaves_no_claim(stage: Stage) -> None:
-    _begin(stage, resource="first")
-    stage.service.idempotency.abandon(TENANT, "k")
+    begun = _begin(stage, resource="first")
+    stage.service.idempotency.abandon(TENANT, "k", begun)
     assert _begin(stage, resource="second").resource == "second"
+
+
+def _finish(stage: Stage, begun: Begun, *, status: int) -> None:
+    stage.service.idempotency.finish(
+        TENANT, "k", begun, status=status, headers={}, body=None
+    )
+
+
+def test_a_refused_take_over_leaves_the_id_of_the_first_request(stage: Stage) -> None:
+    first = _begin(stage, resource="first")
+    stage.advance(30 * SECOND)
+    later = _begin(stage, resource="second")
+    _finish(stage, first, status=201)
+    stage.service.idempotency.abandon(TENANT, "k", later)
+    stage.advance(30 * SECOND)
+    assert _begin(stage, resource="third").resource == "first"
+
+
+def test_a_slow_first_request_does_not_undo_who_took_over(stage: Stage) -> None:
+    first = _begin(stage, resource="first")
+    stage.advance(30 * SECOND)
+    later = _begin(stage, resource="second")
+    stage.service.idempotency.abandon(TENANT, "k", first)
+    _finish(stage, later, status=201)
+    _finish(stage, first, status=200)
+    replay = _begin(stage).replay
+    assert replay is not None
+    assert (replay.resource, replay.status) == ("first", 201)
+
+
+def test_an_answer_that_comes_in_between_is_not_taken_over(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _begin(stage, resource="first")
+    stage.advance(30 * SECOND)
+    claim = stage.store.answers.claim
+
+    def claim_then_finish(tenant: str, key: str, answer: Answer) -> Answer | None:
+        found = claim(tenant, key, answer)
+        monkeypatch.undo()
+        _finish(stage, first, status=201)
+        return found
+
+    monkeypatch.setattr(stage.store.answers, "claim", claim_then_finish)
+    replay = _begin(stage, resource="second").replay
+    assert replay is not None
+    assert (replay.resource, replay.status) == ("first", 201)
 
 
 @pytest.mark.parametrize("prune", [True, False])
