@@ -19,6 +19,10 @@ BUILT_IN = "built-in"
 #: An offer that was not confirmed this long after its instant is pending again.
 CONFIRM_GRACE = timedelta(seconds=5)
 
+#: A worker confirms no earlier than this before the instant: an offer that is
+#: farther from its own may still give way to a run that is due now.
+CONFIRM_AHEAD = timedelta(milliseconds=250)
+
 #: Occurrences that came due longer ago than this are recorded as missed.
 MISFIRE_WINDOW = timedelta(hours=24)
 

@@ -178,11 +178,15 @@ class Runs:
         tenant = self._store.tenants.find(run.tenant)
         if tenant is None:
             raise errors.NotFound("tenant", run.tenant)
-        stored, ready = self._store.runs.insert(run, quota=tenant.quotas.pending_runs)
+        stored, ready, recalled = self._store.runs.insert(
+            run, quota=tenant.quotas.pending_runs
+        )
         if not stored:
             return self.find(run.tenant, run.id)
         _log.info("run requested", tenant=run.tenant, schedule=run.schedule, run=run.id)
         self._wakes.publish(ready)
+        for worker in recalled:
+            self._wakes.publish_worker(worker)
         return run
 
 

@@ -283,8 +283,16 @@ class Runs(ABC):
     """Runs, their attempts, and what people see of them."""
 
     @abstractmethod
-    def insert(self, run: Run, *, quota: int | None) -> tuple[bool, Ready]:
+    def insert(
+        self, run: Run, *, quota: int | None
+    ) -> tuple[bool, Ready, frozenset[str]]:
         """Store a run that no occurrence made; ``False`` when the id exists.
+
+        Where runs in workers' hands take all of the schedule's ``limit``, and one
+        of them is an offer that starts more than ``policy.CONFIRM_AHEAD`` after
+        this run is available, the latest such offer gives way: it is pending
+        again, as if it had not been confirmed. Returns also the worker that had
+        it, to be told.
 
         Raises ``QuotaExceeded`` when the tenant has ``quota`` pending runs,
         ``NotFound`` when its schedule is gone.

@@ -25,11 +25,13 @@ class MemoryRuns(Runs):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def insert(self, run: Run, *, quota: int | None) -> tuple[bool, Ready]:
+    def insert(
+        self, run: Run, *, quota: int | None
+    ) -> tuple[bool, Ready, frozenset[str]]:
         memory = self._memory
         with memory.verb():
             if run.id in memory.runs:
-                return False, frozenset()
+                return False, frozenset(), frozenset()
             if run.schedule not in memory.schedules:
                 raise errors.NotFound("schedule", run.schedule)
             pending = [
@@ -43,8 +45,9 @@ class MemoryRuns(Runs):
                     retry_after=rules.QUOTA_PAUSE,
                 )
             with memory.change(run.schedule) as lines:
+                recalled = memory.recall_for(run)
                 memory.put(replace(kept(run), attempts=()), now=run.created_at)
-            return True, ready(lines)
+            return True, ready(lines), recalled
 
     def find(self, tenant: str, run: str) -> Run | None:
         with self._memory.verb():

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from crony import errors
+from crony.model import policy
 from crony.model.lease import Loss, Ready, Standing
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Definition, Schedule
@@ -170,6 +171,24 @@ class Memory:
     def take_offer(self, run: Run, *, now: datetime) -> None:
         """Make a leased run pending again."""
         self.put(replace(self.without_offer(run), state=RunState.PENDING), now=now)
+
+    def recall_for(self, run: Run) -> frozenset[str]:
+        """Take back the offer that gives way to a new run; return its worker."""
+        held = [r for r in self._of({run.schedule}) if r.state in HELD]
+        if len(held) < self.limits.get(run.schedule, 0):
+            return frozenset()
+        later = [
+            (self.leases[r.id].start_at, r.id)
+            for r in held
+            if r.state is RunState.LEASED
+            and self.leases[r.id].start_at > run.available_at + policy.CONFIRM_AHEAD
+        ]
+        if not later:
+            return frozenset()
+        _, last = max(later)
+        worker = self.leases[last].worker
+        self.take_offer(self.runs[last], now=run.created_at)
+        return frozenset({worker})
 
     def lose(self, run: Run, *, now: datetime) -> Loss:
         """End a running or stopping run's attempt as lost."""

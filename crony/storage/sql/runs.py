@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
+from crony.model import policy
 from crony.model.lease import Ready
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.state import AttemptState, RunState
@@ -28,6 +29,15 @@ _SCHEDULE = text("SELECT 1 FROM schedules WHERE id = :schedule AND state <> 'del
 _PENDING = text(
     "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
     " AND queue <> '' AND state = 'pending'"
+)
+#: The latest offer of a schedule whose limit is taken up.
+_GIVES_WAY = text(
+    "SELECT r.id, r.worker FROM runs r WHERE r.schedule = :schedule"
+    " AND r.state = 'leased' AND r.start_at > :after"
+    " AND (SELECT count(*) FROM runs h WHERE h.schedule = :schedule"
+    " AND h.state IN ('leased','running','stopping'))"
+    " >= (SELECT s.max_concurrent FROM schedules s WHERE s.id = :schedule)"
+    " ORDER BY r.start_at DESC, r.id DESC LIMIT 1"
 )
 _CANCEL = text(
     "UPDATE runs SET state = 'cancelled', reason = 'user', finished_at = :now,"
@@ -55,10 +65,12 @@ class SqlRuns(Runs):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def insert(self, run: Run, *, quota: int | None) -> tuple[bool, Ready]:
+    def insert(
+        self, run: Run, *, quota: int | None
+    ) -> tuple[bool, Ready, frozenset[str]]:
         with self._database.writing() as connection:
             if connection.execute(_EXISTS, {"run": run.id}).scalar():
-                return False, frozenset()
+                return False, frozenset(), frozenset()
             if not connection.execute(_SCHEDULE, {"schedule": run.schedule}).scalar():
                 raise errors.NotFound("schedule", run.schedule)
             pending = connection.execute(_PENDING, {"tenant": run.tenant}).scalar_one()
@@ -70,8 +82,9 @@ class SqlRuns(Runs):
             lane = lanes.of_runs(connection, [run])[run.id]
             now = instant_out(run.created_at)
             values = rows.run_out(run, lane=lane, now=now)
+            recalled = _recall_for(connection, run)
             connection.execute(rows.INSERT_RUN, values)
-            return True, admit(connection, [run.schedule])
+            return True, admit(connection, [run.schedule]), recalled
 
     def find(self, tenant: str, run: str) -> Run | None:
         with self._database.snapshot() as connection:
@@ -131,6 +144,17 @@ class SqlRuns(Runs):
             _cancel(connection, run, RunState(found.state), now=now)
             ready = admit(connection, [found.schedule])
             return rows.full_runs(connection, [run])[run], ready
+
+
+def _recall_for(connection: Connection, run: Run) -> frozenset[str]:
+    """Take back the offer that gives way to a new run; return its worker."""
+    after = instant_out(run.available_at + policy.CONFIRM_AHEAD)
+    asked = {"schedule": run.schedule, "after": after}
+    found = connection.execute(_GIVES_WAY, asked).first()
+    if found is None:
+        return frozenset()
+    drop_offers(connection, [found.id], now=run.created_at)
+    return frozenset({found.worker})
 
 
 def _cancel(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from crony import errors
-from crony.model.lease import Standing
+from crony.model.lease import Holding, Standing
 from crony.model.run import ErrorEntry, Run
 from crony.model.state import AttemptState, Origin, Reason, RunState
 from crony.storage.contract import Page, RunQuery, Store
@@ -22,8 +22,9 @@ class TestInsert:
         assert store.runs.insert(run, quota=1) == (
             True,
             frozenset({(TENANT, "default")}),
+            frozenset(),
         )
-        assert store.runs.insert(run, quota=1) == (False, frozenset())
+        assert store.runs.insert(run, quota=1) == (False, frozenset(), frozenset())
 
     def test_a_run_of_a_schedule_that_is_gone_is_refused(self, store: Store) -> None:
         with pytest.raises(errors.NotFound):
@@ -39,6 +40,45 @@ class TestInsert:
             store.runs.insert(
                 factories.make_run(schedule, origin=Origin.MANUAL), quota=1
             )
+
+    def test_an_offer_not_due_yet_gives_way_to_a_run_that_is(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        worker = scene.worker()
+        (ahead,) = scene.due(schedule, 4)
+        (offer,) = scene.lease(worker)
+        run = factories.make_run(
+            schedule, origin=Origin.MANUAL, scheduled_for=scene.now
+        )
+        stored, ready, recalled = store.runs.insert(run, quota=None)
+        assert (stored, recalled) == (True, frozenset({worker.id}))
+        assert ready == frozenset({(TENANT, "default")})
+        assert [o.run.id for o in scene.lease(worker)] == [run.id]
+        (late,) = scene.confirm(worker, Holding(offer.run.id, offer.token))
+        assert (offer.run.id, late.standing) == (ahead.id, Standing.STALE)
+
+    def test_an_offer_about_to_start_does_not_give_way(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        worker = scene.worker()
+        scene.due(schedule, 0.25)
+        scene.lease(worker)
+        run = factories.make_run(
+            schedule, origin=Origin.MANUAL, scheduled_for=scene.now
+        )
+        assert store.runs.insert(run, quota=None) == (True, frozenset(), frozenset())
+
+    def test_no_offer_gives_way_where_there_is_room(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=2)
+        scene.due(schedule, 4)
+        scene.lease(scene.worker())
+        run = factories.make_run(
+            schedule, origin=Origin.MANUAL, scheduled_for=scene.now
+        )
+        assert store.runs.insert(run, quota=None)[2] == frozenset()
 
     def test_a_run_by_hand_does_not_count_as_an_occurrence(self, store: Store) -> None:
         scene = Scene(store)
