@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,6 +46,13 @@ class Group(ABC):
     @abstractmethod
     def usage(self) -> Usage:
         """Read what was used so far."""
+
+    @abstractmethod
+    def on_shortage(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called when a process is killed for lack of memory.
+
+        Never called where the kernel then kills the whole group by itself.
+        """
 
     def kill(self) -> None:
         """Send SIGKILL to every process in the group, until none is left."""

@@ -1,11 +1,13 @@
 """Control groups, version 1: one hierarchy per controller, for root alone."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from crony.worker.sandbox import cgroups
+from crony.worker.sandbox.bells import Bells
 from crony.worker.sandbox.values import Limits
 
 _NEEDED = ("memory", "pids", "cpu", "cpuacct")
@@ -14,10 +16,22 @@ _NEEDED = ("memory", "pids", "cpu", "cpuacct")
 class GroupV1(cgroups.Group):
     """A run's directories under each controller."""
 
-    def __init__(self, by_controller: dict[str, str]) -> None:
+    def __init__(self, by_controller: dict[str, str], bells: Bells) -> None:
         self._of = by_controller
+        self._bells = bells
+        self._bell: int | None = None
         # Controllers are often mounted together: each directory once.
         self.paths = tuple(dict.fromkeys(by_controller.values()))
+
+    def on_shortage(self, call: Callable[[], None]) -> None:
+        with suppress(OSError):  # a kernel that was built without these events
+            self._bell = self._bells.hang(self._of["memory"], call)
+
+    def dissolve(self) -> None:
+        if self._bell is not None:
+            self._bells.take_down(self._bell)
+            self._bell = None
+        super().dissolve()
 
     def usage(self) -> cgroups.Usage:
         memory = self._of["memory"]
@@ -54,6 +68,7 @@ class HierarchyV1(cgroups.Hierarchy):
         for path in self._roots.values():
             cgroups.remove_stale(path.parent)
             path.mkdir(exist_ok=True)
+        self._bells = Bells()
 
     def make(self, name: str, limits: Limits) -> cgroups.Group:
         of: dict[str, str] = {}
@@ -68,9 +83,10 @@ class HierarchyV1(cgroups.Hierarchy):
         cgroups.write(f"{of['pids']}/pids.max", limits.pids)
         cgroups.write(f"{of['cpu']}/cpu.cfs_period_us", cgroups.PERIOD)
         cgroups.write(f"{of['cpu']}/cpu.cfs_quota_us", cgroups.cpu_quota(limits))
-        return GroupV1(of)
+        return GroupV1(of, self._bells)
 
     def close(self) -> None:
+        self._bells.close()
         for path in self._roots.values():
             with suppress(OSError):
                 Path.rmdir(path)

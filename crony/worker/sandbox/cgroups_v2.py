@@ -1,6 +1,7 @@
 """Control groups, version 2: one tree, also for a plain user it is delegated to."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,9 @@ class GroupV2(cgroups.Group):
     def __init__(self, path: str) -> None:
         self._path = path
         self.paths = (path,)
+
+    def on_shortage(self, call: Callable[[], None]) -> None:
+        pass  # ``memory.oom.group``: the kernel kills all of it
 
     def usage(self) -> cgroups.Usage:
         killed = cgroups.field(cgroups.read(f"{self._path}/memory.events"), "oom_kill")

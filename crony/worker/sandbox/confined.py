@@ -103,8 +103,11 @@ class Confined(Process):
             watchdog.kill_sessions({self.outer_pid: self.pidfd})
 
     def _ending(self, status: int) -> gate.Ending:
-        said = gate.read_ending(self._pipes.status)
-        return outermost_ending(status) if said is None else said
+        if (said := gate.read_ending(self._pipes.status)) is not None:
+            return said
+        # The first process can't be ended but by SIGKILL; bubblewrap may have ended
+        # of something else meanwhile.
+        return gate.Ending(None, "SIGKILL") if self._ready else outermost_ending(status)
 
     def _clean(self) -> None:
         if self._json >= 0:

@@ -40,6 +40,8 @@ class Process(Prepared):
         self._exit: Exit | None = None
         self._closed = False
         self._lock = threading.RLock()
+        if group is not None:
+            group.on_shortage(self._ran_short)
 
     def wait_ready(self, timeout: timedelta) -> None:
         with self._lock:
@@ -102,8 +104,14 @@ class Process(Prepared):
             if self._exit is None:
                 self._memory_seen = max(self._memory_seen, used)
                 if used > self._limits.memory:
-                    self._out_of_memory = True
-                    self.kill()
+                    self._ran_short()
+
+    def _ran_short(self) -> None:
+        """One process was killed for lack of memory: that is the end of the run."""
+        with self._lock:
+            if self._exit is None:
+                self._out_of_memory = True
+                self.kill()
 
     def death_fds(self) -> tuple[int, ...]:
         return (self.pidfd,)

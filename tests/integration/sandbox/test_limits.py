@@ -35,6 +35,7 @@ class TestMemory:
         result = _attack(confined, "much_memory", given, memory=self.LIMIT)
         assert "breach" not in result.out
         assert result.oom
+        assert result.signal == "SIGKILL"
 
     def test_one_process_alone_does_not_get_more(self, any_stand: Stand) -> None:
         code = f"held = bytearray({200 * _MIB}); print(sum(held[::4096]), 'breach')"
