@@ -19,10 +19,10 @@ SCHEDULE, RUN, WORKER, KEY = "sch_", "run_", "wrk_", "key_"
 ENTROPY = 10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# Without regard to case, since names are lower case and base32 is read either way.
-_SHAPE = re.compile(
-    r"(?:sch|run|wrk|key|evt)_[0-9A-HJKMNP-TV-Z]{26}", re.ASCII | re.IGNORECASE
-)
+#: What every id matches, in small letters as a name has them.
+SHAPE = "(?:sch|run|wrk|key|evt)_[0-9a-hjkmnp-tv-z]{26}"
+# Without regard to case: base32 is read either way.
+_SHAPE = re.compile(SHAPE, re.ASCII | re.IGNORECASE)
 
 
 def milliseconds(instant: datetime) -> int:

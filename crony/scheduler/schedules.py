@@ -79,12 +79,13 @@ class Schedules:
         by this one. Raises ``InvalidBody``, ``NameTaken``, ``QuotaExceeded``.
         """
         now = cut(self._clock.now())
-        faults = self.check_trigger(definition, tenant=tenant, now=now)
+        faults = triggering.check_trigger(definition, tenant=tenant, now=now)
         if faults:
-            found = self._same(tenant, definition)
+            # A repeat is answered as the first time, also when its instant is past.
+            found = self._of_id(tenant, id) or self._same(tenant, definition)
             if found is None:
                 raise errors.InvalidBody(faults)
-            return found, False
+            return found, found.id == id
         schedule = self._fresh(tenant, definition, id=id or self.new_id(), now=now)
         try:
             stored = self._store.schedules.create(
@@ -129,6 +130,10 @@ class Schedules:
         if found is None or found.definition != definition:
             return None
         return found
+
+    def _of_id(self, tenant: str, id: str | None) -> Schedule | None:
+        """Return the schedule that an interrupted request made under its id."""
+        return None if id is None else self._store.schedules.find(tenant, id)
 
     def _quota(self, tenant: str) -> int | None:
         found = self._store.tenants.find(tenant)
@@ -265,11 +270,23 @@ class Schedules:
             now=self._clock.now(),
         )
 
-    def check_trigger(
-        self, definition: Definition, *, tenant: str, now: datetime
+    def check_new(
+        self, definition: Definition, *, tenant: str, id: str | None = None
     ) -> list[Fault]:
-        """Return why a definition would never be due; see ``triggering``."""
-        return triggering.check_trigger(definition, tenant=tenant, now=now)
+        """Return why a definition would never be due, unless it may be a repeat.
+
+        Only its trigger and name count here; ``create`` looks at the whole.
+        """
+        now = cut(self._clock.now())
+        faults = triggering.check_trigger(definition, tenant=tenant, now=now)
+        if not faults or self._of_id(tenant, id) is not None:
+            return []
+        name = definition.name
+        found = None if name is None else self._store.schedules.find(tenant, name)
+        repeats = found is not None and triggering.same_occurrences(
+            definition, found.definition
+        )
+        return [] if repeats else faults
 
 
 def _kept_name(definition: Definition, found: Schedule, reference: str) -> Definition:

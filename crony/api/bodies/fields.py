@@ -21,10 +21,9 @@ from pydantic import (
 )
 
 from crony import wire
+from crony.model import ids
 
-_ID = "(sch|run|wrk|key|evt)_[0-9a-z]{26}"
-NAME_PATTERN = rf"^(?!{_ID}$)[a-z0-9][a-z0-9._-]{{0,127}}$"
-_LIKE_ID = re.compile(_ID, re.ASCII)
+NAME_PATTERN = rf"^(?!{ids.SHAPE}$)[a-z0-9][a-z0-9._-]{{0,127}}$"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
 _LABEL_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
@@ -168,14 +167,14 @@ def _name(value: object) -> str:
             f'"{text[:80]}" is not a name: 1 to 128 of a-z, 0-9, ".", "_", "-", the '
             "first of them a letter or digit"
         )
-    if _LIKE_ID.fullmatch(text):
+    if ids.looks_like_id(text):
         raise ValueError(f'"{text}" would be taken for an id')
     return text
 
 
 def is_name(text: str) -> bool:
     """Return whether the text may be a name."""
-    return _NAME.fullmatch(text) is not None and _LIKE_ID.fullmatch(text) is None
+    return _NAME.fullmatch(text) is not None and not ids.looks_like_id(text)
 
 
 Name: TypeAlias = Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from crony import errors
@@ -28,6 +27,7 @@ from crony.errors import Fault
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import ScheduleState
 from crony.model.task import Json
+from crony.scheduler.triggering import same_occurrences
 from crony.scheduler.views import ScheduleView
 from crony.storage.contract import Page, Position, ScheduleQuery
 
@@ -57,7 +57,7 @@ class Schedules:
     def _create(
         self, tenant: str, body: Mapping[str, Json], identity: str | None
     ) -> Made:
-        definition = self._definition(tenant, body)
+        definition = self._definition(tenant, body, id=identity)
         schedule, new = self._schedules.create(tenant, definition, id=identity)
         return self._made(schedule, status=201 if new else 200)
 
@@ -102,9 +102,10 @@ class Schedules:
     def _put(self, req: Request, reference: str, body: Mapping[str, Json]) -> Made:
         tenant = req.caller.tenant
         known = self._known(tenant, reference)
-        definition = self._definition(tenant, body, known=known)
-        if known is None:
-            definition = _named(definition, reference)
+        if known is None and not is_name(reference):
+            raise errors.NotFound("schedule", reference[:200])
+        present = None if known is None else known.definition
+        definition = self._definition(tenant, body, present=present)
         schedule, new = self._schedules.replace(
             tenant,
             reference,
@@ -126,7 +127,7 @@ class Schedules:
             body = merged(render.written(present), patch)
             if not isinstance(body, Mapping):
                 raise TypeError("a merge of objects is an object")
-            return self._definition(tenant, body, before=present)
+            return self._definition(tenant, body, present=present)
 
         schedule = self._schedules.modify(
             tenant,
@@ -170,20 +171,18 @@ class Schedules:
         tenant: str,
         body: Mapping[str, Json],
         *,
-        known: Schedule | None = None,
-        before: Definition | None = None,
+        present: Definition | None = None,
+        id: str | None = None,
     ) -> Definition:
         """Return what a body defines, or raise all its faults at once."""
-        now = self._node.now()
-        present = known.definition if known is not None else before
 
         def check(definition: Definition) -> list[Fault]:
             # What is there may stay, also when it is over: GET, edit, PUT works.
-            if present is not None and _same_trigger(present, definition):
+            if present is not None and same_occurrences(present, definition):
                 return []
-            return self._schedules.check_trigger(definition, tenant=tenant, now=now)
+            return self._schedules.check_new(definition, tenant=tenant, id=id)
 
-        return definition_of(body, tenant=tenant, now=now, check=check)
+        return definition_of(body, tenant=tenant, now=self._node.now(), check=check)
 
     def _made(self, schedule: Schedule, *, status: int) -> Made:
         view = self._schedules.views([schedule])[0]
@@ -205,25 +204,6 @@ def _query(req: Request) -> ScheduleQuery:
         failing=params.choice(req, "failing", {"true": True, "false": False}),
         sort=params.choice(req, "sort", {s: s for s in SORTS}) or "created_at",
     )
-
-
-def _same_trigger(one: Definition, other: Definition) -> bool:
-    return (one.trigger, one.start_at, one.end_at) == (
-        other.trigger,
-        other.start_at,
-        other.end_at,
-    )
-
-
-def _named(definition: Definition, reference: str) -> Definition:
-    """Return the definition under the name that it is created at."""
-    if not is_name(reference):
-        raise errors.NotFound("schedule", reference[:200])
-    if definition.name not in (None, reference):
-        raise errors.InvalidBody(
-            [Fault("/name", f'must be "{reference}", as in the path')]
-        )
-    return replace(definition, name=reference)
 
 
 def read_one(resp: Response, view: ScheduleView) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.integration.api.caller import ECHO, Caller, kind, pointers, unique
@@ -52,6 +54,20 @@ def test_a_schedule_reads_back_as_it_was_written(tenant: Caller) -> None:
     }
     assert read.json()["policy"]["retries"]["value"]["max_backoff"] == "1h"
     assert read.json()["state"] == "paused"
+
+
+def test_a_repeat_is_the_same_schedule_also_when_it_is_over(tenant: Caller) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=3)
+    end_at = ends.isoformat(timespec="milliseconds")
+    body = {"every": "1s", "end_at": end_at, "task": ECHO, "paused": True}
+    named = {**body, "name": "brief"}
+    first = tenant("POST", "/schedules", named)
+    assert first.status_code == 201
+    # Until the service would refuse it as over, if it were new.
+    while tenant("POST", "/schedules", body).status_code == 201:
+        assert datetime.now(UTC) < ends + timedelta(seconds=10)
+    again = tenant("POST", "/schedules", named)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
 
 
 def test_what_was_not_written_is_inherited(tenant: Caller) -> None:

@@ -43,6 +43,44 @@ def test_a_repeat_under_the_same_id_counts_as_made(stage: Stage) -> None:
         assert (made[0].id, made[1]) == (id, True)
 
 
+def test_a_repeat_is_answered_alike_when_its_instant_is_long_past(
+    stage: Stage,
+) -> None:
+    id = stage.service.schedules.new_id()
+    once = make_definition(name="a", trigger=At(at("12:00:01")))
+    first, _ = stage.service.schedules.create(TENANT, once, id=id)
+    stage.tick(2 * DAY)
+    assert stage.service.schedules.check_new(once, tenant=TENANT) == []
+    found, made = stage.service.schedules.create(TENANT, once)
+    assert (found.id, made) == (first.id, False)
+    found, made = stage.service.schedules.create(TENANT, once, id=id)
+    assert (found.id, made) == (first.id, True)
+
+
+def test_an_interrupted_request_finds_what_it_made_without_a_name(
+    stage: Stage,
+) -> None:
+    id = stage.service.schedules.new_id()
+    once = make_definition(end_at=at("12:00:30"))
+    stage.service.schedules.create(TENANT, once, id=id)
+    stage.tick(DAY)
+    assert stage.service.schedules.check_new(once, tenant=TENANT, id=id) == []
+    found, made = stage.service.schedules.create(TENANT, once, id=id)
+    assert (found.id, made) == (id, True)
+    faults = stage.service.schedules.check_new(once, tenant=TENANT)
+    assert [fault.pointer for fault in faults] == ["/end_at"]
+
+
+def test_another_stale_trigger_under_a_known_name_is_refused(stage: Stage) -> None:
+    stage.add(name="a", trigger=At(at("12:00:01")))
+    stage.tick(2 * DAY)
+    other = make_definition(name="a", trigger=At(at("12:00:02")))
+    faults = stage.service.schedules.check_new(other, tenant=TENANT)
+    assert [fault.pointer for fault in faults] == ["/at"]
+    with pytest.raises(errors.InvalidBody):
+        stage.service.schedules.create(TENANT, other)
+
+
 def test_what_is_due_at_once_is_materialised_at_once(stage: Stage) -> None:
     schedule = stage.add(trigger=At(at("12:00:00")))
     assert stage.run(schedule).state is RunState.PENDING
