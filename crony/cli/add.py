@@ -8,7 +8,6 @@ from typing import cast
 import click
 
 from crony.cli import answers, instants, output, task_options, trigger_options
-from crony.cli.due import following
 from crony.cli.session import Session, connected
 from crony.cli.task_options import TaskOptions
 from crony.cli.trigger_options import given
@@ -150,7 +149,7 @@ def _tell(made: JsonObject) -> None:
     identity = answers.text(made, "id")
     title = f"{name} ({identity})" if name else identity
     click.echo(f"{title}: {answers.text(made, 'trigger_description')}")
-    due = following(made)
+    due = answers.text(made, "next_run_at")
     if answers.text(made, "state") == "paused":
         click.echo(f"paused; start it with: crony resume {name or identity}")
     elif due:

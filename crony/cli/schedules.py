@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
-from crony.cli.due import following
 from crony.cli.session import Session, connected
 from crony.model.task import JsonObject
 
@@ -104,7 +103,7 @@ def _list(found: Sequence[JsonObject], *, chosen: bool) -> None:
             title(schedule),
             answers.text(schedule, "state"),
             answers.text(schedule, "trigger_description"),
-            _relative(following(schedule)),
+            _relative(answers.text(schedule, "next_run_at")),
             _last(answers.member(schedule, "last_run")),
         )
         for schedule in found
@@ -121,7 +120,7 @@ def _relative(instant: str) -> str:
 
 
 def _show(schedule: JsonObject) -> None:
-    due = following(schedule)
+    due = answers.text(schedule, "next_run_at")
     policy = answers.member(schedule, "policy")
     output.facts(
         {
@@ -217,6 +216,6 @@ def pairs_line(pairs: JsonObject) -> str:
 def _changed(schedules: Sequence[JsonObject]) -> None:
     for schedule in schedules:
         state = answers.text(schedule, "state")
-        due = following(schedule)
+        due = answers.text(schedule, "next_run_at")
         when = f", next {instants.relative(due)}" if due else ""
         click.echo(f"{title(schedule)}: {output.state(state)}{when}")

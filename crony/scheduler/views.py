@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from crony import errors
 from crony.model.policy import Policy, resolve
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
-from crony.model.state import ScheduleState
+from crony.model.state import Origin, RunState, ScheduleState
 from crony.scheduler.occurrences import calendar_of
 from crony.storage.contract import Store
 
@@ -31,10 +32,13 @@ class ScheduleView:
     """A schedule with its live part.
 
     ``sources`` says of each policy field which level set it. ``next_run_at`` is
-    ``None`` unless it will run by itself.
+    the next instant it is due at, also where its run was made ahead already; it is
+    ``None`` unless it will run by itself. For the same reason ``state`` is not
+    ``finished`` before the last instant has come.
     """
 
     schedule: Schedule
+    state: ScheduleState
     policy: Policy
     sources: Mapping[str, str]
     description: str
@@ -65,14 +69,15 @@ class Views:
         for schedule in schedules:
             policy, sources = resolve(("schedule", schedule.definition.policy))
             recent = runs.get(schedule.id, ())
-            active = schedule.state is ScheduleState.ACTIVE
+            next_run_at = _next(schedule, recent, now)
             views.append(
                 ScheduleView(
                     schedule=schedule,
+                    state=_state(schedule, next_run_at),
                     policy=policy,
                     sources=sources,
                     description=_description(schedule),
-                    next_run_at=schedule.cursor if active else None,
+                    next_run_at=next_run_at,
                     last_run=_last(recent, now),
                     recent_runs=recent,
                     errors=entries.get(schedule.id, ()),
@@ -110,6 +115,36 @@ def _description(schedule: Schedule) -> str:
     except errors.InvalidTrigger as exc:
         # A zone may have gone with a release of tzdata.
         return f"never: {exc.detail}"
+
+
+def _next(schedule: Schedule, recent: Sequence[Run], now: datetime) -> datetime | None:
+    """Return when a schedule is due next; its cursor is past what was made ahead.
+
+    So many runs may have been made ahead that they are not all recent; then the
+    trigger itself knows.
+    """
+    if schedule.state is ScheduleState.PAUSED:
+        return None
+    ahead = [
+        run.scheduled_for
+        for run in recent
+        if run.origin is Origin.SCHEDULE
+        and run.state in (RunState.PENDING, RunState.LEASED)
+        and run.scheduled_for > now
+    ]
+    if len(ahead) == _RUNS:
+        # There may be more, and nearer ones.
+        with suppress(errors.InvalidTrigger):
+            ahead.append(calendar_of(schedule).first(now) or ahead[-1])
+    if schedule.cursor is not None:
+        ahead.append(schedule.cursor)
+    return min(ahead, default=None)
+
+
+def _state(schedule: Schedule, next_run_at: datetime | None) -> ScheduleState:
+    if schedule.state is ScheduleState.FINISHED and next_run_at is not None:
+        return ScheduleState.ACTIVE
+    return schedule.state
 
 
 def _last(recent: Sequence[Run], now: datetime) -> Run | None:

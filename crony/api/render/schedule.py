@@ -42,7 +42,7 @@ def whole(view: ScheduleView) -> Object:
         "revision": schedule.revision,
         **written(schedule.definition),
         "policy": policy.resolved(view.policy, view.sources),
-        "state": plain(schedule.state),
+        "state": plain(view.state),
         "trigger_description": view.description,
         "created_at": instant(schedule.created_at),
         "updated_at": instant(schedule.updated_at),

@@ -359,3 +359,20 @@ def test_a_paused_schedule_has_no_next_run(stage: Stage) -> None:
     schedule = stage.add(paused=True)
     (view,) = stage.service.schedules.views([schedule])
     assert view.next_run_at is None
+
+
+def test_what_was_made_ahead_is_still_what_comes_next(stage: Stage) -> None:
+    start = stage.clock.now()
+    often = stage.add(trigger=Every(SECOND))
+    once = stage.add(trigger=At(start + 3 * SECOND))
+    stage.tick()
+    assert stage.found(once).cursor is None
+    views = stage.service.schedules.views([stage.found(often), stage.found(once)])
+    assert [view.next_run_at for view in views] == [
+        start + SECOND,
+        start + 3 * SECOND,
+    ]
+    assert [view.state for view in views] == ["active", "active"]
+    stage.clock.advance(3 * SECOND)
+    (view,) = stage.service.schedules.views([stage.found(once)])
+    assert (view.next_run_at, view.state) == (None, "finished")
