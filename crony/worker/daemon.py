@@ -12,23 +12,20 @@ import gc
 import os
 import resource
 import secrets
-import select
-import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from types import FrameType
 
 from crony import errors, log
 from crony.client import Client
 from crony.config import Settings
-from crony.worker import outbox, places
+from crony.worker import places
+from crony.worker.bell import Bell
 from crony.worker.courier import Courier
+from crony.worker.intake import Intake
 from crony.worker.keeper import Keeper
-from crony.worker.lease import Lease
 from crony.worker.outbox import Outbox
 from crony.worker.outcome import StopCause
 from crony.worker.poller import Poller
@@ -40,7 +37,6 @@ from crony.worker.registration import (
 )
 from crony.worker.roster import Roster, holding_of
 from crony.worker.run_reporter import RunReporter
-from crony.worker.runner import Runner
 from crony.worker.sandbox import Sandbox, Watchdog, open_sandbox
 from crony.worker.starter import Starter
 from crony.worker.tasks.addresses import Rules
@@ -52,6 +48,7 @@ _log = log.get(__name__)
 _DELIVERY = timedelta(seconds=10)
 _GOODBYE = timedelta(seconds=2)
 _LOOK = timedelta(milliseconds=500)
+_NO_TIME = timedelta(0)
 _INTERRUPTED = 130
 
 
@@ -102,71 +99,68 @@ class Daemon:
         place: Path,
     ) -> None:
         self._credentials = credentials
-        self._workshop = Workshop(
-            sandbox=sandbox,
-            watchdog=watchdog,
-            rules=Rules(settings.worker.http_allow),
-            interpreter=interpreter_of(settings),
-            pass_env=settings.worker.pass_env,
-            environ=dict(os.environ),
-        )
-        self._watchdog = watchdog
-        # A signal's handler may take no lock that the interrupted code could hold:
-        # it writes to a descriptor.
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._signals = 0
-        self._failure: errors.CronyError | None = None
-        session = f"ses_{secrets.token_hex(16)}"
-        self._session = session
-        self._outbox = Outbox(place / "outbox")
+        self._session = f"ses_{secrets.token_hex(16)}"
+        self._bell = Bell(watchdog.fileno())
+        self._outbox = Outbox(place / "outbox", room=self._freed)
         self._roster = Roster(slots=credentials.slots, freed=self._freed)
         self._courier = Courier(self._client(), self._outbox)
-        self._crew = RunReporter(
+        self._starter = Starter(self._client())
+        self._intake = Intake(
+            self._roster,
+            self._starter,
             self._outbox,
             self._courier,
-            self._roster,
-            sandbox_level=sandbox.level,
-            broken=self._fail,
+            workshop=_workshop(settings, sandbox, watchdog),
+            crew=RunReporter(
+                self._outbox,
+                self._courier,
+                self._roster,
+                sandbox_level=sandbox.level,
+                broken=self._bell.fail,
+            ),
         )
-        self._starter = Starter(self._client())
-        self._keeper = Keeper(
-            self._client(),
-            self._roster,
-            worker=credentials.id,
-            session=session,
-            lease_ttl=credentials.lease_ttl,
-            holding=self._holding,
-            superseded=self._superseded,
-        )
-        self._poller = Poller(
-            self._client,
-            worker=credentials.id,
-            session=session,
-            poll_wait=credentials.poll_wait,
-            slots=self._slots,
-            holding=self._holding,
-            leased=self._leased,
-            heard=self._keeper.take,
-            failed=self._refused,
-        )
+        self._keeper = self._make_keeper()
+        self._poller = self._make_poller()
 
     def _client(self) -> Client:
         return Client(self._credentials.api_url, key=self._credentials.key)
 
-    # The life of the program.
+    def _make_keeper(self) -> Keeper:
+        return Keeper(
+            self._client(),
+            self._roster,
+            worker=self._credentials.id,
+            session=self._session,
+            lease_ttl=self._credentials.lease_ttl,
+            holding=self._intake.holding,
+            superseded=self._superseded,
+        )
+
+    def _make_poller(self) -> Poller:
+        return Poller(
+            self._client,
+            worker=self._credentials.id,
+            session=self._session,
+            poll_wait=self._credentials.poll_wait,
+            slots=self._intake.slots,
+            holding=self._intake.holding,
+            leased=self._intake.take,
+            unreadable=self._intake.refuse,
+            heard=self._keeper.take,
+            failed=self._refused,
+        )
 
     def run(self) -> int:
         """Work until a signal or a failure; return the exit code."""
         _tune()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+        self._bell.listen()
         self._spawn(self._courier.run, "courier")
         if self._deliver_old():
             self._starter.start()
             self._spawn(self._keeper.run, "keeper")
             self._spawn(self._poller.run, "poller")
             _log.info("worker ready", worker=self._credentials.id)
-            while not self._told_to_end(_LOOK):
+            while not self._bell.rung(within=_LOOK):
                 pass
         return self._end()
 
@@ -178,120 +172,71 @@ class Daemon:
         if waiting := len(self._outbox.keys()):
             _log.info("delivering reports of the last worker", reports=waiting)
         self._courier.hurry()
-        while self._outbox.keys():
-            if self._told_to_end(timedelta(milliseconds=20)):
+        while not self._outbox.wait_empty(_LOOK):
+            if self._bell.rung(within=_NO_TIME):
                 return False
         return True
-
-    def _told_to_end(self, patience: timedelta) -> bool:
-        """Wait for a signal or a failure, for so long at most."""
-        poll = select.poll()
-        poll.register(self._bell, select.POLLIN)
-        poll.register(self._watchdog.fileno(), select.POLLIN)
-        rung = dict(poll.poll(patience / timedelta(milliseconds=1)))
-        if self._watchdog.fileno() in rung:
-            self._fail(errors.MissingSafeguard("the watchdog is gone"))
-        return self._signals > 0 or self._failure is not None
-
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
-        self._signals += 1
-        os.eventfd_write(self._bell, 1)
 
     def _end(self) -> int:
         """Finish or stop what runs, deliver what there is to say."""
         self._roster.close()
-        if self._failure is None and self._signals < 2:
+        if not self._bell.at_once():
             _log.info("draining", runs=len(self._roster.keys()))
             self._roster.stop_waiting()
             self._poller.nudge()
-            while self._signals < 2 and self._failure is None:
-                if self._roster.wait_empty(_LOOK / 5):
-                    break
+            while not (self._bell.at_once() or self._roster.wait_empty(_LOOK / 5)):
+                # Told twice, or without a watchdog, it drains no longer.
+                self._bell.rung(within=_NO_TIME)
         self._stop_what_runs()
         self._wait_for_delivery()
         self._poller.close()
-        self._say_goodbye()
+        if self._bell.failure is None:
+            self._say_goodbye()
         self._keeper.close()
         self._starter.close()
         self._courier.close()
-        if self._failure is not None:
-            raise self._failure
-        return 0 if self._signals < 2 else _INTERRUPTED
+        if self._bell.failure is not None:
+            raise self._bell.failure
+        return _INTERRUPTED if self._bell.impatient else 0
 
     def _stop_what_runs(self) -> None:
-        if not self._roster.wait_empty(timedelta(0)):
+        if not self._roster.wait_empty(_NO_TIME):
             _log.warning("stopping tasks", runs=len(self._roster.keys()))
             self._roster.stop_all(StopCause.SHUTDOWN)
             self._roster.wait_empty(_DELIVERY)
 
     def _wait_for_delivery(self) -> None:
         """Wait for the service to take the reports, if it answers at all."""
-        patience = timedelta(0) if self._failure else _DELIVERY
         self._courier.hurry()
-        for _ in range(int(patience / timedelta(milliseconds=20))):
-            if not self._outbox.keys() or self._signals >= 2:
+        for _ in range(_DELIVERY // _LOOK):
+            if self._bell.at_once() or self._outbox.wait_empty(_LOOK):
                 break
-            threading.Event().wait(0.02)
         if left := len(self._outbox.keys()):
+            self._outbox.sync()
             _log.warning("reports are kept for the next start", reports=left)
 
     def _say_goodbye(self) -> None:
         """Poll once more without a slot, so that what is not held is free at once."""
-        if self._failure is not None:
-            return
         body = {
             "session": self._session,
             "seq": self._poller.last_sequence(),
             "slots": 0,
             "wait": "0s",
-            "holding": holding_of(self._holding()),
+            "holding": holding_of(self._intake.holding()),
         }
+        client = self._client()
         try:
-            self._client().lease(self._credentials.id, body, timeout=_GOODBYE)
+            client.lease(self._credentials.id, body, timeout=_GOODBYE)
         except errors.ClientError as exc:
             _log.info("the service did not hear of the end", detail=str(exc))
-
-    def _fail(self, failure: errors.CronyError) -> None:
-        if self._failure is None:
-            self._failure = failure
-            _log.error("worker must end", detail=str(failure))
-        os.eventfd_write(self._bell, 1)
-
-    # What the poller and the keeper ask and tell.
-
-    def _slots(self) -> int:
-        if len(self._outbox.keys()) >= outbox.FULL:
-            return 0
-        return self._roster.free()
-
-    def _holding(self) -> Sequence[tuple[str, int]]:
-        return (*self._roster.keys(), *self._outbox.keys())
+        finally:
+            client.close()
 
     def _freed(self) -> None:
         self._poller.nudge()
 
-    def _leased(self, leases: Sequence[Lease]) -> None:
-        runners = []
-        for lease in leases:
-            make = partial(self._runner, lease)
-            runner = self._roster.add(lease, make)
-            if runner is None:
-                continue
-            try:
-                runner.start()
-            except RuntimeError:
-                # Not held any more, so the service offers it again.
-                _log.error("no thread for a run", run=lease.run)
-                self._roster.remove(runner)
-            else:
-                runners.append(runner)
-        self._starter.add(runners)
-
-    def _runner(self, lease: Lease, slot: int) -> Runner:
-        return Runner(lease, slot=slot, workshop=self._workshop, crew=self._crew)
-
     def _superseded(self) -> None:
-        self._fail(
+        self._bell.fail(
             errors.StaleToken(
                 "another worker took over with these credentials; register each "
                 "worker by itself: crony-worker register"
@@ -302,7 +247,18 @@ class Daemon:
         if refusal.status == 409:
             self._superseded()
         elif refusal.kind in ("no-key", "role", "not-found"):
-            self._fail(refusal)
+            self._bell.fail(refusal)
+
+
+def _workshop(settings: Settings, sandbox: Sandbox, watchdog: Watchdog) -> Workshop:
+    return Workshop(
+        sandbox=sandbox,
+        watchdog=watchdog,
+        rules=Rules(settings.worker.http_allow),
+        interpreter=interpreter_of(settings),
+        pass_env=settings.worker.pass_env,
+        environ=dict(os.environ),
+    )
 
 
 def _tune() -> None:

@@ -21,6 +21,8 @@ from crony.worker.roster import Roster, holding_of
 _log = log.get(__name__)
 
 _NAP = timedelta(seconds=1)
+#: Whatever an answer says, it is not asked in circles.
+_LEAST_TTL = timedelta(seconds=2)
 
 
 class Keeper:
@@ -42,7 +44,7 @@ class Keeper:
         self._roster = roster
         self._worker = worker
         self._session = session
-        self._lease_ttl = lease_ttl
+        self._registered_ttl = self._lease_ttl = lease_ttl
         self._holding = holding
         self._superseded = superseded
         self._now = boottime
@@ -90,21 +92,25 @@ class Keeper:
             _log.warning("renewal failed", detail=str(exc))
             return min(self._backoff.after(exc), self._interval)
         self._backoff.reset()
-        # Nothing held it, and an instant too early is the safe side.
-        self.take(answer, Exchange(sent, timedelta(0), self._now()))
+        held = reading.duration(answer, "held")
+        self.take(answer, Exchange(sent, held, self._now()))
         return self._interval
 
     def take(self, answer: JsonObject, exchange: Exchange) -> None:
         """Act on what an answer, of a renewal or a poll, says of leases."""
+        granted = []
         for one in reading.objects(answer, "renewed"):
             expires_in = reading.duration(one, "expires_in")
-            # A service that was set up anew may grant less than at registration.
-            self._lease_ttl = min(self._lease_ttl, exchange.held + expires_in)
+            granted.append(exchange.held + expires_in)
             self._roster.renewed(
                 reading.text(one, "run"),
                 reading.integer(one, "token"),
                 exchange.granted + expires_in,
             )
+        if granted:
+            # A service that was set up anew may grant less than at registration.
+            shortest = min([*granted, self._registered_ttl])
+            self._lease_ttl = max(shortest, _LEAST_TTL)
         for one in reading.objects(answer, "revoked"):
             self._roster.revoked(
                 reading.text(one, "run"),

@@ -1,9 +1,10 @@
 """Final reports, on disk from the end of an attempt until they are acknowledged.
 
-One file for each attempt, written and synchronised before the attempt counts as
-over, so that a worker that is killed finds it again. A file that was only half
-written belongs to an attempt whose end nobody was told: it is put aside. When the
-disk refuses, the report waits in memory and the log says so.
+One file for each attempt, written before the attempt counts as over, so that a worker
+that is killed finds it again. Most are acknowledged at once and never reach the disk;
+when the service does not answer, ``sync`` makes them outlive the host too. A file that
+was only half written belongs to an attempt whose end nobody was told: it is put aside.
+When the disk refuses, the report waits in memory and the log says so.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from crony.worker.reports import Item
 _log = log.get(__name__)
 
 _SUFFIX = ".json"
-#: No more leases are taken while so many reports wait.
-FULL = 1000
+#: So many reports may wait.
+_MOST = 1000
 #: Bytes of an entry that stays in memory too, so that it need not be read again.
 _SMALL = 16 << 10
 
@@ -59,12 +60,20 @@ class _Kept:
 
 
 class Outbox:
-    """The entries of one worker, oldest first; safe from any thread."""
+    """The entries of one worker, oldest first; safe from any thread.
 
-    def __init__(self, directory: Path) -> None:
+    ``room`` is called when there is room again after it was full.
+    """
+
+    def __init__(
+        self, directory: Path, *, room: Callable[[], None] = lambda: None
+    ) -> None:
         self._directory = directory
+        self._room = room
         self._lock = threading.Lock()
         self._entries: OrderedDict[Key, _Kept] = OrderedDict()
+        self._empty = threading.Condition(self._lock)
+        self._unsynced: set[Path] = set()
         self._number = 0
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._load()
@@ -80,7 +89,7 @@ class Outbox:
             self._number = max(self._number, int(path.name.partition("-")[0]))
 
     def put(self, entry: Entry) -> None:
-        """Keep an entry; when this returns, a crash does not lose it."""
+        """Keep an entry; when this returns, a kill does not lose it."""
         with self._lock:
             self._number += 1
             number = self._number
@@ -99,6 +108,46 @@ class Outbox:
             kept = _Kept(None, entry)
         with self._lock:
             self._entries[entry.key] = kept
+            if kept.path is not None:
+                self._unsynced.add(kept.path)
+
+    def sync(self) -> None:
+        """Make what was put outlive a failure of the host too."""
+        with self._lock:
+            paths, self._unsynced = self._unsynced, set()
+        try:
+            for path in paths:
+                _synchronise(path)
+            if paths:
+                _synchronise(self._directory)
+        except OSError as exc:
+            _log.error("reports could not be synchronised", detail=exc.strerror)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more leases may be taken: their reports could not be kept.
+
+        What waits in memory alone is lost with the worker, so nothing may follow it.
+        """
+        with self._lock:
+            return self._is_full()
+
+    def _is_full(self) -> bool:
+        kept = self._entries.values()
+        return len(kept) >= _MOST or any(one.path is None for one in kept)
+
+    def wait_empty(self, timeout: timedelta) -> bool:
+        """Wait until the service has taken everything."""
+        with self._empty:
+            return self._empty.wait_for(
+                lambda: not self._entries, timeout.total_seconds()
+            )
+
+    def postpone(self, key: Key) -> None:
+        """Let the others go first."""
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
 
     def first(self, most: int) -> Sequence[Entry]:
         """Return the oldest entries."""
@@ -124,7 +173,15 @@ class Outbox:
     def acknowledge(self, key: Key) -> None:
         """Forget an entry that the service has taken."""
         with self._lock:
+            was_full = self._is_full()
             kept = self._entries.pop(key, None)
+            if kept is not None and kept.path is not None:
+                self._unsynced.discard(kept.path)
+            if not self._entries:
+                self._empty.notify_all()
+            has_room = was_full and not self._is_full()
+        if has_room:
+            self._room()
         if kept is not None and kept.path is not None:
             try:
                 kept.path.unlink(missing_ok=True)
@@ -162,7 +219,7 @@ def wall() -> float:
 
 
 def _write(path: Path, entry: Entry) -> int:
-    """Write an entry durably; return its size."""
+    """Write an entry; return its size."""
     content = {
         "run": entry.key[0],
         "token": entry.key[1],
@@ -175,14 +232,18 @@ def _write(path: Path, entry: Entry) -> int:
     encoded = json.dumps(content, separators=(",", ":")).encode("ascii")
     with open(fd, "wb") as file:
         file.write(encoded)
-        file.flush()
-        os.fsync(fd)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
     return len(encoded)
+
+
+def _synchronise(path: Path) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # acknowledged meanwhile
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _read(path: Path) -> Entry | None:

@@ -25,8 +25,12 @@ _log = log.get(__name__)
 
 #: Beside the time that the service may hold a poll.
 _TIMEOUT = timedelta(seconds=10)
-#: A poll that came back at once and brought nothing new is not repeated at once.
+#: A poll that came back at once and brought nothing is not repeated at once: the
+#: service is about to end, or can't be understood.
 _PAUSE = timedelta(milliseconds=500)
+#: A worker that is full asks for revocations alone, and not before this: a short
+#: task has made room by then, and the poll for its slot would only replace that one.
+_FULL_PAUSE = timedelta(milliseconds=100)
 _MOST_SLOTS = 1000
 _CONNECTIONS = 2
 
@@ -63,6 +67,7 @@ class Poller:
         slots: Callable[[], int],
         holding: Callable[[], Sequence[tuple[str, int]]],
         leased: Callable[[Sequence[Lease]], None],
+        unreadable: Callable[[JsonObject, str], None],
         heard: Callable[[JsonObject, Exchange], None],
         failed: Callable[[errors.Refused], None],
         boottime: Callable[[], timedelta] = clock.boottime,
@@ -74,6 +79,7 @@ class Poller:
         self._slots = slots
         self._holding = holding
         self._leased = leased
+        self._unreadable = unreadable
         self._heard = heard
         self._failed = failed
         self._now = boottime
@@ -83,8 +89,8 @@ class Poller:
         self._out: dict[int, _Poll] = {}
         self._sequence = 0
         self._not_before = timedelta(0)
+        self._full_before = timedelta(0)
         self._closed = False
-        self._revoked: frozenset[tuple[str, int]] = frozenset()
 
     def nudge(self) -> None:
         """A slot is free, or it is time to end."""
@@ -119,15 +125,21 @@ class Poller:
                     self._not_before = self._now() + _PAUSE
 
     def _patience(self) -> float | None:
-        if self._out:
+        """Return how long to wait for news: until the next poll may be sent."""
+        if self._sequence in self._out:
             return None
-        return max(0.0, (self._not_before - self._now()).total_seconds())
+        return max(0.0, (self._earliest() - self._now()).total_seconds())
+
+    def _earliest(self) -> timedelta:
+        if self._slots():
+            return self._not_before
+        return max(self._not_before, self._full_before)
 
     def _send_if_needed(self) -> None:
         newest = self._out.get(self._sequence)
         free = min(self._slots(), _MOST_SLOTS)
         if newest is None:
-            if self._now() < self._not_before:
+            if self._now() < self._earliest():
                 return
         elif newest.slots or not free or len(self._out) >= _CONNECTIONS:
             return
@@ -181,27 +193,28 @@ class Poller:
 
     def _act(self, answer: JsonObject, exchange: Exchange, *, is_newest: bool) -> None:
         self._heard(answer, exchange)
-        leases = [parse(one, exchange) for one in reading.objects(answer, "leases")]
+        leases = reading.objects(answer, "leases")
         if leases:
-            self._leased(leases)
-        revoked = frozenset(
-            (reading.text(one, "run"), reading.integer(one, "token"))
-            for one in reading.objects(answer, "revoked")
-        )
-        # A run that is stopping is named in every answer until it has ended.
-        nothing_new = not leases and revoked <= self._revoked
-        self._revoked = revoked
-        at_once = exchange.received - exchange.sent < min(_PAUSE, self._poll_wait)
-        if is_newest and nothing_new and at_once:
+            self._leased(self._parsed(leases, exchange))
+            self._full_before = self._now() + _FULL_PAUSE
+        told = leases or reading.objects(answer, "revoked")
+        at_once = exchange.received - exchange.sent < _PAUSE
+        if is_newest and at_once and not told:
             self._not_before = self._now() + _PAUSE
 
+    def _parsed(
+        self, bodies: Sequence[JsonObject], exchange: Exchange
+    ) -> Sequence[Lease]:
+        leases = []
+        for body in bodies:
+            try:
+                leases.append(parse(body, exchange))
+            except ValueError as exc:
+                self._unreadable(body, str(exc))
+        return leases
+
     def _fail(self, failure: errors.ClientError) -> None:
-        if isinstance(failure, errors.Refused) and failure.status in (
-            401,
-            403,
-            404,
-            409,
-        ):
+        if isinstance(failure, errors.Refused):
             self._failed(failure)
         wait = self._backoff.after(failure)
         self._not_before = self._now() + wait

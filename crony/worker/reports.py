@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 
 from crony import wire
+from crony.model.state import AttemptState, Reason
 from crony.model.task import Json
 from crony.worker.lease import Lease
 from crony.worker.outcome import Outcome
@@ -78,6 +79,19 @@ def final(lease: Lease, outcome: Outcome, *, sandbox_level: str) -> Item:
     if outcome.duration is not None:
         item["duration"] = wire.format_duration(outcome.duration)
     return item
+
+
+def not_understood(run: str, token: int, reason: str) -> Item:
+    """Say that the attempt can't start, since its lease can't be read."""
+    return {
+        "run": run,
+        "token": token,
+        "state": AttemptState.FAILED.value,
+        "reason": Reason.START_FAILED.value,
+        "exit_code": None,
+        "signal": None,
+        "error": f"this worker does not understand the lease: {reason}",
+    }
 
 
 def closing(rest: Sequence[Item], final_item: Item) -> Sequence[Item]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from crony import errors, log
 from crony.worker import outbox, reports
-from crony.worker.courier import Courier, rest_of
+from crony.worker.courier import Courier
+from crony.worker.live import rest_of
 from crony.worker.outbox import Outbox
 from crony.worker.outcome import Outcome
 from crony.worker.roster import Roster
@@ -34,10 +35,10 @@ class RunReporter(Crew):
         self._broken = broken
 
     def printed(self, runner: Runner) -> None:
-        self._courier.printed(runner)
+        self._courier.live.printed(runner)
 
     def ended(self, runner: Runner, outcome: Outcome | None) -> None:
-        self._courier.forget(runner)
+        self._courier.live.forget(runner)
         if outcome is None:
             _log.info("run given up")
             return

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from datetime import timedelta
 from pathlib import Path
 
 from crony.worker.outbox import Entry, Outbox, entry_of
@@ -134,3 +136,46 @@ def test_after_a_boot_the_wall_clock_must_do() -> None:
     entry = Entry(("run_a", 1), [], seconds(100), "last", 5000.0)
     assert entry.finished_ago(now=seconds(1), boot="this", wall=5060) == seconds(60)
     assert entry.finished_ago(now=seconds(1), boot="this", wall=4000) == seconds(0)
+
+
+def test_a_report_that_is_put_off_lets_the_others_go_first(tmp_path: Path) -> None:
+    box = Outbox(tmp_path)
+    for run in ("run_a", "run_b", "run_c"):
+        put(box, run)
+    box.postpone(("run_a", 1))
+    assert runs(box) == ["run_b", "run_c", "run_a"]
+
+
+def test_what_waits_in_memory_alone_lets_nothing_new_in_until_it_is_taken(
+    tmp_path: Path,
+) -> None:
+    rooms: list[bool] = []
+    box = Outbox(tmp_path / "outbox", room=lambda: rooms.append(box.full))
+    assert not box.full
+    (tmp_path / "outbox").rmdir()
+    put(box, "run_a")
+    assert box.full
+    box.acknowledge(("run_a", 1))
+    assert rooms == [False]
+
+
+def test_the_outbox_tells_when_it_is_empty(tmp_path: Path) -> None:
+    box = Outbox(tmp_path)
+    assert box.wait_empty(timedelta(0))
+    put(box, "run_a")
+    assert not box.wait_empty(timedelta(0))
+    taker = threading.Timer(0.05, box.acknowledge, args=(("run_a", 1),))
+    taker.start()
+    assert box.wait_empty(timedelta(seconds=10))
+    taker.join()
+
+
+def test_what_was_acknowledged_meanwhile_needs_no_synchronising(
+    tmp_path: Path,
+) -> None:
+    box = Outbox(tmp_path)
+    put(box, "run_a")
+    put(box, "run_b")
+    next(tmp_path.glob("*run_a*")).unlink()
+    box.sync()
+    assert Outbox(tmp_path).keys() == (("run_b", 1),)
