@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +29,8 @@ from crony.worker.work import Work
 _log = log.get(__name__)
 
 _NOTHING = timedelta(0)
+#: What failed for no fault of the task is offered again: not in circles.
+_CALM = timedelta(seconds=1)
 
 
 class Crew(Protocol):
@@ -71,7 +74,7 @@ class Runner:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._plan = Plan(lease)
         self._work: Work | None = None
-        #: It stands at its gate, and the watchdog knows.
+        #: It stands at its gate, or has stood there, and the watchdog knows.
         self._ready = False
         self._due = False
         self._confirmed = False
@@ -150,6 +153,7 @@ class Runner:
                 # Not reported: nobody knows whether the task is dead before the
                 # sandbox is closed, and an attempt that is lost runs again.
                 _log.exception("run broke")
+                time.sleep(_CALM.total_seconds())
             self.concluded = True
             try:
                 self._crew.ended(self, outcome)
@@ -234,14 +238,33 @@ class Runner:
         return self._judged(ending, now - started, started - self._plan.start_at)
 
     def _conclude_unstarted(self) -> Outcome | None:
+        """Return what became of a task that never started."""
         with self._lock:
             self._plan.ended(self._now(), killed=True)
-        if self._plan.cause is None:
-            return not_started(
-                self._start_error or "the sandbox ended before its instant"
-            )
-        # What was only an offer is the service's own again.
-        return self._judged(Ending(), None, None) if self._confirmed else None
+            cause = self._plan.cause
+            if cause is None and self._ready:
+                # Nobody may let go what is gone.
+                self._plan.stop(StopCause.LOST, self._now())
+        if cause is not None:
+            # What was only an offer is the service's own again.
+            return self._judged(Ending(), None, None) if self._confirmed else None
+        if not self._ready:
+            return not_started(self._start_error or "the sandbox did not come up")
+        return self._conclude_gone()
+
+    def _conclude_gone(self) -> Outcome | None:
+        """Judge a sandbox that ended at its gate, which no task has passed.
+
+        The run itself has not failed: it is given back, unless it asked for too
+        little memory to stand there.
+        """
+        assert self._work is not None
+        self._work.kill()
+        if self._work.wait().oom:
+            return not_started("the sandbox had too little memory to start the task")
+        _log.warning("prepared sandbox is gone", detail=self._start_error)
+        time.sleep(_CALM.total_seconds())
+        return None
 
     def _judged(
         self, ending: Ending, duration: timedelta | None, lateness: timedelta | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,10 @@ class Mode(Enum):
     UNAVAILABLE = "unavailable"
     #: The service acts on it, and its answer is lost.
     LOSE_ANSWER = "lose_answer"
+    #: The service breaks on every request that names ``poison``.
+    BREAK = "break"
+    #: Leases arrive without a member that they must have.
+    SPOIL = "spoil"
 
 
 @dataclass
@@ -31,8 +36,12 @@ class Way:
     service: ServiceProcess
     #: For paths that end so; what is not here passes.
     modes: dict[str, Mode] = field(default_factory=dict)
+    #: What the service breaks on.
+    poison: bytes = b""
     #: So many requests met that fate.
     spoilt: int = 0
+    #: So many requests came for each path.
+    seen: Counter[str] = field(default_factory=Counter)
 
     def mode_of(self, path: str) -> Mode:
         """Return what becomes of a request."""
@@ -52,11 +61,17 @@ def bad_way(service: ServiceProcess) -> Iterator[Way]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            way.seen[self.path] += 1
             mode = way.mode_of(self.path)
+            if mode is Mode.BREAK and way.poison not in body:
+                mode = Mode.PASS
             if mode is not Mode.PASS:
                 way.spoilt += 1
             if mode is Mode.UNAVAILABLE:
                 self._answer(503, b'{"type": "urn:crony:problem:overloaded"}')
+                return
+            if mode is Mode.BREAK:
+                self._answer(500, b'{"type": "urn:crony:problem:internal"}')
                 return
             kept = ("Authorization", "Content-Type", "Accept")
             answer = requests.post(
@@ -68,7 +83,11 @@ def bad_way(service: ServiceProcess) -> Iterator[Way]:
             if mode is Mode.LOSE_ANSWER:
                 self.close_connection = True
                 return
-            self._answer(answer.status_code, answer.content)
+            content = answer.content
+            # A long poll has waited meanwhile.
+            if way.mode_of(self.path) is Mode.SPOIL:
+                content = content.replace(b'"max_runtime"', b'"least_runtime"')
+            self._answer(answer.status_code, content)
 
         def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)

@@ -106,16 +106,21 @@ def until_alive_again(stage: Stage, witness: Witness, schedule: str) -> Found:
 
 
 def tasks_of(stage: Stage) -> list[str]:
-    """Return the processes with one of this test's task uids."""
+    """Return the names of the processes with one of this test's task uids."""
+    return list(pids_of(stage).values())
+
+
+def pids_of(stage: Stage) -> dict[int, str]:
+    """Return the same by their numbers."""
     first, _, last = stage.task_uids.partition("-")
-    found = []
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             owner = process.stat().st_uid
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
             # The dead whose parent has not looked yet are dead.
             if int(first) <= owner <= int(last) and state not in "ZX":
-                found.append((process / "comm").read_text().strip())
+                found[int(process.name)] = (process / "comm").read_text().strip()
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
@@ -158,6 +163,32 @@ def test_a_killed_worker_starts_nothing_that_was_only_prepared(
     assert witness.seen("start") == []
     states = {stage.runs(schedule)[0]["state"] for schedule in schedules}
     assert states <= {"leased", "pending"}
+
+
+def test_a_prepared_sandbox_that_dies_costs_its_run_nothing(
+    stage: Stage, worker: WorkerProcess, witness: Witness
+) -> None:
+    due = datetime.now(UTC) + timedelta(seconds=4)
+    schedule = stage.shell(
+        witness.line("start"),
+        at=due.isoformat(timespec="milliseconds"),
+        sandbox=witness.sandbox,
+    )
+    until(lambda: tasks_of(stage).count("sh") == 1)
+    for pid in pids_of(stage):
+        os.kill(pid, signal.SIGKILL)
+    run = stage.finished(schedule)
+    assert (run["state"], run["started_at"] is not None) == ("succeeded", True)
+    assert [a["state"] for a in run["attempts"] if a["started_at"]] == ["succeeded"]
+    assert len(witness.seen("start")) == 1
+    assert "prepared sandbox is gone" in worker.said()
+
+
+def test_a_run_without_the_memory_to_start_fails_and_says_so(
+    stage: Stage, worker: WorkerProcess
+) -> None:
+    run = stage.finished(stage.shell("true", sandbox={"memory": "64K"}))
+    assert (run["state"], run["reason"]) == ("failed", "start_failed")
 
 
 def test_a_worker_that_is_stopped_longer_than_its_lease_never_runs_twice_at_once(

@@ -85,3 +85,48 @@ def test_leases_whose_answer_was_lost_are_offered_again(
     run = own_stage.finished(schedule)
     assert run["state"] == "succeeded"
     assert len(witness.seen("start")) == 1
+
+
+def test_a_report_that_the_service_breaks_on_holds_up_no_other(
+    own_stage: Stage, way: Way
+) -> None:
+    lines = [f"echo up; sleep 0.5; echo {number}" for number in range(4)]
+    schedules = [own_stage.shell(line) for line in lines]
+    runs = [own_stage.in_state(schedule, "running") for schedule in schedules]
+    way.poison = str(runs[0]["id"]).encode()
+    way.modes["/reports"] = Mode.BREAK
+    for number, schedule in enumerate(schedules[1:], 1):
+        run = own_stage.finished(schedule)
+        assert run["state"] == "succeeded"
+        assert own_stage.log(run) == f"up\n{number}\n"
+    assert own_stage.runs(schedules[0])[0]["state"] == "running"
+    way.modes.clear()
+    run = own_stage.finished(schedules[0])
+    assert (run["state"], run["attempt"]) == ("succeeded", 1)
+    assert own_stage.log(run) == "up\n0\n"
+
+
+def test_a_lease_that_cannot_be_read_is_reported_and_the_next_one_runs(
+    own_stage: Stage, way: Way
+) -> None:
+    way.modes["/leases"] = Mode.SPOIL
+    run = own_stage.finished(own_stage.shell("true"))
+    assert (run["state"], run["reason"]) == ("failed", "start_failed")
+    assert "does not understand the lease: max_runtime" in run["error"]
+    way.modes.clear()
+    assert own_stage.finished(own_stage.shell("true"))["state"] == "succeeded"
+
+
+def test_a_run_that_is_stopping_makes_no_worker_ask_in_circles(
+    own_stage: Stage, way: Way
+) -> None:
+    schedule = own_stage.shell(
+        'trap "echo asked" TERM; echo up; while :; do sleep 0.05; done', grace="2s"
+    )
+    run = own_stage.printed(schedule, "up")
+    before = sum(n for path, n in way.seen.items() if path.endswith("/leases"))
+    own_stage.client.cancel_run(run["id"])
+    assert own_stage.finished(schedule)["state"] == "cancelled"
+    after = sum(n for path, n in way.seen.items() if path.endswith("/leases"))
+    # The answer that told it, one poll that waits, one more for the slot.
+    assert after - before <= 3
