@@ -170,20 +170,42 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.protocols: set[Protocol] = set()
         self.header_timeout: float = self.app.header_timeout
         self._main: asyncio.Task[None] | None = None
+        self._widened = False
 
     async def _serve(self) -> None:
         self._main = asyncio.current_task()
         await super()._serve()
 
+    def notify(self) -> None:
+        """Beat; the first time, let as many connections queue as there may be.
+
+        The event loop has narrowed that to 100, and a client beyond them waits a
+        second: many do when all workers of a service come back at once.
+        """
+        super().notify()
+        if not self._widened:
+            self._widened = True
+            for listener in self.sockets:
+                listener.sock.listen(self.cfg.backlog)
+
     def handle_exit_signal(self) -> None:
-        """End: answer what waits, close what is idle, and do not wait for a tick."""
+        """End, and do not wait for a tick."""
         super().handle_exit_signal()
-        self.asgi.drain()
-        for protocol in list(self.protocols):
-            protocol.drop_if_idle()
+        self._let_go()
         if self._main is not None and self.servers:
             # The main loop sleeps a second at a time; a cancellation ends that.
             self._main.cancel()
+
+    async def _shutdown(self) -> None:
+        # Also without a signal: the process that supervises may have been killed.
+        self._let_go()
+        await super()._shutdown()
+
+    def _let_go(self) -> None:
+        """Answer what waits, and close what is idle."""
+        self.asgi.drain()
+        for protocol in list(self.protocols):
+            protocol.drop_if_idle()
 
 
 class Log(Logger):  # type: ignore[misc]  # gunicorn has no types

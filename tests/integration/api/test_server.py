@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from crony import config, errors
 from crony.api.server import check_safeguards, listen, serve
 from crony.testing.service import ServiceProcess, free_port, running_service
 from tests.integration.api.caller import ECHO, Caller, Worker, unique
+from tests.integration.api.test_polls import until
 
 
 @contextmanager
@@ -344,3 +348,47 @@ def settings(**api: str) -> config.Settings:
         ("api", key): value for key, value in api.items()
     }
     return config.load(path=None, environ={}, overrides=overrides)
+
+
+def processes_of(service: ServiceProcess) -> list[int]:
+    """Return the processes that answer requests."""
+    number = service.process.pid
+    children = Path(f"/proc/{number}/task/{number}/children").read_text()
+    return [int(child) for child in children.split()]
+
+
+def test_many_may_connect_while_the_service_is_busy(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home") as service, ExitStack() as opened:
+        (child,) = processes_of(service)
+        os.kill(child, signal.SIGSTOP)
+        try:
+            for _ in range(300):
+                opened.enter_context(
+                    socket.create_connection(("127.0.0.1", service.port), timeout=5)
+                )
+        finally:
+            os.kill(child, signal.SIGCONT)
+
+
+def test_nothing_is_left_when_the_supervising_process_is_killed(
+    tmp_path: Path,
+) -> None:
+    with running_service(tmp_path / "home") as service:
+        admin = Caller(service.url, service.admin_key)
+        worker = admin.worker()
+        polled: list[int] = []
+        poll = threading.Thread(
+            target=lambda: polled.append(worker.poll(wait="60s").status_code)
+        )
+        poll.start()
+        until(lambda: "crony_waiting_polls 1.0" in admin("GET", "/metrics").text)
+        (child,) = processes_of(service)
+        end = os.pidfd_open(child)
+        try:
+            service.process.kill()
+            service.process.wait()
+            assert select.select([end], [], [], 8)[0], "it waits for the poll"
+        finally:
+            os.close(end)
+        poll.join()
+        assert polled == [200]
