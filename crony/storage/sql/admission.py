@@ -57,18 +57,18 @@ def admit(connection: Connection, schedules: Collection[str]) -> Ready:
         return frozenset()
     touched = {"schedules": ids(set(schedules))}
     by_room: dict[int, list[str]] = defaultdict(list)
-    for schedule, free in connection.execute(_FREE, touched):
+    for schedule, free in connection.execute(_FREE, touched).all():
         if free > 0:
             by_room[free].append(schedule)
     first: set[str] = set()
     for free, names in by_room.items():
         found = connection.execute(_FIRST, {"schedules": ids(names), "free": free})
-        for (group,) in found:
+        for group in found.scalars().all():
             first.update(json.loads(group))
-    admitted = set(connection.execute(_ADMITTED, touched).scalars())
+    admitted = set(connection.execute(_ADMITTED, touched).scalars().all())
     if admitted - first:
         connection.execute(_DISMISS, {"runs": ids(admitted - first)})
     if not first - admitted:
         return frozenset()
     lines = connection.execute(_ADMIT, {"runs": ids(first - admitted)})
-    return frozenset((tenant, queue) for tenant, queue in lines)
+    return frozenset((tenant, queue) for tenant, queue in lines.all())

@@ -64,7 +64,7 @@ def _begin_running(
         "now": instant_out(now),
         "ttl": duration_out(ttl),
     }
-    return {row[0]: row[1] for row in connection.execute(_CONFIRM, values)}
+    return {row[0]: row[1] for row in connection.execute(_CONFIRM, values).all()}
 
 
 def _confirmed(item: Holding, run: Held | None, *, first: bool) -> Confirmed:

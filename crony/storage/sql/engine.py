@@ -10,18 +10,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import event, exc
+from sqlalchemy import TextClause, event, exc
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from crony import errors
 from crony.storage.sql import dialect
+
+#: What a statement is given, by name.
+Parameters = dict[str, Any]
 
 _RETRY_AFTER = timedelta(seconds=1)
 
@@ -151,6 +155,18 @@ class Database:
         writer = self.engines()[1]
         with translated(), self._lock, writer.begin() as connection:
             yield connection
+
+
+def execute_each(
+    connection: Connection, statement: TextClause, rows: Sequence[Parameters]
+) -> None:
+    """Execute a statement once for each row of parameters.
+
+    PERF: they go to the database's driver as they are; to have SQLAlchemy look at
+    each takes as long as the write itself.
+    """
+    if rows:
+        connection.exec_driver_sql(statement.text, list(rows))
 
 
 def _set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

@@ -31,7 +31,8 @@ from crony.storage.codec import (
     maybe_duration_out,
 )
 from crony.storage.sql import rows
-from crony.storage.sql.rows import Columns, Parameters
+from crony.storage.sql.engine import Parameters, execute_each
+from crony.storage.sql.rows import Columns
 
 
 @dataclass(slots=True)
@@ -130,7 +131,7 @@ class Hand:
         self._worker = worker
         tenant = connection.execute(_TENANT, {"worker": worker}).scalar()
         asked = {"runs": rows.ids({run for run, _ in items})}
-        found = [held(row) for row in connection.execute(_FIND, asked)]
+        found = [held(row) for row in connection.execute(_FIND, asked).all()]
         self._runs = {run.id: run for run in found if run.tenant == tenant}
         self._given: dict[tuple[str, int], Given] = {}
         past = [
@@ -283,9 +284,8 @@ class Endings:
 
     def write(self, connection: Connection) -> None:
         """Write all that was added."""
-        if self._runs:
-            connection.execute(_END, self._runs)
-            connection.execute(_KEEP_ATTEMPT, self._attempts)
+        execute_each(connection, _END, self._runs)
+        execute_each(connection, _KEEP_ATTEMPT, self._attempts)
 
 
 def offers(runs: Iterable[Held]) -> list[str]:

@@ -34,7 +34,7 @@ from crony.storage.contract import Leases
 from crony.storage.sql import confirming, offering, overdue, rows
 from crony.storage.sql import holding as hands
 from crony.storage.sql.admission import admit
-from crony.storage.sql.engine import Database
+from crony.storage.sql.engine import Database, execute_each
 from crony.storage.sql.holding import Endings, Hand, Held, held
 from crony.storage.sql.workers import worker_by_id
 
@@ -122,12 +122,12 @@ class SqlLeases(Leases):
                 if run is None or not live or run.state is RunState.STOPPING:
                     reason = _cause(run, item, live=live)
                     revoked.append(Revoked(item.run, item.token, reason))
-            if renewed:
-                ends = {r.run: instant_out(r.expires_at) for r in renewed}
-                connection.execute(
-                    _PROLONG,
-                    [{"run": run, "expires_at": end} for run, end in ends.items()],
-                )
+            ends = {r.run: instant_out(r.expires_at) for r in renewed}
+            execute_each(
+                connection,
+                _PROLONG,
+                [{"run": run, "expires_at": end} for run, end in ends.items()],
+            )
             return tuple(renewed), tuple(revoked)
 
     def reclaim(

@@ -17,12 +17,8 @@ from crony.model.state import RunState, ScheduleState
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
-from crony.storage.sql.rows import (
-    RUN_COLUMNS_OF_R,
-    SCHEDULE_COLUMNS,
-    SCHEDULES,
-    Parameters,
-)
+from crony.storage.sql.engine import Parameters
+from crony.storage.sql.rows import RUN_COLUMNS_OF_R, SCHEDULE_COLUMNS, SCHEDULES
 
 _FAILING = (
     "coalesce((SELECT r.state FROM runs r WHERE r.schedule = s.id AND r.attempt > 0"

@@ -17,9 +17,8 @@ from crony.model.run import LogChunk
 from crony.model.state import HELD, TERMINAL, RunState
 from crony.storage import rules
 from crony.storage.contract import Logs
-from crony.storage.sql.engine import Database
+from crony.storage.sql.engine import Database, Parameters
 from crony.storage.sql.holding import Hand
-from crony.storage.sql.rows import Parameters
 
 _OUTPUT = text(
     "SELECT positions, sequence, kept, head FROM outputs"

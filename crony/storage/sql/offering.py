@@ -121,7 +121,7 @@ def definitions(
     """Return the definitions that runs execute, by schedule and revision."""
     pairs = {(run.schedule, run.revision) for run in runs}
     found = connection.execute(_DEFINITIONS, {"pairs": json.dumps(list(pairs))})
-    return {(row[0], row[1]): definition_in(row[2]) for row in found}
+    return {(row[0], row[1]): definition_in(row[2]) for row in found.all()}
 
 
 def _offer(row: Columns, run: Run, definition: Definition) -> Offer:

@@ -32,10 +32,10 @@ from crony.storage.codec import (
     maybe_instant_out,
     object_in,
 )
+from crony.storage.sql.engine import Parameters
 
 #: A row, by position; what it holds is the tables' business.
 Columns = Sequence[Any]
-Parameters = dict[str, Any]
 
 _STATES = {state.value: state for state in RunState}
 _REASONS: dict[str | None, Reason | None] = {None: None}

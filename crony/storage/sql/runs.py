@@ -30,14 +30,13 @@ _PENDING = text(
     "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
     " AND queue <> '' AND state = 'pending'"
 )
-#: The latest offer of a schedule whose limit is taken up.
-_GIVES_WAY = text(
-    "SELECT r.id, r.worker FROM runs r WHERE r.schedule = :schedule"
-    " AND r.state = 'leased' AND r.start_at > :after"
-    " AND (SELECT count(*) FROM runs h WHERE h.schedule = :schedule"
-    " AND h.state IN ('leased','running','stopping'))"
+#: The later offers of a schedule whose limit is taken up: as many as that, at most.
+_GIVE_WAY = text(
+    "SELECT r.start_at, r.id, r.worker FROM runs r WHERE r.schedule = :schedule"
+    " AND r.state IN ('leased','running','stopping') AND r.state = 'leased'"
+    " AND r.start_at > :after AND (SELECT count(*) FROM runs h"
+    " WHERE h.schedule = :schedule AND h.state IN ('leased','running','stopping'))"
     " >= (SELECT s.max_concurrent FROM schedules s WHERE s.id = :schedule)"
-    " ORDER BY r.start_at DESC, r.id DESC LIMIT 1"
 )
 _CANCEL = text(
     "UPDATE runs SET state = 'cancelled', reason = 'user', finished_at = :now,"
@@ -150,11 +149,12 @@ def _recall_for(connection: Connection, run: Run) -> frozenset[str]:
     """Take back the offer that gives way to a new run; return its worker."""
     after = instant_out(run.available_at + policy.CONFIRM_AHEAD)
     asked = {"schedule": run.schedule, "after": after}
-    found = connection.execute(_GIVES_WAY, asked).first()
-    if found is None:
+    later = connection.execute(_GIVE_WAY, asked).all()
+    if not later:
         return frozenset()
-    drop_offers(connection, [found.id], now=run.created_at)
-    return frozenset({found.worker})
+    _, last, worker = max(tuple(row) for row in later)
+    drop_offers(connection, [last], now=run.created_at)
+    return frozenset({worker})
 
 
 def _cancel(

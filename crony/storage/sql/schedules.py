@@ -32,8 +32,8 @@ from crony.storage.contract import (
 )
 from crony.storage.sql import lanes, listing, rows
 from crony.storage.sql.admission import admit
-from crony.storage.sql.engine import Database
-from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, Parameters
+from crony.storage.sql.engine import Database, Parameters, execute_each
+from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 from crony.storage.sql.settling import drop_offers, settle
 
 _ID_USED = text("SELECT 1 FROM schedules WHERE id = :id")
@@ -121,9 +121,11 @@ _STANDING = text(
     " FROM json_each(:schedules) j JOIN schedules s ON s.id = j.value"
 )
 _MOVE = text(
-    "UPDATE schedules SET cursor = :cursor, state = :state,"
-    " occurrences = occurrences + :grown WHERE id = :id"
+    "UPDATE schedules SET cursor = :cursor, occurrences = occurrences + :grown"
+    " WHERE id = :id"
 )
+#: Apart, since an UPDATE that names the state touches each index that asks for it.
+_FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
 
 class SqlSchedules(Schedules):
@@ -248,19 +250,17 @@ class SqlSchedules(Schedules):
             grown = dict(settle(connection, runs, now=now))
             # The last item of a schedule says where its cursor is.
             last = {item.schedule: item for item in items}
-            if last:
-                connection.execute(
-                    _MOVE,
-                    [
-                        {
-                            "id": name,
-                            "cursor": maybe_instant_out(item.next_cursor),
-                            "state": _state_at(item.next_cursor).value,
-                            "grown": grown.get(name, 0),
-                        }
-                        for name, item in last.items()
-                    ],
-                )
+            moves: list[Parameters] = [
+                {
+                    "id": name,
+                    "cursor": maybe_instant_out(item.next_cursor),
+                    "grown": grown.get(name, 0),
+                }
+                for name, item in last.items()
+            ]
+            execute_each(connection, _MOVE, moves)
+            finished = [move for move in moves if move["cursor"] is None]
+            execute_each(connection, _FINISH, finished)
             return counted, admit(connection, last.keys())
 
 
@@ -273,7 +273,8 @@ def _counted(
 ) -> tuple[bool, ...]:
     """Return which items count, one after the other."""
     asked = {"schedules": rows.ids({item.schedule for item in batch})}
-    standing = {row[0]: tuple(row[1:]) for row in connection.execute(_STANDING, asked)}
+    found = connection.execute(_STANDING, asked).all()
+    standing = {row[0]: tuple(row[1:]) for row in found}
     counted = []
     for item in batch:
         active = ScheduleState.ACTIVE.value

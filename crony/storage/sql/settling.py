@@ -12,7 +12,8 @@ from crony.model.run import Run
 from crony.model.state import RunState
 from crony.storage.codec import instant_out
 from crony.storage.sql import lanes
-from crony.storage.sql.rows import INSERT_RUN, Parameters, ids, run_out
+from crony.storage.sql.engine import Parameters, execute_each
+from crony.storage.sql.rows import INSERT_RUN, ids, run_out
 
 _STANDING = text(
     "SELECT r.id, r.state FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
@@ -53,7 +54,7 @@ def settle(
     given = list(runs)
     if not given:
         return {}
-    rows = connection.execute(_STANDING, {"runs": ids(run.id for run in given)})
+    rows = connection.execute(_STANDING, {"runs": ids(run.id for run in given)}).all()
     states = {row[0]: row[1] for row in rows}
     lane_of = lanes.of_runs(connection, given)
     new: list[Parameters] = []
@@ -67,10 +68,8 @@ def settle(
         (new if before is None else back).append(values)
         states[run.id] = run.state.value
         grown[run.schedule] = grown.get(run.schedule, 0) + run.range_count
-    if new:
-        connection.execute(INSERT_RUN, new)
-    if back:
-        connection.execute(_TAKE_BACK, back)
+    execute_each(connection, INSERT_RUN, new)
+    execute_each(connection, _TAKE_BACK, back)
     return grown
 
 

@@ -15,8 +15,8 @@ from crony.storage import rules
 from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import keys
-from crony.storage.sql.engine import Database
-from crony.storage.sql.rows import Columns, Parameters, ids
+from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.rows import Columns, ids
 
 _COLUMNS = (
     "id, tenant, name, machine, queues, labels, slots, sandbox_level, version,"
