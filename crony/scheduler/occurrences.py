@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from crony.clock import MOMENT
 from crony.model import ids
@@ -18,6 +19,7 @@ from crony.model.policy import (
     MISFIRE_AFTER,
     MISFIRE_WINDOW,
     Policy,
+    PolicySettings,
     resolve,
 )
 from crony.model.run import Run
@@ -29,7 +31,13 @@ from crony.triggers import Bounded, bounded, compile_trigger, jittered
 
 def policy_of(definition: Definition) -> Policy:
     """Return the policy that holds for a schedule."""
-    return resolve(("schedule", definition.policy))[0]
+    return _resolved(definition.policy)
+
+
+@lru_cache(maxsize=1024)
+def _resolved(settings: PolicySettings) -> Policy:
+    # It is asked for each occurrence, and most schedules set the same few.
+    return resolve(("schedule", settings))[0]
 
 
 def calendar(definition: Definition, *, identity: str, created_at: datetime) -> Bounded:
