@@ -33,7 +33,10 @@ class Reaper:
         tell(losses, wakes=self._wakes)
         for loss in losses:
             self._wakes.publish_worker(loss.worker)
-        self._wakes.publish(
-            self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
-        )
-        return len(losses) >= _LIMIT
+        promoted = self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
+        self._wakes.publish(promoted)
+        earliest = self._store.leases.earliest()
+        if earliest is None or earliest > now:
+            return False
+        # Leases that are left alone for now are no reason to come again at once.
+        return include_leases or bool(ready or promoted)

@@ -483,8 +483,8 @@ class Leases(ABC):
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
         """Make waiting runs with ``available_at`` at or before ``horizon`` leasable.
 
-        For drivers that keep waiting runs apart from leasable ones; others return
-        the lines of such runs all the same.
+        At most ``limit``, earliest first, and each once; the lines of those that
+        are not admitted are left out.
         """
 
     @abstractmethod

@@ -131,7 +131,8 @@ class Stage:
             "sandbox_level": "full",
             "version": "1.0.0",
         } | members
-        return self.service.workers.register(TENANT, **facts)[0]  # type: ignore[arg-type]
+        tenant = str(facts.pop("tenant", TENANT))
+        return self.service.workers.register(tenant, **facts)[0]  # type: ignore[arg-type]
 
     def poll(
         self, worker: Worker, *, slots: int = 4, holding: Sequence[Holding] = ()

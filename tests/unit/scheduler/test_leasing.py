@@ -11,9 +11,12 @@ from crony.model.lease import Holding, Standing
 from crony.model.policy import RetriesSettings
 from crony.model.state import AttemptState, RunState
 from crony.model.trigger import At, Every
+from crony.model.worker import Quotas
+from crony.scheduler import reaper
 from crony.testing.factories import make_chunk, make_closing
 from tests.unit.scheduler.stage import (
     DAY,
+    HOUR,
     MINUTE,
     SECOND,
     TENANT,
@@ -100,6 +103,86 @@ def test_what_was_never_held_is_revoked_as_lost(stage: Stage) -> None:
     stage.poll(worker)
     polled = stage.again(worker, holding=[Holding("run_x", 1)])
     assert [item.reason for item in polled.revoked] == ["lost"]
+
+
+def test_looking_again_tells_nothing_of_what_others_hold(stage: Stage) -> None:
+    holder, other = stage.worker(), stage.worker(name="b", machine="cd" * 32)
+    schedule = stage.add(trigger=Every(DAY))
+    offers = stage.start(holder)
+    assert stage.again(holder, holding=held(offers)).revoked == []
+    stage.poll(other)
+    polled = stage.again(other, holding=held(offers))
+    assert [item.reason for item in polled.revoked] == ["lost"]
+    stage.service.runs.cancel(TENANT, stage.run(schedule).id)
+    polled = stage.again(other, holding=held(offers))
+    assert [item.reason for item in polled.revoked] == ["lost"]
+
+
+def test_looking_again_tells_nothing_of_another_tenants_runs(stage: Stage) -> None:
+    stage.service.tenants.put("b", quotas=Quotas())
+    holder = stage.worker()
+    stage.add(trigger=Every(DAY))
+    offers = stage.start(holder)
+    schedule = stage.service.schedules.find(TENANT, offers[0].run.schedule)
+    stage.delete(schedule, cancel_running=True)
+    closed = stage.end(holder, offers[0], state=AttemptState.CANCELLED)
+    assert closed.state is RunState.CANCELLED
+    stranger = stage.worker(tenant="b")
+    for worker, reason in ((holder, "deleted"), (stranger, "lost")):
+        stage.poll(worker)
+        polled = stage.again(worker, holding=held(offers))
+        assert [item.reason for item in polled.revoked] == [reason]
+
+
+def test_a_renewal_counts_also_when_a_newer_poll_came_before_it(stage: Stage) -> None:
+    worker = stage.worker()
+    stage.add(trigger=Every(DAY))
+    offers = stage.start(worker)
+    now = stage.advance(30 * SECOND)
+    stage.poll(worker, holding=held(offers))
+    (renewed,) = stage.service.leasing.renew(
+        worker.id, session="session", holding=held(offers)
+    ).renewed
+    assert renewed.expires_at == now + MINUTE
+    with pytest.raises(errors.StaleToken):
+        stage.service.leasing.renew(worker.id, session="before", holding=[])
+
+
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_a_backlog_of_offers_is_taken_back_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, is_settled: bool
+) -> None:
+    monkeypatch.setattr(reaper, "_LIMIT", 2)
+    worker = stage.worker(slots=8)
+    for _ in range(5):
+        stage.add(trigger=Every(DAY))
+    assert len(stage.poll(worker, slots=8).offers) == 5
+    stage.advance(HOUR)
+    stage.clock.settled = HOUR if is_settled else timedelta()
+    stage.tick()
+    assert len(stage.runs(None, RunState.PENDING)) == 5
+
+
+def test_a_backlog_of_retries_is_let_go_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reaper, "_LIMIT", 2)
+    worker = stage.worker(slots=8)
+    retries = RetriesSettings(max=1, backoff=MINUTE)
+    for _ in range(5):
+        stage.add(trigger=Every(DAY), policy=policy(retries=retries))
+    for offer in stage.start(worker, slots=8):
+        stage.end(worker, offer, state=AttemptState.FAILED)
+    stage.tick(2 * MINUTE)
+    assert len(stage.poll(worker, slots=8).offers) == 5
+
+
+def test_a_lease_that_must_not_end_yet_keeps_nothing_busy(stage: Stage) -> None:
+    stage.add(trigger=Every(DAY))
+    stage.start(stage.worker())
+    now = stage.advance(HOUR)
+    stage.clock.settled = timedelta()
+    assert stage.tick() > now
 
 
 def test_a_drained_worker_gets_nothing_and_is_told(stage: Stage) -> None:
