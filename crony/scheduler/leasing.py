@@ -27,7 +27,7 @@ from crony.model.lease import (
 from crony.model.policy import backoff
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.schedule import Definition
-from crony.model.state import AttemptState, RunState
+from crony.model.state import TERMINAL, AttemptState, RunState
 from crony.scheduler.losses import tell
 from crony.scheduler.occurrences import policy_of
 from crony.scheduler.timing import Timing
@@ -126,12 +126,7 @@ class Leasing:
 
         Raises ``StaleToken`` when a newer poll came meanwhile.
         """
-        found = self._store.leases.inputs([item.run for item in holding])
-        revoked = [
-            revoked
-            for item in holding
-            if (revoked := _revoked(item, found.get(item.run))) is not None
-        ]
+        revoked = self._revoked(worker_id, holding) if holding else []
         offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
         return Polled(
             renewed=(),
@@ -145,13 +140,12 @@ class Leasing:
         worker_id: str,
         *,
         session: str,
-        sequence: int | None = None,
         holding: Sequence[Holding],
     ) -> Polled:
         """Renew, and nothing else.
 
-        Renewals have no order among themselves, so ``sequence`` decides nothing:
-        a late one never moves the end of a lease back.
+        Renewals have no order among themselves nor beside polls: a late one never
+        moves the end of a lease back.
         """
         renewed, revoked = self._store.leases.renew(
             worker_id,
@@ -285,24 +279,42 @@ class Leasing:
             if len(self._tenants) > _REMEMBERED:
                 self._tenants.popitem(last=False)
 
-    def _is_draining(self, worker: str) -> bool:
+    def _revoked(self, worker: str, holding: Sequence[Holding]) -> list[Revoked]:
+        """Return what a worker must give up of what it holds.
+
+        The rule of the contract's ``renew``, without renewing.
+        """
+        found = self._store.leases.inputs([item.run for item in holding])
+        held = frozenset(self._store.workers.running([worker])[worker])
+        tenant = self._tenant_of(worker)
+        revoked = []
+        for item in holding:
+            run = found[item.run][0] if item.run in found else None
+            if run is not None and run.tenant != tenant:
+                run = None
+            reason = _reason(item, run, is_held=item.run in held)
+            if reason is not None:
+                revoked.append(Revoked(item.run, item.token, reason))
+        return revoked
+
+    def _tenant_of(self, worker: str) -> str | None:
         with self._lock:
-            tenant = self._tenants.get(worker)
+            return self._tenants.get(worker)
+
+    def _is_draining(self, worker: str) -> bool:
+        tenant = self._tenant_of(worker)
         if tenant is None:
             return False
         found = self._store.workers.find(tenant, worker)
         return found is not None and found.draining
 
 
-def _revoked(holding: Holding, found: tuple[Run, Definition] | None) -> Revoked | None:
-    """Return why a worker must give up what it holds, if it must.
-
-    The rule of the contract's ``renew``, without renewing.
-    """
-    reason = "lost"
-    if found is not None and found[0].token == holding.token:
-        run = found[0]
-        if run.state in (RunState.LEASED, RunState.RUNNING):
-            return None
-        reason = rules.cause(run.state, run.reason, newest=True)
-    return Revoked(holding.run, holding.token, reason)
+def _reason(holding: Holding, run: Run | None, *, is_held: bool) -> str | None:
+    """Return why a worker must give up what it says it holds, if it must."""
+    if run is None or run.token != holding.token:
+        return "lost"
+    if run.state not in TERMINAL and not is_held:
+        return "lost"
+    if run.state in (RunState.LEASED, RunState.RUNNING):
+        return None
+    return rules.cause(run.state, run.reason, newest=True)

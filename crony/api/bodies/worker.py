@@ -68,6 +68,7 @@ class RenewalBody(Body):
     """Leases to renew."""
 
     session: Label
+    #: As in a poll; the session alone decides whether a renewal counts.
     seq: Count | None = None
     holding: Annotated[list[HoldingBody], Field(max_length=MOST_HELD)] = []
 

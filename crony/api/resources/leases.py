@@ -171,7 +171,6 @@ class Leases:
             self._leasing.renew,
             worker,
             session=body.session,
-            sequence=body.seq,
             holding=[item.value() for item in body.holding],
         )
         now = self._node.service.clock.now()
