@@ -34,7 +34,10 @@ def check(operator: Operator, command: Command, limits: Limits) -> None:
 def _check_path(path: str, roots: tuple[str, ...], *, kind: str) -> None:
     if not os.path.isabs(path) or "\0" in path:
         raise errors.SandboxFailed(f"{kind}: {path!r} is not an absolute path")
-    real = os.path.realpath(path)
+    try:
+        real = os.path.realpath(path)
+    except OSError as exc:  # a link that may not be read, such as /proc/1/root
+        raise errors.SandboxFailed(f"{kind}: {path!r}: {exc.strerror}") from exc
     # SECURITY: also the path as it stands, so that a link can't lead out of what
     # is allowed, nor from elsewhere into it.
     allowed = tuple(os.path.realpath(root) for root in roots)

@@ -43,7 +43,8 @@ class Rules:
         given = _plain(ipaddress.ip_address(address.partition("%")[0]))
         if any(given in network for network in self._networks):
             return
-        if not given.is_global or given.is_multicast or given.is_reserved:
+        inner = isinstance(given, ipaddress.IPv6Address) and given.is_site_local
+        if not given.is_global or given.is_multicast or given.is_reserved or inner:
             raise errors.SandboxFailed(
                 f"{host} has the address {given}, which http tasks may not reach "
                 "on this worker (setting http_allow)"

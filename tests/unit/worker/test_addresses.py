@@ -18,6 +18,7 @@ from crony.worker.tasks.addresses import Rules
         "fe80::1",
         "fe80::1%eth0",
         "fd00:ec2::254",
+        "fec0::1",
         "10.0.0.1",
         "192.168.1.1",
         "172.16.0.1",
