@@ -16,13 +16,14 @@ from sqlalchemy.engine import Connection
 
 from crony.model.lease import Ready
 from crony.storage.sql import dialect
+from crony.storage.sql.dialect import among, each
 from crony.storage.sql.rows import ids
 
 #: How many runs of each schedule may be admitted beside those held by workers.
 _FREE = text(
     "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
     " WHERE r.schedule = s.id AND r.state IN ('leased','running','stopping'))"
-    " FROM json_each(:schedules) j JOIN schedules s ON s.id = j.value"
+    f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 
 #: The first runs of each schedule: those waiting for a retry, then by due time.
@@ -30,22 +31,19 @@ _FIRST = text(
     "SELECT (SELECT json_group_array(id) FROM (SELECT r.id FROM runs r"
     " WHERE r.schedule = j.value AND r.state = 'pending'"
     f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free))"
-    " FROM json_each(:schedules) j"
+    f" FROM {each('schedules', 'j')}"
 )
 
 _ADMITTED = text(
-    "SELECT r.id FROM json_each(:schedules) j JOIN runs r ON r.schedule = j.value"
+    f"SELECT r.id FROM {each('schedules', 'j')} JOIN runs r ON r.schedule = j.value"
     " WHERE r.state = 'pending' AND r.admitted = 1"
 )
 
 _ADMIT = text(
-    "UPDATE runs SET admitted = 1 WHERE id IN (SELECT value FROM json_each(:runs))"
-    " RETURNING tenant, queue"
+    f"UPDATE runs SET admitted = 1 WHERE id IN {among('runs')} RETURNING tenant, queue"
 )
 
-_DISMISS = text(
-    "UPDATE runs SET admitted = 0 WHERE id IN (SELECT value FROM json_each(:runs))"
-)
+_DISMISS = text(f"UPDATE runs SET admitted = 0 WHERE id IN {among('runs')}")
 
 
 def admit(connection: Connection, schedules: Collection[str]) -> Ready:

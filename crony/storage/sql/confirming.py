@@ -13,6 +13,7 @@ from crony.model.state import RunState
 from crony.storage import rules
 from crony.storage.codec import duration_out, instant_in, instant_out
 from crony.storage.sql import rows
+from crony.storage.sql.dialect import among
 from crony.storage.sql.holding import Hand, Held
 
 _CONFIRM = text(
@@ -20,7 +21,7 @@ _CONFIRM = text(
     " expires_at = max(expires_at, (max(start_at, :now) * 1000 + :ttl) / 1000),"
     " reason = NULL, lateness = NULL, duration = NULL, exit_code = NULL,"
     " signal = NULL, error = NULL"
-    " WHERE id IN (SELECT value FROM json_each(:runs)) RETURNING id, expires_at"
+    f" WHERE id IN {among('runs')} RETURNING id, expires_at"
 )
 
 

@@ -40,6 +40,22 @@ BEGIN_WRITE = "BEGIN IMMEDIATE"
 #: All statements until the commit see one state.
 BEGIN_READ = "BEGIN"
 
+
+def each(parameter: str, name: str) -> str:
+    """Return a table of the items of a list, whose column is ``value``."""
+    return f"json_each(:{parameter}) {name}"
+
+
+def among(parameter: str) -> str:
+    """Return what comes after ``IN`` for the items of a list."""
+    return f"(SELECT value FROM json_each(:{parameter}))"
+
+
+def part(name: str, index: int) -> str:
+    """Return a member of an item that is a list itself."""
+    return f"json_extract({name}.value, '$[{index}]')"
+
+
 _LIVE = "('pending', 'leased', 'running', 'stopping')"
 
 

@@ -31,6 +31,7 @@ from crony.storage.codec import (
     maybe_duration_out,
 )
 from crony.storage.sql import rows
+from crony.storage.sql.dialect import each, part
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.rows import Columns
 
@@ -77,14 +78,14 @@ COLUMNS = (
     " AND s.state = 'deleted')"
 )
 
-_FIND = text(f"SELECT {COLUMNS} FROM json_each(:runs) j JOIN runs r ON r.id = j.value")
+_FIND = text(f"SELECT {COLUMNS} FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value")
 _GIVEN = text(
-    "SELECT a.run, a.token, a.worker, a.state FROM json_each(:pairs) j"
-    " JOIN attempts a ON a.run = json_extract(j.value, '$[0]')"
-    " AND a.token = json_extract(j.value, '$[1]')"
-    " UNION ALL SELECT l.run, l.token, l.worker, NULL FROM json_each(:pairs) j"
-    " JOIN lapsed l ON l.run = json_extract(j.value, '$[0]')"
-    " AND l.token = json_extract(j.value, '$[1]')"
+    f"SELECT a.run, a.token, a.worker, a.state FROM {each('pairs', 'j')}"
+    f" JOIN attempts a ON a.run = {part('j', 0)}"
+    f" AND a.token = {part('j', 1)}"
+    f" UNION ALL SELECT l.run, l.token, l.worker, NULL FROM {each('pairs', 'j')}"
+    f" JOIN lapsed l ON l.run = {part('j', 0)}"
+    f" AND l.token = {part('j', 1)}"
 )
 _TENANT = text("SELECT tenant FROM workers WHERE id = :worker")
 

@@ -17,6 +17,7 @@ from crony.model.run import Run
 from crony.model.schedule import Definition
 from crony.storage import rules
 from crony.storage.codec import definition_in
+from crony.storage.sql.dialect import each, part
 from crony.storage.sql.rows import ids
 
 _INSERT = text(
@@ -30,15 +31,15 @@ _FIND = text(
 )
 _OF_RUNS = text(
     "SELECT d.schedule, d.revision, d.lane, d.queue"
-    " FROM json_each(:pairs) j JOIN definitions d"
-    " ON d.schedule = json_extract(j.value, '$[0]')"
-    " AND d.revision = json_extract(j.value, '$[1]')"
+    f" FROM {each('pairs', 'j')} JOIN definitions d"
+    f" ON d.schedule = {part('j', 0)}"
+    f" AND d.revision = {part('j', 1)}"
 )
 _BODY = text(
     "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"
 )
 _SERVED = text(
-    "SELECT l.id, l.queue, l.requires, l.level FROM json_each(:queues) q"
+    f"SELECT l.id, l.queue, l.requires, l.level FROM {each('queues', 'q')}"
     " JOIN lanes l ON l.tenant = :tenant AND l.queue = q.value"
 )
 

@@ -17,6 +17,7 @@ from crony.model.state import RunState, ScheduleState
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
+from crony.storage.sql.dialect import among, each
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS_OF_R, SCHEDULE_COLUMNS, SCHEDULES
 
@@ -121,7 +122,7 @@ _SUMMARY = RUN_COLUMNS_OF_R.removesuffix("r.result") + "NULL"
 _NEWEST = "ORDER BY r.scheduled_for DESC, r.id DESC LIMIT :limit"
 _BY_OWNER = (
     f"SELECT {_SUMMARY} FROM runs r WHERE r.tenant = :tenant AND r.state IN"
-    f" (SELECT value FROM json_each(:states)){{conditions}} {_NEWEST}"
+    f" {among('states')}{{conditions}} {_NEWEST}"
 )
 _BY_ONE_STATE = (
     f"SELECT {_SUMMARY} FROM runs r WHERE r.tenant = :tenant AND r.state = :state"
@@ -129,7 +130,7 @@ _BY_ONE_STATE = (
 )
 _BY_STATE = (
     f"SELECT {_SUMMARY} FROM runs r WHERE r.id IN (SELECT n.value"
-    " FROM json_each(:states) s, json_each((SELECT json_group_array(id) FROM"
+    f" FROM {each('states', 's')}, json_each((SELECT json_group_array(id) FROM"
     " (SELECT r.id FROM runs r WHERE r.tenant = :tenant AND r.state = s.value"
     f"{{conditions}} {_NEWEST}))) n) {_NEWEST}"
 )
@@ -161,7 +162,7 @@ def _run_conditions(
 
 _RECENT = text(
     f"SELECT {_SUMMARY} FROM runs r WHERE r.id IN (SELECT n.value"
-    " FROM json_each(:schedules) s, json_each((SELECT json_group_array(id) FROM"
+    f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(id) FROM"
     " (SELECT r.id FROM runs r WHERE r.schedule = s.value AND r.state <> 'withdrawn'"
     f" {_NEWEST}))) n) ORDER BY r.schedule, r.scheduled_for DESC, r.id DESC"
 )

@@ -21,6 +21,7 @@ from crony.storage.codec import (
     instant_out,
 )
 from crony.storage.sql import lanes, rows
+from crony.storage.sql.dialect import among, each, part
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
 _RANK = "r.priority, r.catch_up, r.due_at, r.id"
@@ -30,26 +31,26 @@ _LEASABLE = text(
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     " AND r.available_at <= :horizon"
     " ORDER BY r.priority DESC, r.catch_up, r.due_at, r.id LIMIT :slots))"
-    " FROM json_each(:lanes) l"
+    f" FROM {each('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
     f"SELECT {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
     " AND r.available_at <= :horizon AND r.admitted = 1"
-    " AND r.lane IN (SELECT value FROM json_each(:lanes))"
+    f" AND r.lane IN {among('lanes')}"
 )
 _LEASE = text(
     "UPDATE runs SET state = 'leased', waiting = 0, token = token + 1,"
     " attempt = attempt + 1, worker = :worker, worker_name = :worker_name,"
     " leased_at = :now, start_at = max(available_at, :now),"
     " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000"
-    " WHERE id IN (SELECT value FROM json_each(:runs))"
+    f" WHERE id IN {among('runs')}"
     f" RETURNING {RUN_COLUMNS}, start_at, expires_at"
 )
 _DEFINITIONS = text(
-    "SELECT d.schedule, d.revision, d.body FROM json_each(:pairs) j"
-    " JOIN definitions d ON d.schedule = json_extract(j.value, '$[0]')"
-    " AND d.revision = json_extract(j.value, '$[1]')"
+    f"SELECT d.schedule, d.revision, d.body FROM {each('pairs', 'j')}"
+    f" JOIN definitions d ON d.schedule = {part('j', 0)}"
+    f" AND d.revision = {part('j', 1)}"
 )
 
 

@@ -14,6 +14,7 @@ from crony.model.state import RunState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.sql import rows
 from crony.storage.sql.admission import admit
+from crony.storage.sql.dialect import among
 from crony.storage.sql.holding import COLUMNS, Endings, Held, held, offers
 from crony.storage.sql.settling import drop_offers
 
@@ -30,7 +31,7 @@ _WAITING = text(
     " AND r.available_at <= :horizon ORDER BY r.available_at, r.id LIMIT :limit"
 )
 _PROMOTE = text(
-    "UPDATE runs SET waiting = 0 WHERE id IN (SELECT value FROM json_each(:runs))"
+    f"UPDATE runs SET waiting = 0 WHERE id IN {among('runs')}"
     " RETURNING tenant, queue, admitted"
 )
 _EARLIEST = text(

@@ -32,6 +32,7 @@ from crony.storage.codec import (
     maybe_instant_out,
     object_in,
 )
+from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Parameters
 
 #: A row, by position; what it holds is the tables' business.
@@ -219,7 +220,7 @@ _ATTEMPTS = text(
     " a.leased_at, a.started_at, a.finished_at, a.lateness, a.duration, a.exit_code,"
     " a.signal, a.error, a.sandbox_level, a.limits, a.usage,"
     " coalesce(o.written, 0), coalesce(o.kept, 0)"
-    " FROM json_each(:runs) j JOIN attempts a ON a.run = j.value"
+    f" FROM {each('runs', 'j')} JOIN attempts a ON a.run = j.value"
     " LEFT JOIN outputs o ON o.run = a.run AND o.token = a.token"
     " ORDER BY a.run, a.number"
 )
@@ -227,12 +228,12 @@ _LIVE_ATTEMPTS = text(
     "SELECT r.id, r.attempt, r.token, r.state, NULL, r.worker, r.worker_name,"
     " r.leased_at, r.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
     " coalesce(o.written, 0), coalesce(o.kept, 0)"
-    " FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+    f" FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
     " LEFT JOIN outputs o ON o.run = r.id AND o.token = r.token"
     " WHERE r.state IN ('leased','running','stopping')"
 )
 _RUNS = text(
-    f"SELECT {RUN_COLUMNS_OF_R} FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+    f"SELECT {RUN_COLUMNS_OF_R} FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
 )
 
 

@@ -18,6 +18,7 @@ from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.sql import lanes, listing, rows
 from crony.storage.sql.admission import admit
+from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database
 from crony.storage.sql.settling import drop_offers
 
@@ -45,7 +46,7 @@ _CANCEL = text(
 _STOP = text("UPDATE runs SET state = 'stopping', reason = 'user' WHERE id = :run")
 _FAULTS = text(
     "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error"
-    " FROM json_each(:schedules) s, json_each((SELECT json_group_array(place) FROM"
+    f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(place) FROM"
     " (SELECT f.rowid AS place FROM attempts f WHERE f.schedule = s.value"
     " AND f.state IN ('failed','timed_out','lost')"
     " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit))) n"
@@ -53,7 +54,7 @@ _FAULTS = text(
     " ORDER BY s.value, a.finished_at DESC, a.run DESC, a.number DESC"
 )
 _PROGRESS = text(
-    "SELECT p.schedule, p.entry FROM json_each(:schedules) s"
+    f"SELECT p.schedule, p.entry FROM {each('schedules', 's')}"
     " JOIN progress p ON p.schedule = s.value ORDER BY p.schedule, p.number DESC"
 )
 

@@ -32,6 +32,7 @@ from crony.storage.contract import (
 )
 from crony.storage.sql import lanes, listing, rows
 from crony.storage.sql.admission import admit
+from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters, execute_each
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 from crony.storage.sql.settling import drop_offers, settle
@@ -118,7 +119,7 @@ _WALK = text(
 )
 _STANDING = text(
     "SELECT s.id, s.tenant, s.state, s.revision, s.cursor"
-    " FROM json_each(:schedules) j JOIN schedules s ON s.id = j.value"
+    f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 _MOVE = text(
     "UPDATE schedules SET cursor = :cursor, occurrences = occurrences + :grown"

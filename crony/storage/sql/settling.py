@@ -12,11 +12,12 @@ from crony.model.run import Run
 from crony.model.state import RunState
 from crony.storage.codec import instant_out
 from crony.storage.sql import lanes
+from crony.storage.sql.dialect import among, each
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.rows import INSERT_RUN, ids, run_out
 
 _STANDING = text(
-    "SELECT r.id, r.state FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+    f"SELECT r.id, r.state FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
 )
 
 _TAKE_BACK = text(
@@ -31,7 +32,7 @@ _TAKE_BACK = text(
 _REMEMBER = text(
     "INSERT INTO lapsed (run, token, tenant, worker)"
     " SELECT r.id, r.token, r.tenant, r.worker"
-    " FROM json_each(:runs) j JOIN runs r ON r.id = j.value"
+    f" FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
 )
 
 _DROP = text(
@@ -39,7 +40,7 @@ _DROP = text(
     " waiting = (available_at > :now), worker = (SELECT a.worker FROM attempts a"
     " WHERE a.run = runs.id ORDER BY a.number DESC LIMIT 1), worker_name = NULL,"
     " leased_at = NULL, start_at = NULL, expires_at = NULL"
-    " WHERE id IN (SELECT value FROM json_each(:runs))"
+    f" WHERE id IN {among('runs')}"
 )
 
 

@@ -15,6 +15,7 @@ from crony.storage import rules
 from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import keys
+from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters
 from crony.storage.sql.rows import Columns, ids
 
@@ -44,7 +45,7 @@ _PAGE = text(
     " AND (name, id) > (:name, :id) ORDER BY name, id LIMIT :limit"
 )
 _RUNNING = text(
-    "SELECT w.value, r.id FROM json_each(:workers) w JOIN runs r"
+    f"SELECT w.value, r.id FROM {each('workers', 'w')} JOIN runs r"
     " ON r.worker = w.value AND r.state IN ('leased','running','stopping')"
     " ORDER BY r.id"
 )
@@ -54,7 +55,7 @@ _FORGET_SESSIONS = text("DELETE FROM sessions WHERE worker = :id")
 _SATISFYING = text(
     "SELECT EXISTS (SELECT 1 FROM workers w WHERE w.tenant = :tenant"
     " AND EXISTS (SELECT 1 FROM json_each(w.queues) q WHERE q.value = :queue)"
-    " AND NOT EXISTS (SELECT 1 FROM json_each(:requires) n WHERE NOT EXISTS"
+    f" AND NOT EXISTS (SELECT 1 FROM {each('requires', 'n')} WHERE NOT EXISTS"
     " (SELECT 1 FROM json_each(w.labels) l"
     " WHERE l.key = n.key AND l.value = n.value)))"
 )
