@@ -21,6 +21,7 @@ from crony.api.bodies.fields import (
     Name,
     Wait,
 )
+from crony.api.vocabulary import REASONS
 from crony.model.lease import Holding
 from crony.model.run import LogChunk
 from crony.model.state import Reason
@@ -123,9 +124,6 @@ class ProgressBody(Body):
     message: Annotated[str, Field(max_length=4096)] = ""
 
 
-FINAL = ("succeeded", "failed", "timed_out", "cancelled", "preempted")
-
-
 class ReportBody(Body):
     """A report about one run: a confirm, news of it, or its end.
 
@@ -135,8 +133,7 @@ class ReportBody(Body):
 
     token: Token
     state: (
-        Literal["running", "succeeded", "failed", "timed_out", "cancelled", "preempted"]
-        | None
+        Literal["running", "succeeded", "failed", "timed_out", "cancelled"] | None
     ) = None
     #: When the worker would start: for a confirm, as the worker counts it.
     start_in: Difference | None = None
@@ -146,7 +143,7 @@ class ReportBody(Body):
         Annotated[
             Reason,
             PlainValidator(lambda value: _reason(value)),
-            WithJsonSchema({"type": "string", "enum": [r.value for r in Reason]}),
+            WithJsonSchema({"type": "string", "enum": [r.value for r in REASONS]}),
         ]
         | None
     ) = None
@@ -163,11 +160,11 @@ class ReportBody(Body):
 
 
 def _reason(value: object) -> Reason:
-    try:
-        return Reason(str(value))
-    except ValueError as exc:
-        known = ", ".join(f'"{reason.value}"' for reason in Reason)
-        raise ValueError(f"must be one of {known}") from exc
+    for reason in REASONS:
+        if reason == value:
+            return reason
+    known = ", ".join(f'"{reason.value}"' for reason in REASONS)
+    raise ValueError(f"must be one of {known}")
 
 
 class BatchItem(ReportBody):

@@ -11,7 +11,8 @@ from crony.api.params import DEFAULT_LIMIT, LIMIT
 from crony.api.resources.actions import COUNT
 from crony.api.resources.schedules import SORTS
 from crony.api.routes import Route
-from crony.model.state import RunState, ScheduleState
+from crony.api.vocabulary import STATES
+from crony.model.state import ScheduleState
 
 _TEXT: Schema = {"type": "string", "maxLength": 512}
 _FLAG: Schema = {"type": "string", "enum": ["true", "false"]}
@@ -20,7 +21,7 @@ _INSTANT: Schema = {
     "format": "date-time",
     "examples": ["2026-11-20T22:00:00.000Z"],
 }
-_STATES = "|".join(state.value for state in RunState)
+_STATES = "|".join(state.value for state in STATES)
 
 #: In queries: what it means, and its schema; ``state`` differs by route.
 QUERY: dict[str, tuple[str, Schema]] = {

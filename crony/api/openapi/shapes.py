@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from crony.api.bodies.fields import NAME_PATTERN
+from crony.api.vocabulary import ATTEMPT_STATES, ORIGINS, REASONS, REVOKED, STATES
 from crony.model.policy import Policy
-from crony.model.state import (
-    AttemptState,
-    Origin,
-    Reason,
-    RunState,
-    ScheduleState,
-)
+from crony.model.state import ScheduleState
 from crony.model.task import Json
 from crony.model.worker import Role, WorkerState
 
@@ -55,8 +51,8 @@ def nullable(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def words(kind: type[StrEnum]) -> Schema:
-    """Return the words of an enum."""
+def words(kind: Iterable[StrEnum]) -> Schema:
+    """Return the words of an enum, or some of them."""
     return {"type": "string", "enum": [member.value for member in kind]}
 
 
@@ -93,13 +89,13 @@ RUN_SUMMARY = members(
     tenant=NAME,
     schedule=identity("sch"),
     schedule_name=nullable(NAME),
-    origin=words(Origin),
+    origin=words(ORIGINS),
     parent=nullable(identity("run")),
     scheduled_for=INSTANT,
     due_at=INSTANT,
     range=nullable(members(until=INSTANT, count=COUNT)),
-    state=words(RunState),
-    reason=nullable(words(Reason)),
+    state=words(STATES),
+    reason=nullable(words(REASONS)),
     queue=NAME,
     priority={"type": "integer", "minimum": -100, "maximum": 100},
     created_at=INSTANT,
@@ -117,8 +113,8 @@ RUN_SUMMARY = members(
 ATTEMPT = members(
     attempt=COUNT,
     token=COUNT,
-    state=words(AttemptState),
-    reason=nullable(words(Reason)),
+    state=words(ATTEMPT_STATES),
+    reason=nullable(words(REASONS)),
     worker=identity("wrk"),
     worker_name=NAME,
     leased_at=INSTANT,
@@ -172,7 +168,7 @@ UPCOMING_ITEMS = array(
 REVOCATION = members(
     run=TEXT,
     token=COUNT,
-    reason={"enum": ["cancelled", "lost", "preempted", "replaced", "deleted"]},
+    reason={"enum": list(REVOKED)},
 )
 
 RENEWALS = members(
@@ -186,7 +182,7 @@ LEASE = members(
     run=identity("run"),
     schedule=identity("sch"),
     schedule_name=nullable(NAME),
-    origin=words(Origin),
+    origin=words(ORIGINS),
     attempt=COUNT,
     token=COUNT,
     scheduled_for=INSTANT,
@@ -243,7 +239,7 @@ ANSWERS: dict[str, Schema] = {
         attempt=COUNT,
         source=TEXT,
         at=INSTANT,
-        reason=nullable(words(Reason)),
+        reason=nullable(words(REASONS)),
         text=TEXT,
         truncated=FLAG,
     ),

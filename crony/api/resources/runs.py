@@ -13,6 +13,7 @@ from crony.api.once import once
 from crony.api.render import run as render
 from crony.api.request import Request
 from crony.api.resources.actions import refuse_members
+from crony.api.vocabulary import STATES
 from crony.model.run import Run
 from crony.model.state import RunState
 from crony.storage.contract import Page, Position, RunQuery
@@ -124,7 +125,7 @@ class Runs:
 
 def _query(req: Request) -> RunQuery:
     state = params.text(req, "state")
-    states = {word.value: word for word in RunState}
+    states = {word.value: word for word in STATES}
 
     def parse(given: str) -> frozenset[RunState]:
         unknown = [word for word in given.split(",") if word not in states]

@@ -16,7 +16,7 @@ from crony.api.openapi.document import KINDS
 from crony.api.openapi.page import page
 from crony.api.openapi.shapes import LIVE_OF_SCHEDULE
 from crony.api.routes import BY_PLACE, ROUTES, Route
-from tests.integration.api.caller import Caller
+from tests.integration.api.caller import Caller, kind, pointers
 from tests.integration.api.walk import BODIES, new_world
 
 DOCUMENT: dict[str, Any] = json.loads(document())
@@ -88,6 +88,22 @@ def test_schemas_have_their_bounds() -> None:
     assert not schema.is_valid({"task": task})
     assert not schema.is_valid({"cron": "* * * * *", "every": "5m", "task": task})
     assert not schema.is_valid({"every": "5 m", "task": task})
+
+
+def test_words_of_what_does_not_act_yet_are_neither_described_nor_taken(
+    admin: Caller,
+) -> None:
+    unused = "expired preempted deadline overlap replaced backfill hook"
+    text = json.dumps(DOCUMENT)
+    assert [word for word in unused.split() if f'"{word}"' in text] == []
+    assert "|expired|" not in text
+    caller = new_world(admin)
+    listed = caller.caller("GET", "/runs?state=expired")
+    assert kind(listed) == (400, "invalid-parameter")
+    lease = caller.worker.lease()
+    for facts in ({"state": "preempted"}, {"state": "failed", "reason": "deadline"}):
+        refused = caller.worker.report(lease, **facts)
+        assert pointers(refused) == {f"/{[*facts][-1]}"}
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Validator:
