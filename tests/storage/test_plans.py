@@ -94,6 +94,7 @@ def verbs(path: Path) -> None:
     scene.due(schedule, 0, 1, 2, 3)
     store.schedules.due(START, limit=9)
     store.schedules.earliest()
+    store.schedules.walk(limit=9, after=None)
     worker = scene.worker()
     items = scene.start(worker, slots=2)
     scene.lease(worker, slots=1)
