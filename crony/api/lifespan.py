@@ -14,7 +14,7 @@ from crony.api.pool import Pool
 from crony.api.rate import Rates
 from crony.api.tails import Tails
 from crony.clock import StoreClock
-from crony.config import Settings
+from crony.config import ADMIN_KEY, Settings
 from crony.scheduler.service import Service
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
@@ -22,8 +22,6 @@ from crony.storage import open_store
 from crony.storage.contract import Store
 
 _log = log.get(__name__)
-
-ADMIN_KEY = "admin.key"
 
 
 class Lifespan:

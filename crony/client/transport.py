@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack, cast
 
 from crony import __version__, errors
 from crony.client.address import base_url, checked_key, is_loopback, path_of
@@ -26,6 +26,19 @@ Parameter: TypeAlias = str | int | bool | Sequence[str] | None
 _PAUSES = (timedelta(0), timedelta(milliseconds=100), timedelta(milliseconds=400))
 
 _CONNECT = timedelta(seconds=5)
+
+
+class _Options(TypedDict, total=False):
+    """What a request may have besides its path."""
+
+    params: Mapping[str, Parameter] | None
+    body: Mapping[str, object] | None
+    headers: Mapping[str, str | None] | None
+    timeout: timedelta | None
+    #: Sending it twice does no harm; a GET never does.
+    repeatable: bool
+    #: The body is read bit by bit, and may be silent for long.
+    stream: bool
 
 
 class Transport:
@@ -67,29 +80,9 @@ class Transport:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
-    def _call(
-        self,
-        method: str,
-        *segments: str,
-        params: Mapping[str, Parameter] | None = None,
-        body: Mapping[str, object] | None = None,
-        headers: Mapping[str, str | None] | None = None,
-        timeout: timedelta | None = None,
-        repeatable: bool = False,
-    ) -> Answer:
-        """Send one request; return the JSON object answered, ``{}`` for nothing.
-
-        ``repeatable`` says that sending it twice does no harm.
-        """
-        response = self._respond(
-            method,
-            *segments,
-            params=params,
-            body=body,
-            headers=headers,
-            timeout=timeout,
-            repeatable=repeatable,
-        )
+    def _call(self, method: str, *segments: str, **options: Unpack[_Options]) -> Answer:
+        """Send one request; return the JSON object answered, ``{}`` for nothing."""
+        response = self._respond(method, *segments, **options)
         if not response.content:
             return {}
         answer = _parsed(response)
@@ -98,30 +91,24 @@ class Transport:
         return cast(Answer, answer)
 
     def _respond(
-        self,
-        method: str,
-        *segments: str,
-        params: Mapping[str, Parameter] | None = None,
-        body: Mapping[str, object] | None = None,
-        headers: Mapping[str, str | None] | None = None,
-        timeout: timedelta | None = None,
-        repeatable: bool = False,
-        stream: bool = False,
+        self, method: str, *segments: str, **options: Unpack[_Options]
     ) -> requests.Response:
         """Send one request; return an answer that is no problem."""
+        body = options.get("body")
         request = _Request(
             method,
             self._url + path_of(segments),
-            _query(params or {}),
-            self._headers(headers or {}, with_body=body is not None),
+            _query(options.get("params") or {}),
+            self._headers(options.get("headers") or {}, with_body=body is not None),
             None if body is None else _encoded(body),
         )
-        pauses = iter(_PAUSES if method == "GET" or repeatable else ())
+        timeout = options.get("timeout") or self._timeout
+        stream = options.get("stream", False)
+        repeatable = method == "GET" or options.get("repeatable", False)
+        pauses = iter(_PAUSES if repeatable else ())
         while True:
             try:
-                response = self._send(
-                    request, timeout=timeout or self._timeout, stream=stream
-                )
+                response = self._send(request, timeout=timeout, stream=stream)
             except errors.ServiceUnreachable as exc:
                 pause = None if _timed_out(exc) else next(pauses, None)
                 if pause is None:

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Literal, TypeVar, cast
 
 from crony import clock
+from crony.clock import cut
 from crony.model.ids import milliseconds as instant_out
 from crony.model.policy import PolicySettings
 from crony.model.schedule import Definition
@@ -78,11 +79,6 @@ def maybe_duration_out(duration: timedelta | None) -> int | None:
 def maybe_duration_in(kept: int | None) -> timedelta | None:
     """Return ``duration_in`` of what may be absent."""
     return None if kept is None else duration_in(kept)
-
-
-def cut(instant: datetime) -> datetime:
-    """Return the instant as the store keeps it."""
-    return instant_in(instant_out(instant))
 
 
 def dumps(value: Json) -> str:

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import requests
 
+from crony.config import ADMIN_KEY
+
 #: The program, without an installed script: as ``crony-api``.
 _PROGRAM = (sys.executable, "-m", "crony.cli.api")
 
@@ -119,7 +121,7 @@ def start_service(
             start_new_session=True,
         )
     _await_ready(url, process, log, verify=str(verify) if verify else True)
-    key = (home / "admin.key").read_text().strip()
+    key = (home / ADMIN_KEY).read_text().strip()
     return ServiceProcess(url, home, key, process, log)
 
 

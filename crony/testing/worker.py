@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from crony.config import ADMIN_KEY
 from crony.testing.service import ServiceProcess
 
 #: The program, without an installed script: as ``crony-worker``.
@@ -89,7 +90,7 @@ def start_worker(
     environ |= {
         "CRONY_HOME": str(home),
         "CRONY_API_URL": service.url,
-        "CRONY_KEY_FILE": str(service.home / "admin.key"),
+        "CRONY_KEY_FILE": str(service.home / ADMIN_KEY),
         "CRONY_WORKER_NAME": name,
         "CRONY_WORKER_LOG_FORMAT": "text",
     }

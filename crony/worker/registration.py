@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import cast
 
 from crony import __version__, errors, log
 from crony.client import Client
-from crony.config import Settings
+from crony.config import ADMIN_KEY, Settings
 from crony.model.task import JsonObject
 from crony.worker import places, reading
 from crony.worker.identity import machine, own_labels
@@ -68,41 +69,44 @@ def level_of(settings: Settings) -> str | None:
 
 def register(settings: Settings, *, home: Path) -> Credentials:
     """Prove the sandbox, register this host, and keep the credentials."""
-    worker = settings.worker
-    key = _registration_key(settings, home=home)
+    key = registration_key(settings, home=home)
     # Registering again makes the old key worthless, also to a worker that runs.
-    lock = places.lock_worker(places.make(home, worker.name))
+    lock = places.lock_worker(places.make(home, settings.worker.name))
     try:
-        return _register(settings, key=key, home=home)
+        sandbox = open_sandbox(level_of(settings), operator_of(settings, home=home))
+        level = sandbox.level
+        sandbox.close()
+        return enroll(settings, key=key, sandbox_level=level, home=home)
     finally:
         os.close(lock)
 
 
-def _register(settings: Settings, *, key: str, home: Path) -> Credentials:
+def enroll(
+    settings: Settings, *, key: str, sandbox_level: str, home: Path
+) -> Credentials:
+    """Register this host with a level that was proven; the worker's lock is held."""
     worker = settings.worker
-    sandbox = open_sandbox(level_of(settings), operator_of(settings, home=home))
-    level = sandbox.level
-    sandbox.close()
     body: dict[str, object] = {
         "name": worker.name,
         "machine": machine(),
         "queues": list(worker.queues),
-        "labels": {**own_labels(level), **worker.labels},
+        "labels": {**own_labels(sandbox_level), **worker.labels},
         "slots": worker.slots,
-        "sandbox_level": level,
+        "sandbox_level": sandbox_level,
         "version": __version__,
     }
-    answer = Client(worker.api_url, key=key).register_worker(body)
+    with closing(Client(worker.api_url, key=key)) as client:
+        answer = client.register_worker(body)
     kept = {
         **answer,
         "name": worker.name,
         "api_url": worker.api_url,
         "slots": worker.slots,
-        "sandbox_level": level,
+        "sandbox_level": sandbox_level,
     }
     credentials = _parsed(kept)
     _write(places.credentials(home, worker.name), kept)
-    _log.info("worker registered", worker=credentials.id, sandbox=level)
+    _log.info("worker registered", worker=credentials.id, sandbox=sandbox_level)
     return credentials
 
 
@@ -150,14 +154,14 @@ def _parsed(found: JsonObject) -> Credentials:
     )
 
 
-def _registration_key(settings: Settings, *, home: Path) -> str:
+def registration_key(settings: Settings, *, home: Path) -> str:
     """Return the key to register with; on the service's own machine its admin's."""
     worker = settings.worker
     if worker.key is not None:
         return worker.key
     if worker.key_file == "-":
         return sys.stdin.readline()
-    path = Path(worker.key_file) if worker.key_file else home / "admin.key"
+    path = Path(worker.key_file) if worker.key_file else home / ADMIN_KEY
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
