@@ -94,14 +94,29 @@ def _once(
     try:
         connection.request(request.method, path, body=request.body, headers=headers)
         answer = connection.getresponse()
-        response = _bounded(answer.status, answer.read(_READ))
+        body = answer.read(_READ)
+        if answer.length and len(body) < _READ:
+            raise http.client.IncompleteRead(body, answer.length)
+        response = _bounded(answer.status, body)
         target = answer.getheader("Location")
+    except http.client.IncompleteRead as exc:
+        raise ConnectionError(f"the answer from {parts.netloc} was cut off") from exc
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise ConnectionError(f"no answer from {parts.netloc}") from exc
     finally:
         connection.close()
     redirects = response.status in _REDIRECTS and target is not None
-    return response, urljoin(request.url, target) if redirects and target else None
+    return response, _joined(request.url, target) if redirects and target else None
+
+
+def _joined(url: str, target: str) -> str:
+    """Return where a redirect leads."""
+    try:
+        joined = urljoin(url, target)
+        _ = urlsplit(joined).port
+    except ValueError as exc:
+        raise ConnectionError("a redirect leads to something that is no URL") from exc
+    return joined
 
 
 def _connect(

@@ -152,3 +152,23 @@ def test_a_status_may_be_expected_by_class_or_number(
 @pytest.mark.parametrize(("status", "expected"), [(404, "2xx"), (204, "200")])
 def test_another_status_is_not_expected(status: int, expected: str) -> None:
     assert not as_expected(status, expected)
+
+
+@pytest.mark.parametrize("target", ["http://[::1/", "http://host:99999/", "//a:b/"])
+def test_a_redirect_to_what_is_no_url_ends_the_request(target: str) -> None:
+    with (
+        server(reply(302, headers={"Location": target})) as url,
+        pytest.raises(ConnectionError, match="no URL"),
+    ):
+        get(url)
+
+
+def test_an_answer_that_is_cut_off_is_none() -> None:
+    def cut(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"half")
+
+    with server(cut) as url, pytest.raises(ConnectionError, match="cut off"):
+        get(url)
