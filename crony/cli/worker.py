@@ -40,15 +40,15 @@ def register(
     needed. The same name on the same machine again is the same worker.
     """
     settings = _prepared(config, said)
-    from crony.worker.daemon import run_worker
+    from crony.worker.program import register_worker
     from crony.worker.registration import register as enroll
 
     home = ensure_home(os.environ)
-    credentials = enroll(settings, home=home)
     if no_run:
+        enroll(settings, home=home)
         click.echo(f"registered {settings.worker.name}; run it: crony-worker run")
         return
-    context.exit(run_worker(settings, credentials, home=home))
+    context.exit(register_worker(settings, home=home))
 
 
 @worker.command("run")
@@ -61,7 +61,7 @@ def run_(context: click.Context, /, *, config: str | None, **said: str | None) -
     once.
     """
     settings = _prepared(config, said)
-    from crony.worker.daemon import run_worker
+    from crony.worker.program import run_worker
     from crony.worker.registration import load_credentials
 
     home = ensure_home(os.environ)

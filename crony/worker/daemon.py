@@ -1,4 +1,4 @@
-"""The worker: its parts put together, and its life from start to end.
+"""The worker's parts put together, and its life from start to end.
 
 Four loops of their own share the work: the poller asks for runs, the starter
 confirms them and lets them go, the keeper renews their leases, the courier carries
@@ -8,11 +8,8 @@ reason to end.
 
 from __future__ import annotations
 
-import gc
 import os
-import resource
 import secrets
-import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +18,6 @@ from pathlib import Path
 from crony import errors, log
 from crony.client import Client
 from crony.config import Settings
-from crony.worker import places
 from crony.worker.bell import Bell
 from crony.worker.courier import Courier
 from crony.worker.intake import Intake
@@ -29,18 +25,13 @@ from crony.worker.keeper import Keeper
 from crony.worker.outbox import Outbox
 from crony.worker.outcome import StopCause
 from crony.worker.poller import Poller
-from crony.worker.registration import (
-    Credentials,
-    interpreter_of,
-    level_of,
-    operator_of,
-)
+from crony.worker.registration import Credentials, interpreter_of
 from crony.worker.roster import Roster, holding_of
 from crony.worker.run_reporter import RunReporter
-from crony.worker.sandbox import Sandbox, Watchdog, open_sandbox
+from crony.worker.sandbox import Sandbox, Watchdog
 from crony.worker.starter import Starter
 from crony.worker.tasks.addresses import Rules
-from crony.worker.tasks.workshop import LEVELS, Workshop
+from crony.worker.tasks.workshop import Workshop
 
 _log = log.get(__name__)
 
@@ -50,41 +41,6 @@ _GOODBYE = timedelta(seconds=2)
 _LOOK = timedelta(milliseconds=500)
 _NO_TIME = timedelta(0)
 _INTERRUPTED = 130
-
-
-def run_worker(settings: Settings, credentials: Credentials, *, home: Path) -> int:
-    """Run the registered worker until it is told to stop; return the exit code.
-
-    Raises ``MissingSafeguard`` when tasks can't be confined, or no longer.
-    """
-    place = places.make(home, credentials.name)
-    own_lock = places.lock_worker(place)
-    dead_lock = places.lock_sandboxes(place)
-    watchdog = Watchdog(lock_fd=dead_lock)
-    # From here on the watchdog alone has it, for as long as it needs.
-    os.close(dead_lock)
-    sandbox: Sandbox | None = None
-    try:
-        operator = operator_of(settings, home=home)
-        sandbox = open_sandbox(level_of(settings), operator, watchdog=watchdog)
-        _check_level(sandbox.level, credentials)
-        _log.info("sandbox proven", sandbox=sandbox.level, detail=sandbox.describe())
-        return Daemon(settings, credentials, sandbox, watchdog, place).run()
-    finally:
-        # First what still runs, then the place where it does.
-        watchdog.close()
-        if sandbox is not None:
-            sandbox.close()
-        os.close(own_lock)
-
-
-def _check_level(level: str, credentials: Credentials) -> None:
-    if LEVELS.index(level) < LEVELS.index(credentials.sandbox_level):
-        raise errors.MissingSafeguard(
-            f"this worker registered with the sandbox level "
-            f"{credentials.sandbox_level} and has only {level} now; restore it, or "
-            "register again: crony-worker register"
-        )
 
 
 class Daemon:
@@ -152,7 +108,6 @@ class Daemon:
 
     def run(self) -> int:
         """Work until a signal or a failure; return the exit code."""
-        _tune()
         self._bell.listen()
         self._spawn(self._courier.run, "courier")
         if self._deliver_old():
@@ -259,16 +214,3 @@ def _workshop(settings: Settings, sandbox: Sandbox, watchdog: Watchdog) -> Works
         pass_env=settings.worker.pass_env,
         environ=dict(os.environ),
     )
-
-
-def _tune() -> None:
-    """Favour punctuality: short turns of the interpreter, no late collections.
-
-    A run has about ten descriptors, and 1,000 of them are too many for the usual
-    soft limit.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    sys.setswitchinterval(0.0005)
-    gc.collect()
-    gc.freeze()
