@@ -14,6 +14,8 @@ from crony.worker.outcome import StopCause
 
 #: A kill is repeated until the end is seen.
 _KILL_AGAIN = timedelta(seconds=1)
+#: Every poll renews; less than this part of the lease time is not worth a word.
+_LITTLE = 50
 
 
 class Action(Enum):
@@ -53,16 +55,17 @@ class Plan:
         return self.cause is None and self.started_at is None
 
     def renew(self, expires_at: timedelta, now: timedelta) -> bool:
-        """Prolong the lease; whether the watchdog must hear of it.
+        """Prolong the lease; whether anything has changed.
 
         Too late is too late: what the watchdog has killed does not live again.
+        Without the little that is left out, a task only ends a little earlier.
         """
         renewed = self._limit_of(expires_at)
-        if renewed.kill_at <= self.limit.kill_at:
+        if renewed.kill_at - self.limit.kill_at <= self._lease.lease_ttl / _LITTLE:
             return False
         if now >= self.limit.kill_at:
             self.cause = self.cause or StopCause.LEASE_END
-            return False
+            return True
         self.limit = renewed
         return True
 

@@ -73,6 +73,8 @@ class Runner:
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._plan = Plan(lease)
+        #: What the watchdog was told at first.
+        self._known = self._plan.limit
         self._work: Work | None = None
         #: It stands at its gate, or has stood there, and the watchdog knows.
         self._ready = False
@@ -125,9 +127,12 @@ class Runner:
     def renew(self, expires_at: timedelta) -> None:
         """Prolong the lease; a renewal that comes too late changes nothing."""
         with self._lock:
-            if self._plan.renew(expires_at, self._now()) and self._ready:
+            before = self._plan.limit
+            changed = self._plan.renew(expires_at, self._now())
+            if self._ready and self._plan.limit != before:
                 self._tell_watchdog()
-        self.wake()
+        if changed:
+            self.wake()
 
     def stop(self, cause: StopCause) -> None:
         """Stop the task, or give it up if it has not started."""
@@ -172,6 +177,7 @@ class Runner:
             return None
         if self._due:
             self.let_go()
+        self._tell_of_renewals()
         assert self._work is not None
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
@@ -184,11 +190,19 @@ class Runner:
 
     def _prepare(self) -> None:
         self._work = self._workshop.prepare(self.lease, slot=self.slot)
-        self._work.watch(kill_at=self._plan.limit.kill_at)
+        self._known = self._plan.limit
+        self._work.watch(kill_at=self._known.kill_at)
         with self._lock:
             self._ready = True
-            # It may have been renewed while it was prepared.
-            self._tell_watchdog()
+
+    def _tell_of_renewals(self) -> None:
+        """Tell the watchdog of a renewal that came while the task was prepared.
+
+        It can wait until the task has started: what it knows is only too early.
+        """
+        with self._lock:
+            if self._plan.limit != self._known:
+                self._tell_watchdog()
 
     def _leave(self) -> None:
         try:

@@ -40,9 +40,19 @@ def test_a_late_answer_never_moves_the_end_back() -> None:
     assert plan.limit == before
 
 
+def test_a_renewal_that_grants_hardly_more_changes_nothing() -> None:
+    plan = started()
+    before = plan.limit
+    assert not plan.renew(seconds(62), seconds(30))
+    assert plan.limit == before
+    assert plan.renew(seconds(63), seconds(30))
+
+
 def test_a_renewal_after_the_watchdog_has_killed_does_not_revive() -> None:
     plan = started()
-    assert not plan.renew(seconds(120), plan.limit.kill_at)
+    before = plan.limit
+    plan.renew(seconds(120), before.kill_at)
+    assert plan.limit == before
     assert plan.cause is StopCause.LEASE_END
 
 
