@@ -139,7 +139,7 @@ def once(directory: Path, count: int) -> dict[str, Rate]:
     store.migrate()
     store.open()
     worker = factories.make_worker(slots=1000, sandbox_level="full")
-    store.workers.register(worker, factories.make_key(), quota=None, now=NOW)
+    store.workers.register(worker, factories.make_key(), quota=None)
     store.leases.begin(worker.id, session="s", sequence=1, now=NOW)
     made: list[Schedule] = []
     half = count // 2

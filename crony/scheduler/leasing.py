@@ -210,18 +210,17 @@ class Leasing:
         message: str,
     ) -> Standing:
         """Record how far an attempt is."""
-        now = self._clock.now()
         found = self._store.leases.inputs([run]).get(run)
         entry = Progress(
             run=run,
             # The store refuses the entry where the token is not this attempt's.
             attempt=found[0].attempt if found is not None else 0,
             source="task",
-            at=cut(now),
+            at=cut(self._clock.now()),
             percent=percent,
             message=message,
         )
-        standing = self._store.leases.progress(worker_id, token, entry, now=now)
+        standing = self._store.leases.progress(worker_id, token, entry)
         if standing is Standing.ACCEPTED:
             self._wakes.publish_run(run)
         return standing

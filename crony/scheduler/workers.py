@@ -83,9 +83,7 @@ class Workers:
             seen_at=now,
         )
         key, secret = self._key_of(worker, now)
-        stored = self._store.workers.register(
-            worker, key, quota=found.quotas.workers, now=now
-        )
+        stored = self._store.workers.register(worker, key, quota=found.quotas.workers)
         _log.info("worker registered", tenant=tenant, worker=stored.id, name=name)
         return stored, secret
 

@@ -461,9 +461,7 @@ class Leases(ABC):
         """
 
     @abstractmethod
-    def progress(
-        self, worker: str, token: int, entry: Progress, *, now: datetime
-    ) -> Standing:
+    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
         """Record how far an attempt is; fenced like ``report``."""
 
     @abstractmethod
@@ -531,9 +529,7 @@ class Workers(ABC):
     """Registered workers."""
 
     @abstractmethod
-    def register(
-        self, worker: Worker, key: Key, *, quota: int | None, now: datetime
-    ) -> Worker:
+    def register(self, worker: Worker, key: Key, *, quota: int | None) -> Worker:
         """Store a worker with its key; return it as stored.
 
         The same tenant, name and machine again: the stored worker keeps its id,

@@ -108,7 +108,7 @@ def verbs(path: Path) -> None:
     scene.report(worker, items[0], AttemptState.FAILED, retry_at=scene.after(1))
     scene.report(worker, items[0], AttemptState.FAILED)
     entry = factories.make_progress(items[1].run)
-    store.leases.progress(worker.id, items[1].token, entry, now=scene.now)
+    store.leases.progress(worker.id, items[1].token, entry)
     chunk = factories.make_chunk(b"x")
     store.logs.append(worker.id, items[1].run, items[1].token, [chunk], head=1, bound=2)
     store.logs.read(items[1].run, attempt=1, after=0)

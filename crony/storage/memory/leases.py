@@ -241,9 +241,7 @@ class MemoryLeases(Leases):
                 closed = [close(memory, worker, kept(i), now=cut(now)) for i in items]
             return tuple(closed), ready(lines)
 
-    def progress(
-        self, worker: str, token: int, entry: Progress, *, now: datetime
-    ) -> Standing:
+    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
         memory = self._memory
         with memory.verb():
             standing = memory.standing(worker, entry.run, token)

@@ -20,9 +20,7 @@ class MemoryWorkers(Workers):
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def register(
-        self, worker: Worker, key: Key, *, quota: int | None, now: datetime
-    ) -> Worker:
+    def register(self, worker: Worker, key: Key, *, quota: int | None) -> Worker:
         memory = self._memory
         with memory.verb():
             mine = [w for w in memory.workers.values() if w.tenant == worker.tenant]

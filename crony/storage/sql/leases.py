@@ -202,14 +202,7 @@ class SqlLeases(Leases):
             endings.write(connection)
             return tuple(answers), admit(connection, touched)
 
-    def progress(
-        self,
-        worker: str,
-        token: int,
-        entry: Progress,
-        *,
-        now: datetime,  # the entry says when it was
-    ) -> Standing:
+    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
         with self._database.writing() as connection:
             hand = Hand(connection, worker, [(entry.run, token)])
             standing = hand.standing(entry.run, token)

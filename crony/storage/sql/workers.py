@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -67,14 +66,7 @@ class SqlWorkers(Workers):
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def register(
-        self,
-        worker: Worker,
-        key: Key,
-        *,
-        quota: int | None,
-        now: datetime,  # the worker says when it was seen
-    ) -> Worker:
+    def register(self, worker: Worker, key: Key, *, quota: int | None) -> Worker:
         with self._database.writing() as connection:
             asked = {"tenant": worker.tenant, "name": worker.name}
             known = connection.execute(_NAMED, asked).first()

@@ -224,7 +224,7 @@ class Comparison(People):
     def _progress(
         self, worker: str, item: Holding, entry: Progress, store: Store
     ) -> Standing:
-        return store.leases.progress(worker, item.token, entry, now=self.now)
+        return store.leases.progress(worker, item.token, entry)
 
     def _append(
         self, worker: str, item: Holding, chunk: LogChunk, store: Store

@@ -45,9 +45,7 @@ class People(Pair):
             seen_at=self.now,
         )
         key = factories.make_key(id=self.identity(ids.KEY), role="worker")
-        stored = self.both(
-            lambda s: s.workers.register(worker, key, quota=3, now=self.now)
-        )
+        stored = self.both(lambda s: s.workers.register(worker, key, quota=3))
         if stored is not None and stored.id not in self.workers:
             self.workers.append(stored.id)
 

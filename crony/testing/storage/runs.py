@@ -207,8 +207,7 @@ class TestProgress:
         for percent in range(25):
             entry = factories.make_progress(run.id, percent=float(percent))
             assert (
-                store.leases.progress(worker.id, item.token, entry, now=scene.now)
-                is Standing.ACCEPTED
+                store.leases.progress(worker.id, item.token, entry) is Standing.ACCEPTED
             )
         newest = scene.run(run).progress
         assert newest is not None
@@ -225,7 +224,7 @@ class TestProgress:
         scene.report(worker, item, AttemptState.FAILED, retry_at=scene.now)
         scene.start(worker)
         entry = factories.make_progress(run.id)
-        standing = store.leases.progress(worker.id, item.token, entry, now=scene.now)
+        standing = store.leases.progress(worker.id, item.token, entry)
         assert standing is Standing.STALE
         assert scene.run(run).progress is None
 

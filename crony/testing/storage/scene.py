@@ -75,7 +75,7 @@ class Scene:
         """Register a worker that has polled once."""
         worker = factories.make_worker(**changes)
         key = factories.make_key(tenant=worker.tenant, role=Role.WORKER)
-        self.store.workers.register(worker, key, quota=None, now=self.now)
+        self.store.workers.register(worker, key, quota=None)
         self.poll(worker)
         return worker
 

@@ -16,7 +16,7 @@ from crony.testing.storage.scene import TENANT, Scene, second
 def register(store: Store, worker: Worker, *, quota: int | None = None) -> str:
     """Register a worker; return the digest of its key."""
     key = make_key(role=Role.WORKER)
-    store.workers.register(worker, key, quota=quota, now=second(0))
+    store.workers.register(worker, key, quota=quota)
     return key.digest
 
 
