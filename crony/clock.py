@@ -6,9 +6,9 @@ the host is suspended and knows nothing of steps of the wall clock.
 
 A jump between what was carried and what is measured is a *disturbance*, and so
 is a suspend: for one lease time after it nothing may be expired, since workers
-had no chance to renew. A jump forward by more than a day stops ticking until an
-operator accepts it, because one bad answer of a time server must not move every
-schedule.
+had no chance to renew. A jump forward by more than a day stops ticking until it is
+undone, or an operator accepts it by starting the service again, because one bad
+answer of a time server must not move every schedule.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ STEP = timedelta(seconds=1)
 
 #: A step forward beyond this needs an operator's consent.
 IMPLAUSIBLE = timedelta(hours=24)
+
+#: What is said while ticking waits for that, and what to do about it.
+HELD = "the clock stepped by more than a day; ticking waits"
+ADVICE = "put the clock right, or restart the service to accept its time"
 
 
 def boottime() -> timedelta:
@@ -61,7 +65,7 @@ class Clock(Protocol):
         """Return how long there was no start, step or suspend."""
 
     def held(self) -> bool:
-        """Return whether ticking waits for an operator to accept a step."""
+        """Return whether ticking waits after a step that is not plausible."""
 
 
 class StoreClock:
@@ -103,15 +107,8 @@ class StoreClock:
         return self._boottime() - self._settled_at
 
     def held(self) -> bool:
-        """Return whether a step of more than a day waits to be accepted."""
+        """Return whether a step of more than a day was found, and not undone."""
         return self._held
-
-    def accept(self) -> None:
-        """Take over the implausible step that stopped ticking."""
-        with self._lock:
-            self._origin, self._suspended = self._reading()
-            self._settled_at = self._boottime()
-            self._held = False
 
     def synchronise(self) -> timedelta:
         """Measure the store's clock; return by how much it had stepped."""

@@ -133,7 +133,7 @@ class Ticker:
     def _say_held(self) -> None:
         if not self._said_held:
             self._said_held = True
-            _log.error("the clock stepped by more than a day; ticking waits")
+            _log.error(clocks.HELD, detail=clocks.ADVICE)
 
     # The thread.
 

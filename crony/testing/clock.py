@@ -47,7 +47,7 @@ class ManualClock:
         """Wait for an operator from now on."""
         self._held = True
 
-    def accept(self) -> None:
-        """Go on, as an operator said."""
+    def release(self) -> None:
+        """Go on, as when the step was undone."""
         self._held = False
         self.settled = timedelta()

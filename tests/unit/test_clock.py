@@ -78,7 +78,7 @@ def test_small_corrections_do_not_unsettle_the_clock() -> None:
     assert clock.settled_for() == timedelta(minutes=2)
 
 
-def test_step_forward_of_more_than_a_day_is_held_until_it_is_accepted() -> None:
+def test_step_forward_of_more_than_a_day_is_held_until_a_new_start() -> None:
     host = Hardware()
     clock = host.clock()
     host.run(timedelta(minutes=1))
@@ -89,9 +89,12 @@ def test_step_forward_of_more_than_a_day_is_held_until_it_is_accepted() -> None:
     assert clock.held()
     assert clock.now() == before
 
-    clock.accept()
-    assert not clock.held()
-    assert clock.now() == host.wall
+    clock.synchronise()
+    assert clock.held()
+    started_anew = host.clock()
+    started_anew.synchronise()
+    assert not started_anew.held()
+    assert started_anew.now() == host.wall
 
 
 def test_held_clock_goes_on_by_itself_when_the_step_is_undone() -> None:

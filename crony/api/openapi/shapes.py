@@ -314,7 +314,12 @@ ANSWERS: dict[str, Schema] = {
         queues=array(QUEUE),
     ),
     "Health": members(status={"const": "live"}),
-    "Readiness": members(status={"const": "ready"}, ticking=FLAG, cannot_promise=TEXTS),
+    "Readiness": members(
+        status={"const": "ready"},
+        ticking=FLAG,
+        detail=nullable(TEXT),
+        cannot_promise=TEXTS,
+    ),
     "Problem": {
         "type": "object",
         "properties": {

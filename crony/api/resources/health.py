@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from crony import clock
 from crony.api.answers import Response, send
 from crony.api.node import Node
 from crony.api.request import Request
 from crony.model.task import JsonObject
+from crony.scheduler.service import Service
 
 
 class Health:
@@ -20,13 +22,16 @@ class Health:
 
     async def ready(self, req: Request, resp: Response) -> None:
         """``GET /health/ready``; 503 when the store does not answer."""
-        send(resp, await self._node.pool.run(self._ready))
+        send(resp, await self._node.pool.run(readiness, self._node.service))
 
-    def _ready(self) -> JsonObject:
-        store = self._node.service.store
-        store.ping()
-        return {
-            "status": "ready",
-            "ticking": not self._node.service.clock.held(),
-            "cannot_promise": list(store.cannot_promise()),
-        }
+
+def readiness(service: Service) -> JsonObject:
+    """Return how well the service can work; raises what the store raises."""
+    service.store.ping()
+    held = service.clock.held()
+    return {
+        "status": "ready",
+        "ticking": not held,
+        "detail": f"{clock.HELD}: {clock.ADVICE}" if held else None,
+        "cannot_promise": list(service.store.cannot_promise()),
+    }
