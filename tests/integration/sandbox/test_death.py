@@ -234,10 +234,10 @@ class TestOutliving:
     ) -> None:
         given = json.dumps({"name": marker})
         unconfined.run(sys.executable, "-c", attack("outlive"), given)
-        daemons = [pid for pid in marked(marker) if alive(pid)]
-        for pid in daemons:
+        # The kernel shows its new command line a moment after its ``exec``.
+        assert until(lambda: running(marker))
+        for pid in marked(marker):
             os.kill(pid, signal.SIGKILL)
-        assert daemons
 
     def test_a_daemon_does_not_outlive_its_run(
         self, confined: Stand, marker: str
