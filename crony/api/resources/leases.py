@@ -125,6 +125,9 @@ class Leases:
                 news = await polls.wait(poll, seconds=left)
                 if news is News.REPLACED:
                     raise errors.StaleToken("a newer poll of this worker came")
+                if news is News.TIME and clock.boottime() < until:
+                    # A timer may ring a moment early.
+                    continue
                 if news is not News.LOOK:
                     return first
                 found = await self._node.pool.run(self._look_again, asked)
