@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from crony.config import ADMIN_KEY
 
 #: The program, without an installed script: as ``crony-api``.
 _PROGRAM = (sys.executable, "-m", "crony.cli.api")
+
+#: Not the generator that tests seed alike in several processes.
+_CHANCE = random.SystemRandom()
 
 
 @dataclass(slots=True)
@@ -59,10 +63,17 @@ class ServiceProcess:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens at.
+
+    It is none of those that the kernel gives to outgoing connections: a service that
+    is killed and started again must find its own free, whoever connects meanwhile.
+    """
+    first, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    while True:
+        port = _CHANCE.randrange(10_000, max(int(first), 20_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
