@@ -1,7 +1,7 @@
 """Confirms runs shortly before their instant and lets them go at it.
 
-Two threads, so that a slow answer about one run never makes another late: one
-asks the service, the other waits for instants.
+Two threads, so that no start waits for an answer about another run: one asks the
+service, the other waits for instants.
 """
 
 from __future__ import annotations

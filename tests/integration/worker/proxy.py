@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import requests
 
 from crony.testing.service import ServiceProcess
+from crony.testing.serving import serving
 
 
 class Mode(Enum):
@@ -23,7 +23,7 @@ class Mode(Enum):
     UNAVAILABLE = "unavailable"
     #: The service acts on it, and its answer is lost.
     LOSE_ANSWER = "lose_answer"
-    #: The service breaks on every request that names ``poison``.
+    #: The service answers ``status`` to every request that has ``poison`` in it.
     BREAK = "break"
     #: Leases arrive without a member that they must have.
     SPOIL = "spoil"
@@ -36,8 +36,9 @@ class Way:
     service: ServiceProcess
     #: For paths that end so; what is not here passes.
     modes: dict[str, Mode] = field(default_factory=dict)
-    #: What the service breaks on.
+    #: What the service breaks on, and how.
     poison: bytes = b""
+    status: int = 500
     #: So many requests met that fate.
     spoilt: int = 0
     #: So many requests came for each path.
@@ -71,7 +72,7 @@ def bad_way(service: ServiceProcess) -> Iterator[Way]:
                 self._answer(503, b'{"type": "urn:crony:problem:overloaded"}')
                 return
             if mode is Mode.BREAK:
-                self._answer(500, b'{"type": "urn:crony:problem:internal"}')
+                self._answer(way.status, b'{"type": "urn:crony:problem:other"}')
                 return
             kept = ("Authorization", "Content-Type", "Accept")
             answer = requests.post(
@@ -104,14 +105,6 @@ def bad_way(service: ServiceProcess) -> Iterator[Way]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        way.service = replace(service, url=f"http://127.0.0.1:{server.server_port}")
-        try:
-            yield way
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        way.service = replace(service, url=url)
+        yield way

@@ -106,6 +106,16 @@ def test_a_report_that_the_service_breaks_on_holds_up_no_other(
     assert own_stage.log(run) == "up\n0\n"
 
 
+def test_a_report_that_is_refused_is_told_without_its_details(
+    own_stage: Stage, way: Way
+) -> None:
+    way.poison, way.status = b'"usage"', 413
+    way.modes["/reports"] = Mode.BREAK
+    run = own_stage.finished(own_stage.shell("exit 3"))
+    assert (run["state"], run["exit_code"]) == ("failed", 3)
+    assert "did not take the full report" in run["error"]
+
+
 def test_a_lease_that_cannot_be_read_is_reported_and_the_next_one_runs(
     own_stage: Stage, way: Way
 ) -> None:
