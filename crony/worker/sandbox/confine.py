@@ -2,13 +2,15 @@
 
 Run as a program of its own, from its text, by the level ``landlock``: as the
 task's uid, which may read nothing of this package. It uses the standard library
-alone. Its one argument is JSON: the paths, the rights, and the filter.
+alone. Its one argument is JSON: the paths, some of them as descriptors that are open
+already, the rights, and the filter.
 """
 
 import ctypes
 import json
 import os
 import signal
+import stat
 import struct
 import sys
 
@@ -41,7 +43,9 @@ def version() -> int:
     return max(0, known)
 
 
-def _landlock(reads: list[str], writes: list[str], *, network: bool) -> None:
+def _landlock(
+    reads: list[str | int], writes: list[str | int], *, network: bool
+) -> None:
     known = version()
     every = 0
     for since, rights in _BY_VERSION.items():
@@ -65,12 +69,12 @@ def _landlock(reads: list[str], writes: list[str], *, network: bool) -> None:
     os.close(ruleset)
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
+def _allow(ruleset: int, path: str | int, rights: int) -> None:
     try:
-        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        fd = path if isinstance(path, int) else os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
-    if not os.path.isdir(path):
+    if not stat.S_ISDIR(os.fstat(fd).st_mode):
         rights &= _ON_FILES
     rule = struct.pack("=Qi", rights, fd)
     _checked(

@@ -16,17 +16,18 @@ from crony.worker.sandbox import (
     uids,
     watchdog,
 )
-from crony.worker.sandbox.allowed import check
+from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.bwrap import Bwrap
 from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
 from crony.worker.sandbox.etc import Etc
 from crony.worker.sandbox.meter import Meter
 from crony.worker.sandbox.pipes import Pipes, memory_file, reopened
+from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.process import Process, outermost_ending
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
-from crony.worker.sandbox.values import Command, Limits, Operator
+from crony.worker.sandbox.values import Command, Limits
 
 _ARGS, _JSON, _FILTER = 6, 7, 8
 _FIRST, _DATA = 10, 11
@@ -44,8 +45,10 @@ class Confined(Process):
         *,
         group: Group | None,
         status: int,
+        places: Places,
     ) -> None:
         super().__init__(pid, pipes, limits, group=group)
+        self._places = places
         self._json = status
         self._inner: int | None = None
         self._inner_pid = 0
@@ -70,6 +73,8 @@ class Confined(Process):
         self._find_inner()
         if self._inner is None:
             raise errors.SandboxFailed("the sandbox came up and ended at once")
+        self._places.verify(self._inner_pid)
+        self._places.close()
 
     def _find_inner(self) -> None:
         """Learn from bubblewrap which process is the first one inside."""
@@ -110,6 +115,7 @@ class Confined(Process):
         return gate.Ending(None, "SIGKILL") if self._ready else outermost_ending(status)
 
     def _clean(self) -> None:
+        self._places.close()
         if self._json >= 0:
             os.close(self._json)
         if self._inner is not None:
@@ -122,7 +128,7 @@ class BwrapSandbox(Sandbox):
 
     def __init__(
         self,
-        operator: Operator,
+        allowed: Allowed,
         bwrap: Bwrap,
         spawner: Spawner,
         *,
@@ -132,7 +138,7 @@ class BwrapSandbox(Sandbox):
         etc: Etc,
     ) -> None:
         self.level = "namespaces" if groups is None else "full"
-        self._operator = operator
+        self._allowed = allowed
         self._bwrap = bwrap
         self._spawner = spawner
         self._groups = groups
@@ -158,9 +164,9 @@ class BwrapSandbox(Sandbox):
     def prepare(
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
-        check(self._operator, command, limits)
-        self._etc.refresh()
         uid = uids.uid_of(self._uids, slot)
+        self._etc.refresh()
+        places = self._allowed.check(command, limits)
         group: Group | None = None
         pipes = Pipes()
         try:
@@ -168,13 +174,14 @@ class BwrapSandbox(Sandbox):
             if self._groups is not None:
                 group = self._groups.make(run_key, limits)
             status = pipes.from_child(_JSON)
-            self._pass_files(pipes, command, limits)
+            self._pass_files(pipes, command, limits, places)
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
             argv += [self._bwrap.program, "--args", str(_ARGS), "--", _INIT]
             argv += ["/bin/sh", "-c", self._bounds(limits) + gate.SCRIPT]
             argv += [gate.NAME, *command.argv]
             pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
         except (OSError, errors.SandboxFailed) as exc:
+            places.close()
             pipes.close_theirs()
             pipes.close()
             if group is not None:
@@ -185,7 +192,7 @@ class BwrapSandbox(Sandbox):
                 f"the sandbox could not be prepared: {exc.strerror}"
             ) from exc
         pipes.close_theirs()
-        made = Confined(pid, pipes, limits, group=group, status=status)
+        made = Confined(pid, pipes, limits, group=group, status=status, places=places)
         if group is None:
             self._meter.watch(made)
         return made
@@ -197,7 +204,9 @@ class BwrapSandbox(Sandbox):
             pids=limits.pids + 1,  # the first process is one
         )
 
-    def _pass_files(self, pipes: Pipes, command: Command, limits: Limits) -> None:
+    def _pass_files(
+        self, pipes: Pipes, command: Command, limits: Limits, places: Places
+    ) -> None:
         """Give bubblewrap its arguments, the filter, and the files to make."""
         pipes.pass_on({_FILTER: reopened(self._filter)})
         pipes.pass_on({_FIRST: reopened(self._first)})
@@ -211,6 +220,7 @@ class BwrapSandbox(Sandbox):
             root=self._root,
             etc=self._etc.path(network=limits.network),
             runtime=self._runtime,
+            places=places,
             data=data,
         )
         options += ["--add-seccomp-fd", str(_FILTER), "--json-status-fd", str(_JSON)]

@@ -8,14 +8,15 @@ from pathlib import Path
 
 from crony import errors
 from crony.worker.sandbox import gate, processes, profile, uids, watchdog, workspace
-from crony.worker.sandbox.allowed import check
+from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
 from crony.worker.sandbox.pipes import Pipes, memory_file
+from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.process import Process
 from crony.worker.sandbox.spawner import Spawner
 from crony.worker.sandbox.stages import launcher
-from crony.worker.sandbox.values import Command, Limits, Operator
+from crony.worker.sandbox.values import Command, Limits
 
 _ENV = 6
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -87,14 +88,14 @@ class DirectSandbox(Sandbox):
 
     def __init__(
         self,
-        operator: Operator,
+        allowed: Allowed,
         spawner: Spawner,
         *,
         homes: Path,
         groups: Hierarchy | None,
         task_uids: range | None,
     ) -> None:
-        self._operator = operator
+        self._allowed = allowed
         self._spawner = spawner
         self._groups = groups
         self._uids = task_uids
@@ -107,8 +108,8 @@ class DirectSandbox(Sandbox):
     def prepare(
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
-        check(self._operator, command, limits)
         uid = uids.uid_of(self._uids, slot)
+        places = self._allowed.check(command, limits)
         home = self._homes / run_key
         group: Group | None = None
         pipes = Pipes()
@@ -119,7 +120,7 @@ class DirectSandbox(Sandbox):
             if self._groups is not None:
                 group = self._groups.make(run_key, limits)
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
-            argv += self._confine(limits, home)
+            argv += self._confine(limits, home, places, pipes)
             argv += ["/bin/sh", "-c", self._bounds(limits, uid) + _SCRIPT, gate.NAME]
             argv += [profile.workdir(command, workspace=str(home)), *command.argv]
             pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
@@ -134,6 +135,8 @@ class DirectSandbox(Sandbox):
             raise errors.SandboxFailed(
                 f"the run could not be prepared: {exc.strerror}"
             ) from exc
+        finally:
+            places.close()
         pipes.close_theirs()
         mark = self._spawner.leash.mark(run_key)
         return Direct(pid, pipes, limits, group=group, uid=uid, home=home, mark=mark)
@@ -150,6 +153,8 @@ class DirectSandbox(Sandbox):
         self,
         limits: Limits,
         home: Path,
+        places: Places,
+        pipes: Pipes,
     ) -> Sequence[str]:
         """Give the programs that confine the run before its gate: none here."""
         return ()

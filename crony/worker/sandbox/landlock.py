@@ -7,16 +7,20 @@ forbidden.
 
 import inspect
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from crony import errors
 from crony.worker.sandbox import confine, seccomp
+from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.direct import DirectSandbox
-from crony.worker.sandbox.spawner import Spawner
-from crony.worker.sandbox.values import Limits, Operator
+from crony.worker.sandbox.pipes import Pipes
+from crony.worker.sandbox.places import Places
+from crony.worker.sandbox.spawner import Spawner, lifted
+from crony.worker.sandbox.values import Limits
 
 #: Before this version a run could cut off files past the rules.
 _LEAST = 3
@@ -32,6 +36,9 @@ _READS = (
 _NETWORK_READS = ("/etc/resolv.conf", "/etc/hosts")
 _WRITES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
+#: The first of the descriptors that are paths of the host.
+_PLACES = 10
+
 
 class LandlockSandbox(DirectSandbox):
     """Start runs that Landlock confines."""
@@ -40,7 +47,7 @@ class LandlockSandbox(DirectSandbox):
 
     def __init__(
         self,
-        operator: Operator,
+        allowed: Allowed,
         spawner: Spawner,
         *,
         homes: Path,
@@ -53,7 +60,7 @@ class LandlockSandbox(DirectSandbox):
                 "this kernel has no Landlock, or one before version 3 (Linux 6.2)"
             )
         super().__init__(
-            operator, spawner, homes=homes, groups=groups, task_uids=task_uids
+            allowed, spawner, homes=homes, groups=groups, task_uids=task_uids
         )
         self._runtime = tuple(runtime)
         self._text = inspect.getsource(confine)
@@ -71,16 +78,23 @@ class LandlockSandbox(DirectSandbox):
             "other processes can be seen"
         )
 
-    def _confine(self, limits: Limits, home: Path) -> Sequence[str]:
+    def _confine(
+        self, limits: Limits, home: Path, places: Places, pipes: Pipes
+    ) -> Sequence[str]:
+        # SECURITY: what was checked, and not what has its name by then.
+        held: dict[bool, list[int]] = {False: [], True: []}
+        for number, place in enumerate(places, _PLACES):
+            pipes.pass_on({number: lifted(os.dup(place.fd))})
+            held[place.writable].append(number)
         network = limits.network == "host"
         wanted = {
             "reads": [
                 *_READS,
                 *(_NETWORK_READS if network else ()),
                 *self._runtime,
-                *limits.ro_paths,
+                *held[False],
             ],
-            "writes": [*_WRITES, *limits.rw_paths, str(home)],
+            "writes": [*_WRITES, *held[True], str(home)],
             "network": network,
             "filter": self._filters[network],
         }

@@ -2,6 +2,7 @@
 
 from crony import errors
 from crony.worker.sandbox import bwrap, cgroups, folders, hidden, python, selftest, uids
+from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.cgroups_v1 import HierarchyV1
 from crony.worker.sandbox.cgroups_v2 import HierarchyV2
@@ -43,6 +44,7 @@ def open_sandbox(
 
 
 def _open_bwrap(operator: Operator, groups: Hierarchy | None, leash: Leash) -> Sandbox:
+    allowed = Allowed(operator)
     task_uids = uids.task_uids(operator.task_uids)
     program = bwrap.find()
     runtime = python.runtime(operator.python)
@@ -51,10 +53,10 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None, leash: Leash) -> S
     etc = Etc(shown, networks=("none", "host") if both else ("none",))
     spawner = Spawner(leash)
     if task_uids is not None:
-        readable = (*program.needs, *runtime, *operator.allowed_ro, str(shown))
-        spawner.call(lambda: hidden.uncover(readable, operator.allowed_rw))
+        readable = (*program.needs, *runtime, *allowed.ro_roots, str(shown))
+        spawner.call(lambda: hidden.uncover(readable, allowed.rw_roots))
     return BwrapSandbox(
-        operator,
+        allowed,
         program,
         spawner,
         groups=groups,
@@ -65,17 +67,18 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None, leash: Leash) -> S
 
 
 def _open_direct(level: str, operator: Operator, leash: Leash) -> Sandbox:
+    allowed = Allowed(operator)
     task_uids = uids.task_uids(operator.task_uids)
     runtime = python.runtime(operator.python)
     spawner = Spawner(leash)
     places = folders.make(operator.state_dir, "workspaces", mode=0o711)
     if task_uids is not None:
-        readable = (*runtime, *operator.allowed_ro)
-        writable = (*operator.allowed_rw, str(places))
+        readable = (*runtime, *allowed.ro_roots)
+        writable = (*allowed.rw_roots, str(places))
         spawner.call(lambda: hidden.uncover(readable, writable))
     if level == "landlock":
         return LandlockSandbox(
-            operator,
+            allowed,
             spawner,
             homes=places,
             groups=_groups(),
@@ -83,7 +86,7 @@ def _open_direct(level: str, operator: Operator, leash: Leash) -> Sandbox:
             runtime=runtime,
         )
     return DirectSandbox(
-        operator, spawner, homes=places, groups=_groups(), task_uids=task_uids
+        allowed, spawner, homes=places, groups=_groups(), task_uids=task_uids
     )
 
 

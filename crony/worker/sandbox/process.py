@@ -49,7 +49,12 @@ class Process(Prepared):
                 return
             if not gate.wait_ready(self._pipes.status, timeout=timeout):
                 raise errors.SandboxFailed(self._why_not_ready())
-            self._at_gate()
+            try:
+                self._at_gate()
+            except errors.SandboxFailed:
+                self._pipes.close_gate()
+                self.kill()
+                raise
             self._ready = True
 
     def release(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crony.worker.sandbox import gate
+from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.values import Command, Limits
 
 WORKSPACE = "/workspace"
@@ -47,10 +48,9 @@ def host_root() -> list[str]:
     return made
 
 
-def _etc(folder: Path, limits: Limits) -> list[str]:
+def _etc(folder: Path, places: Places) -> list[str]:
     """Give the arguments that show ``/etc``: whole, unless more is asked for in it."""
-    asked = (*limits.ro_paths, *limits.rw_paths)
-    if not any(path.startswith("/etc/") for path in asked):
+    if not any(place.path.startswith("/etc/") for place in places):
         return ["--ro-bind", str(folder), "/etc"]
     made = []
     for entry in sorted(folder.iterdir()):
@@ -65,14 +65,15 @@ def options(
     root: Sequence[str],
     etc: Path,
     runtime: Sequence[str],
+    places: Places,
     data: Mapping[str, tuple[int, int]],
 ) -> list[str]:
     """Give bubblewrap's options for one run.
 
     ``root``: what ``host_root`` gave, found once. ``etc``: the folder that is its
-    ``/etc``. ``runtime``: directories of the
-    operator's interpreter. ``data``: path -> descriptor and mode of a file made
-    from that descriptor.
+    ``/etc``. ``runtime``: directories of the operator's interpreter. ``places``:
+    the checked paths of the host. ``data``: path -> descriptor and mode of a file
+    made from that descriptor.
     """
     made = [*_ISOLATION]
     if limits.network == "none":
@@ -80,7 +81,7 @@ def options(
     for name, value in environment(command, home=WORKSPACE).items():
         made += ["--setenv", name, value]
     made += root
-    made += _etc(etc, limits)
+    made += _etc(etc, places)
     made += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for path in ("/dev/shm", "/tmp"):
         made += ["--perms", "1777", "--size", str(limits.disk), "--tmpfs", path]
@@ -88,10 +89,9 @@ def options(
     # After the file systems above, for an interpreter may well live below /tmp.
     for path in runtime:
         made += ["--ro-bind-try", path, path]
-    for path in limits.ro_paths:
-        made += ["--ro-bind", path, path]
-    for path in limits.rw_paths:
-        made += ["--bind", path, path]
+    for place in places:
+        bind = "--bind" if place.writable else "--ro-bind"
+        made += [bind, place.source, place.path]
     for path, (fd, mode) in data.items():
         made += ["--perms", f"{mode & 0o777:04o}", "--file", str(fd), path]
     made += ["--chdir", workdir(command)]

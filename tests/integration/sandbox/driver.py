@@ -5,12 +5,14 @@ asked to become a plain user first; what that user needs to read below a private
 home is uncovered for it, as the worker does it for task uids.
 """
 
+import ctypes
 import json
 import os
 import select
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from crony.worker.sandbox import (
     hidden,
     open_sandbox,
 )
+from crony.worker.sandbox.places import Places
 
 WITHIN = timedelta(seconds=30)
 
@@ -54,13 +57,13 @@ class Driver:
             for name, value in request.get("limits", {}).items()
         }
         key = request["key"]
-        run = self.sandbox.prepare(
-            key, command, Limits(**asked), slot=request.get("slot", 1)
-        )
-        self.runs[key] = run
-        if request.get("watched"):
-            self.watch({"key": key, "seconds": 600})
-        run.wait_ready(WITHIN)
+        slot = request.get("slot", 1)
+        with attacked(self.sandbox, **request.get("attack", {})):
+            run = self.sandbox.prepare(key, command, Limits(**asked), slot=slot)
+            self.runs[key] = run
+            if request.get("watched"):
+                self.watch({"key": key, "seconds": 600})
+            run.wait_ready(WITHIN)
         return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
 
     def watch(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +121,43 @@ class Driver:
 
     def fds(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"count": len(os.listdir("/proc/self/fd"))}
+
+
+@contextmanager
+def attacked(
+    sandbox: Sandbox, *, exchange: tuple[str, str] | None = None, verify: bool = True
+) -> Iterator[None]:
+    """Win the race of another task: exchange two files after they were checked.
+
+    Without ``verify`` nobody looks at what the sandbox shows.
+    """
+    spawner: Any = sandbox._spawner  # type: ignore[attr-defined]
+    spawn: Callable[..., int] = spawner.spawn
+    looked = Places.verify
+
+    def late(*given: Any, **more: Any) -> int:
+        if exchange is not None:
+            exchanged(*exchange)
+        return spawn(*given, **more)
+
+    def blind(places: Places, pid: int) -> None:
+        assert pid
+
+    spawner.spawn = late
+    if not verify:
+        Places.verify = blind  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        spawner.spawn = spawn
+        Places.verify = looked  # type: ignore[method-assign]
+
+
+def exchanged(one: str, other: str) -> None:
+    """Let two paths swap what they name, at one instant."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2) != 0:
+        raise OSError(ctypes.get_errno(), "renameat2")
 
 
 def drained(run: Prepared) -> list[str]:
