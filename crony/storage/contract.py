@@ -1,5 +1,8 @@
 """The storage contract: what every driver does, in one place.
 
+It is long, and one file on purpose: whoever writes a driver reads it from the top to
+the end, and no rule of it stands elsewhere.
+
 For all verbs:
 
 - A verb is atomic: it happens whole or not at all, whatever is killed when, and
