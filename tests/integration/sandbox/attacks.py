@@ -248,7 +248,9 @@ if os.fork() == 0:
         if given.get("name"):
             # Under another name, and with nothing in its environment; closes `told`.
             hold = "import signal; signal.pause()"
-            os.execve(sys.executable, ["python", "-c", hold, given["name"]], {})
+            # Its directory may be gone before an interpreter has looked around.
+            os.chdir("/")
+            os.execve(sys.executable, [sys.executable, "-c", hold, given["name"]], {})
         os.write(told, b"x")
         signal.pause()
     os._exit(0)
