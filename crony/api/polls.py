@@ -22,6 +22,10 @@ Line = tuple[str, str]
 Group = tuple[object, ...]
 
 
+#: Of so many lines the newest news is noted.
+MOST_NOTED = 100_000
+
+
 class News(Enum):
     """What ended a wait."""
 
@@ -54,6 +58,8 @@ class Hub:
     def __init__(self) -> None:
         self._count = 0
         self._happened: dict[Line, int] = {}
+        #: News of a line that is not noted may be as new as this.
+        self._forgotten = 0
         self._by_worker: dict[str, Poll] = {}
         self._groups: dict[Group, dict[Poll, None]] = {}
         self._by_line: dict[Line, dict[Group, None]] = {}
@@ -107,7 +113,10 @@ class Hub:
             worker.sandbox_level,
         )
         concerns = (*poll.lines, _of(poll.worker))
-        if any(self._happened.get(line, 0) > poll.entered for line in concerns):
+        if any(
+            self._happened.get(line, self._forgotten) > poll.entered
+            for line in concerns
+        ):
             self._tell(poll, News.LOOK)
 
     async def wait(self, poll: Poll, *, seconds: float) -> News:
@@ -161,9 +170,10 @@ class Hub:
 
     def _happen(self, lines: Iterable[Line]) -> None:
         self._count += 1
-        if len(self._happened) > 100_000:
+        if len(self._happened) >= MOST_NOTED:
             # Forgetting makes nobody wait longer: news of all is assumed.
-            self._happened = dict.fromkeys(self._by_line, self._count)
+            self._happened.clear()
+            self._forgotten = self._count
         for line in lines:
             self._happened[line] = self._count
 

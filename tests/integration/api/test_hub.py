@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
-from crony.api.polls import Hub, News, Poll
+from crony.api.polls import MOST_NOTED, Hub, News, Poll
 from crony.model.worker import Worker
 from crony.scheduler.wakes import Wake
 from crony.testing.factories import make_worker
@@ -202,3 +202,16 @@ async def test_what_has_left_leaves_nothing_behind() -> None:
     assert len(hub) == 0
     assert not hub._groups
     assert not hub._by_line
+
+
+@in_loop
+async def test_news_that_was_forgotten_is_not_lost_on_a_poll_that_just_looked() -> None:
+    hub = Hub()
+    one = worker(1)
+    poll = entering(hub, one.id)
+    hub.wake(READY)
+    for n in range(2):
+        lines = {("default", f"{n}-{m}") for m in range(MOST_NOTED)}
+        hub.wake(Wake(ready=frozenset(lines)))
+    hub.admit(poll, one, hungry=True)
+    assert await hub.wait(poll, seconds=60) is News.LOOK
