@@ -14,6 +14,7 @@
     │   ├── InUse                 something still refers to it
     │   ├── StaleToken            an old attempt, session or sequence number
     │   ├── RunOver               the run has ended
+    │   ├── Contended             what it was worked out from has changed meanwhile
     │   └── KeyInProgress         the first request with this key is under way
     ├── KeyReused                 an idempotency key with another body
     ├── RevisionMismatch          If-Match or If-None-Match does not hold
@@ -138,6 +139,10 @@ class RunOver(Conflict):
         super().__init__(f"run {run} is over: {state}")
         self.run = run
         self.state = state
+
+
+class Contended(Conflict):
+    """What the write was worked out from has changed meanwhile; work it out anew."""
 
 
 class KeyInProgress(Conflict):

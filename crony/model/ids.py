@@ -13,12 +13,13 @@ from datetime import datetime
 
 from crony import clock
 
-SCHEDULE, RUN, WORKER, KEY = "sch_", "run_", "wrk_", "key_"
+SCHEDULE, RUN, WORKER, KEY, EVENT = "sch_", "run_", "wrk_", "key_", "evt_"
 
 #: How many random bytes ``timed`` takes.
 ENTROPY = 10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_LENGTH = 26
 #: What every id matches, in small letters as a name has them.
 SHAPE = "(?:sch|run|wrk|key|evt)_[0-9a-hjkmnp-tv-z]{26}"
 # Without regard to case: base32 is read either way.
@@ -44,6 +45,22 @@ def run_id(schedule: str, origin: str, scheduled_for: datetime, n: str = "0") ->
     """
     text = f"{schedule}\n{origin}\n{milliseconds(scheduled_for)}\n{n}"
     return RUN + _base32(hashlib.sha256(text.encode()).digest()[:16])
+
+
+def event_id(at: datetime, sequence: int) -> str:
+    """Return the id of an event: it sorts by time, and holds the sequence."""
+    return timed(EVENT, at, entropy=sequence.to_bytes(ENTROPY, "big"))
+
+
+def event_sequence(event: str) -> int:
+    """Return the sequence in an event's id; raises ``ValueError`` for another text."""
+    digits = event.upper().removeprefix(EVENT.upper())
+    if not event.lower().startswith(EVENT) or len(digits) != _LENGTH:
+        raise ValueError(f"{event!r} is not an event's id")
+    number = 0
+    for digit in digits:
+        number = number << 5 | _DIGITS.index(digit)
+    return number & (1 << 8 * ENTROPY) - 1
 
 
 def looks_like_id(text: str) -> bool:

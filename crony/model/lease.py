@@ -109,6 +109,8 @@ class Closing:
     limits: JsonObject | None
     usage: JsonObject | None
     retry_at: datetime | None
+    #: What a hook printed, for its schedule's ``errors`` or ``progress``.
+    says: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,37 @@ class Loss:
     worker: str
     token: int
     state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run that time, a limit or another run has moved.
+
+    ``worker`` is the one that has it or had it in its hands, to be told.
+    """
+
+    run: str
+    schedule: str
+    tenant: str
+    worker: str | None
+    state: RunState
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A limit that holds for a run: of its schedule, group or tenant.
+
+    ``held`` counts the runs in workers' hands that count towards it; ``runs`` names
+    some of them.
+    """
+
+    #: schedule | group | tenant
+    kind: str
+    name: str
+    limit: int | None
+    held: int
+    runs: tuple[str, ...]
 
 
 #: Lines in which runs may have become leasable: (tenant, queue).

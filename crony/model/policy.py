@@ -14,7 +14,14 @@ from typing import TypeVar
 
 from crony.model.state import AttemptState, Reason, RunState
 
-BUILT_IN = "built-in"
+#: The levels that set a policy, from the weakest to the strongest.
+BUILT_IN, TENANT, GROUP, PROFILE, SCHEDULE = (
+    "built-in",
+    "tenant",
+    "group",
+    "profile",
+    "schedule",
+)
 
 #: An offer that was not confirmed this long after its instant is pending again.
 CONFIRM_GRACE = timedelta(seconds=5)
@@ -23,11 +30,23 @@ CONFIRM_GRACE = timedelta(seconds=5)
 #: farther from its own may still give way to a run that is due now.
 CONFIRM_AHEAD = timedelta(milliseconds=250)
 
-#: Occurrences that came due longer ago than this are recorded as missed.
+#: Occurrences that came due longer ago than this are recorded as missed, where the
+#: policy sets no other window.
 MISFIRE_WINDOW = timedelta(hours=24)
 
 #: Without a tick for this long, what came due meanwhile is a misfire.
 MISFIRE_AFTER = timedelta(seconds=10)
+
+#: A run that is due waits this long for an idle worker before one is preempted.
+PREEMPT_AFTER = timedelta(milliseconds=500)
+
+#: The limit of a schedule whose runs start beside each other (``allow``).
+NO_LIMIT = 2**31 - 1
+
+#: Values of ``on_overlap``, ``misfire`` and ``delivery``.
+QUEUE, SKIP, REPLACE, ALLOW = "queue", "skip", "replace", "allow"
+ALL, LATEST, NONE = "all", "latest", "none"
+AT_LEAST_ONCE, AT_MOST_ONCE = "at_least_once", "at_most_once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +106,27 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What is kept: the newest runs, while they are not too old; bytes of log.
+
+    ``log`` is kept of each attempt.
+    """
+
+    runs: int = 1000
+    age: timedelta = timedelta(days=90)
+    log: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """The members of ``retention`` that one level sets."""
+
+    runs: int | None = None
+    age: timedelta | None = None
+    log: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
     """The policy fields that one level sets."""
 
@@ -95,10 +135,15 @@ class PolicySettings:
     max_concurrent: int | None = None
     on_overlap: str | None = None
     misfire: str | None = None
+    misfire_window: timedelta | None = None
     retries: RetriesSettings | None = None
     max_lost: int | None = None
     priority: int | None = None
+    deadline: timedelta | None = None
+    preemptible: bool | None = None
+    delivery: str | None = None
     sandbox: SandboxSettings | None = None
+    retention: RetentionSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,18 +153,31 @@ class Policy:
     max_runtime: timedelta = timedelta(hours=1)
     grace: timedelta = timedelta(seconds=10)
     max_concurrent: int = 1
-    on_overlap: str = "queue"
-    misfire: str = "all"
+    on_overlap: str = QUEUE
+    misfire: str = ALL
+    misfire_window: timedelta = MISFIRE_WINDOW
     retries: Retries = field(default_factory=Retries)
     max_lost: int = 5
     priority: int = 0
+    #: After the due instant; ``None`` is none.
+    deadline: timedelta | None = None
+    preemptible: bool = False
+    delivery: str = AT_LEAST_ONCE
     sandbox: Sandbox = field(default_factory=Sandbox)
+    retention: Retention = field(default_factory=Retention)
+
+    @property
+    def limit(self) -> int:
+        """How many runs of the schedule may be in workers' hands at once."""
+        return NO_LIMIT if self.on_overlap == ALLOW else self.max_concurrent
 
 
-_Whole = TypeVar("_Whole", Retries, Sandbox)
+_Whole = TypeVar("_Whole", Retries, Sandbox, Retention)
+
+_Part = RetriesSettings | SandboxSettings | RetentionSettings
 
 
-def _laid_over(whole: _Whole, part: RetriesSettings | SandboxSettings) -> _Whole:
+def _laid_over(whole: _Whole, part: _Part) -> _Whole:
     """Return ``whole`` with the members that ``part`` sets."""
     given = {f.name: getattr(part, f.name) for f in fields(part)}
     return replace(whole, **{k: v for k, v in given.items() if v is not None})
@@ -129,8 +187,10 @@ def resolve(*levels: tuple[str, PolicySettings]) -> tuple[Policy, Mapping[str, s
     """Return the policy that holds, and which level each field came from.
 
     ``levels`` are (name, settings) from the weakest to the strongest. A member
-    of ``retries`` or ``sandbox`` that a stronger level leaves out is taken from
-    the weaker ones; the field is then named after the strongest that set a part.
+    of ``retries``, ``sandbox`` or ``retention`` that a stronger level leaves out is
+    taken from the weaker ones; the field is then named after the strongest that set
+    a part. Delivery at most once wins over what would start a run twice: then there
+    are no retries, no preemption, and the first lost attempt is the last.
     """
     policy = Policy()
     source = {f.name: BUILT_IN for f in fields(Policy)}
@@ -139,10 +199,19 @@ def resolve(*levels: tuple[str, PolicySettings]) -> tuple[Policy, Mapping[str, s
             value = getattr(settings, f.name)
             if value is None:
                 continue
-            if isinstance(value, RetriesSettings | SandboxSettings):
+            if isinstance(value, _Part):
                 value = _laid_over(getattr(policy, f.name), value)
             policy = replace(policy, **{f.name: value})
             source[f.name] = name
+    if policy.delivery == AT_MOST_ONCE:
+        policy = replace(
+            policy,
+            retries=replace(policy.retries, max=0),
+            preemptible=False,
+            max_lost=1,
+        )
+        for ruled in ("retries", "preemptible", "max_lost"):
+            source[ruled] = source["delivery"]
     return policy, source
 
 

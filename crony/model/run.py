@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from crony.model.group import DEFAULT_GROUP
+from crony.model.hook import HookKind
+from crony.model.policy import Policy
 from crony.model.state import (
     TERMINAL,
     AttemptState,
@@ -87,8 +90,12 @@ class Run:
     #: The revision of the schedule's definition that it executes.
     revision: int
     origin: Origin
-    #: What a retry repeats.
+    #: What a retry repeats, or a hook belongs to.
     parent: str | None = None
+    #: The schedule's group when the run was made.
+    group: str = DEFAULT_GROUP
+    #: The policy that held when the run was made, and holds for all of its attempts.
+    policy: Policy = field(default_factory=Policy)
     scheduled_for: datetime
     #: ``scheduled_for`` plus jitter: lateness counts from here.
     due_at: datetime
@@ -96,6 +103,16 @@ class Run:
     available_at: datetime
     #: Came due while nothing ticked; what is due now goes first.
     catch_up: bool = False
+    #: Not started by then: expired; running by then: stopped.
+    deadline_at: datetime | None = None
+    #: ``skip`` or ``replace`` until that was decided at ``due_at``; else ``None``.
+    overlap: str | None = None
+    #: The hooks of its definition; ``hook_interval`` is that of the progress hook.
+    hooks: frozenset[HookKind] = frozenset()
+    hook_interval: timedelta | None = None
+    #: Of a hook's run: which one it is, and the attempt of ``parent`` it follows.
+    hook: HookKind | None = None
+    hook_attempt: int | None = None
     #: One record for a stretch of occurrences from ``scheduled_for`` to here,
     #: both inclusive; ``None`` for a run of one occurrence.
     range_until: datetime | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from crony.model.group import DEFAULT_GROUP
+from crony.model.hook import Hook, HookKind
 from crony.model.policy import PolicySettings
 from crony.model.state import ScheduleState
 from crony.model.task import JsonObject
@@ -33,6 +35,10 @@ class Definition:
     requires: Mapping[str, str]
     policy: PolicySettings
     paused: bool
+    group: str = DEFAULT_GROUP
+    #: A profile's name.
+    profile: str | None = None
+    hooks: Mapping[HookKind, Hook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,15 @@ class Schedule:
     occurrences: int
     created_at: datetime
     updated_at: datetime
+    #: Its group is paused, and that was carried over to it: see ``Group``.
+    held: bool = False
+    #: The release of the tz database by which the cursor was worked out.
+    rules: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing of it comes due, by itself or with its group."""
+        return self.definition.paused or self.held
 
     @property
     def identity(self) -> str:
@@ -61,3 +76,26 @@ class Schedule:
         """
         name = self.definition.name
         return f"{self.tenant}/{name}" if name is not None else self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What was due of a schedule from an instant on, until the next version.
+
+    There is one for each change of the definition, of ``held`` and of the rules of
+    its zone.
+    """
+
+    schedule: str
+    revision: int
+    #: Exclusive: what was due by then stands under the version before. The first
+    #: one begins just before the schedule's creation.
+    since: datetime
+    definition: Definition
+    held: bool
+    rules: str
+
+    @property
+    def paused(self) -> bool:
+        """Whether what came due was skipped."""
+        return self.definition.paused or self.held

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from crony.model.policy import RetentionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,11 @@ class Tenant:
     name: str
     revision: int
     quotas: Quotas
+    #: The profile that holds where neither schedule nor group says otherwise.
+    profile: str | None = None
+    #: How many of its runs may be in workers' hands at once.
+    max_concurrent: int | None = None
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     created_at: datetime
     updated_at: datetime
 

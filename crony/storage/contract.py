@@ -25,11 +25,42 @@ ones in the order (due_at, id). So a run that is due earlier goes first also whe
 came later, until the other is leased. Only an admitted run can be leased. Every
 verb that ends, withdraws or adds a run admits what follows, in the same step;
 raising a limit admits more, lowering it takes admission from runs not leased,
-latest first.
+latest first. A hook's runs (origin ``hook``) are always admitted and count towards no
+limit: a progress hook runs beside the run it belongs to.
+
+**Limits of groups and tenants** bound how many runs of a group, or of a tenant, are
+leased, running or stopping at once. ``lease`` alone makes that number grow, and looks
+at it in the same step; a run counts for the group it was made in. Where a verb frees
+such a place, the lines of the runs that waited for it are told as ``Ready``.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
-before the horizon. The order of leasing is: priority (high first), runs due now
-before those that catch up, ``due_at``, id.
+before the horizon, not reserved for another worker, whose group and tenant have a
+place. The order of leasing is: priority (high first), runs due now before those that
+catch up, ``deadline_at`` (none last), ``due_at``, id.
+
+**Overlap.** A run with ``overlap`` (``skip`` or ``replace``) is decided on once, at
+its ``due_at``, by ``overlap``. In its way stand the schedule's unfinished runs that
+come before it in (due_at, id), save those of origins ``backfill`` and ``hook``.
+
+**Deadlines.** A run that is pending, or leased and not confirmed, at its
+``deadline_at`` is ``expired``, reason ``deadline``; ``confirm`` refuses it from then
+on (``over``), and no retry is given that would start later. What runs by then is
+stopped by its worker.
+
+**Hooks owed.** In the step in which an attempt ends, a ``FollowUp`` is left where the
+run's ``hooks`` has the kind: ``error`` for an attempt that failed or timed out and for
+a run that fails because its last attempt was lost, ``success`` for a run that
+succeeded. It stays until ``followed``.
+
+**Events.** Every change of a run's state leaves an event ``run.<state>`` in the same
+step, with the run as it is then; one that ends an attempt as lost or preempted leaves
+``run.lost`` or ``run.preempted`` before it. A run that is stored in a state leaves the
+event of that state. An accepted progress leaves ``run.progress``. Schedules leave
+``schedule.created``; ``schedule.paused`` or ``.resumed`` where an update changes
+``Schedule.paused``, else ``schedule.updated`` where it changes the revision;
+``schedule.finished`` when the cursor becomes ``None``; ``schedule.deleted``. Workers
+leave ``worker.registered``, ``.draining``, ``.lost``, ``.deleted``. ``at`` is the
+verb's ``now``.
 
 ``Ready`` values name the lines (tenant, queue) of the runs that a verb made pending
 and admitted, now or for later, so that waiting workers can be told.
@@ -43,7 +74,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from crony.model.event import Event
+from crony.model.group import Group, Profile, ProfileUse
+from crony.model.hook import FollowUp
 from crony.model.lease import (
+    Change,
     Closed,
     Closing,
     Confirmed,
@@ -53,11 +88,13 @@ from crony.model.lease import (
     Ready,
     Renewed,
     Revoked,
+    Scope,
     Standing,
 )
 from crony.model.run import ErrorEntry, LogChunk, Progress, Run
-from crony.model.schedule import Definition, Schedule
-from crony.model.state import RunState, ScheduleState
+from crony.model.schedule import Definition, Schedule, Version
+from crony.model.state import Origin, RunState, ScheduleState
+from crony.model.webhook import Delivery, Webhook
 from crony.model.worker import Key, Tenant, Usage, Worker
 
 
@@ -71,6 +108,7 @@ class ScheduleQuery:
     last; ties are broken by id.
     """
 
+    group: str | None = None
     queue: str | None = None
     label: tuple[str, str] | None = None
     state: ScheduleState | None = None
@@ -84,11 +122,16 @@ class ScheduleQuery:
 class RunQuery:
     """Which runs to list, newest ``scheduled_for`` first, ties by id descending.
 
-    ``since`` is inclusive, ``until`` exclusive, both of ``scheduled_for``.
-    ``worker`` is that of the newest attempt, live or ended.
+    ``oldest_first`` turns the order round. ``since`` is inclusive, ``until``
+    exclusive, both of ``scheduled_for``. ``worker`` is that of the newest attempt,
+    live or ended.
     """
 
     schedule: str | None = None
+    group: str | None = None
+    origin: Origin | None = None
+    parent: str | None = None
+    oldest_first: bool = False
     states: frozenset[RunState] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
@@ -115,7 +158,9 @@ class Materialisation:
     """Occurrences of one schedule that become runs, and the cursor after them.
 
     It counts only where the schedule is active at ``revision`` with its cursor at
-    ``cursor``. ``next_cursor`` ``None`` finishes the schedule.
+    ``cursor``. ``next_cursor`` ``None`` finishes the schedule. ``limit`` is the
+    schedule's from now on (``None``: it stays): its policy may have changed with its
+    group or profile.
     """
 
     schedule: str
@@ -124,6 +169,21 @@ class Materialisation:
     cursor: datetime
     next_cursor: datetime | None
     runs: tuple[Run, ...]
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What is left of a schedule's runs that were pruned.
+
+    ``until`` is the latest instant that one of them stood for; ``occurrences`` and
+    ``others`` count those of origin ``schedule`` and the rest, by the state they
+    ended in (a stretch with its count).
+    """
+
+    until: datetime
+    occurrences: Mapping[RunState, int]
+    others: Mapping[RunState, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +239,8 @@ class Schedules(ABC):
         Returns whether it was stored: ``False`` when this very id was ever used
         (a repeat). Raises ``NameTaken`` (with the holder's id) when another
         schedule of the tenant has the name, ``QuotaExceeded`` when the tenant has
-        ``quota`` schedules.
+        ``quota`` schedules, ``NotFound`` for a group or profile that is not there,
+        ``Contended`` when ``held`` is not what its group's ``paused`` is.
         """
 
     @abstractmethod
@@ -219,10 +280,37 @@ class Schedules(ABC):
           after ``now`` become ``withdrawn``, their tokens kept, and no longer
           count in ``occurrences`` (that of ``schedule`` is ignored: the store
           keeps its own count);
-        - runs whose state this changes are admitted anew under ``limit``.
+        - runs whose state this changes are admitted anew under ``limit``;
+        - where revision, ``held`` or ``rules`` change, a ``Version`` is kept, from
+          ``now`` on.
 
-        Raises ``NameTaken``.
+        Raises ``NameTaken``, and ``NotFound`` and ``Contended`` as ``create``.
         """
+
+    def versions(
+        self, schedule: str, *, until: datetime | None, limit: int
+    ) -> Sequence[Version]:
+        """Return what was due under which version, newest first, also of a deleted
+        schedule.
+
+        With ``until``, those that began before it. The first begins a millisecond
+        before the schedule's ``created_at``. At least the versions that were in
+        force after ``Pruned.until`` are kept.
+        """
+        raise NotImplementedError
+
+    def in_group(
+        self, tenant: str, group: str, *, held: bool, limit: int
+    ) -> Sequence[Schedule]:
+        """Return schedules of a group that are held, or are not, by id."""
+        raise NotImplementedError
+
+    def ahead(
+        self, tenant: str, *, now: datetime, limit: int, after: str | None
+    ) -> Sequence[str]:
+        """Return ids of schedules with runs of origin ``schedule`` that are pending
+        or leased and whose ``scheduled_for`` is after ``now``, by id."""
+        raise NotImplementedError
 
     @abstractmethod
     def delete(
@@ -295,11 +383,70 @@ class Runs(ABC):
         of them is an offer that starts more than ``policy.CONFIRM_AHEAD`` after
         this run is available, the latest such offer gives way: it is pending
         again, as if it had not been confirmed. Returns also the worker that had
-        it, to be told.
+        it, to be told. The same holds for the limits of its group and tenant.
 
         Raises ``QuotaExceeded`` when the tenant has ``quota`` pending runs,
         ``NotFound`` when its schedule is gone.
         """
+
+    def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
+        """Store many runs of one schedule that no occurrence made, all or none.
+
+        Those whose id exists are left as they are. Returns how many were new.
+        Raises as ``insert``; the quota counts the new ones too.
+        """
+        raise NotImplementedError
+
+    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+        """Return the newest record of origin ``schedule``, withdrawn ones apart,
+        whose ``scheduled_for`` is at or before the instant, as a summary.
+
+        Where its ``range_until`` is at or after the instant, it stands for it.
+        """
+        raise NotImplementedError
+
+    def follow_ups(self, *, limit: int) -> Sequence[FollowUp]:
+        """Return hooks that are owed, oldest first."""
+        raise NotImplementedError
+
+    def followed(self, items: Sequence[FollowUp]) -> None:
+        """Forget hooks that are runs now; those that are not there are left out."""
+        raise NotImplementedError
+
+    def prune(
+        self,
+        schedule: str,
+        *,
+        keep: int,
+        before: datetime,
+        now: datetime,
+        limit: int,
+    ) -> int:
+        """Remove ended runs of a schedule that nobody has to answer for any more.
+
+        At most ``limit``, in the order (finished_at, id): those beyond the newest
+        ``keep`` ended ones, and those that ended before ``before``; with their
+        attempts and output. Left alone are runs whose ``scheduled_for`` is after
+        ``now``, runs that an unfinished run names as its parent, and runs that owe a
+        follow-up. What is removed is added to ``pruned``. With the last run of a
+        deleted schedule its definitions and versions go too; its id stays used.
+        Returns how many were removed.
+        """
+        raise NotImplementedError
+
+    def pruned(self, schedule: str) -> Pruned | None:
+        """Return what is left of the runs that were pruned, if any were."""
+        raise NotImplementedError
+
+    def prunable(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        """Return schedules that have runs or definitions: (tenant, id, the schedule,
+        or ``None`` where it is deleted), by id.
+
+        Piece by piece, as ``Schedules.walk``.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def find(self, tenant: str, run: str) -> Run | None:
@@ -328,7 +475,10 @@ class Runs(ABC):
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         """Return the newest failed, timed-out and lost attempts, newest first.
 
-        Source is ``worker`` for ``lost`` and ``start_failed``, else ``task``.
+        Source is ``worker`` for ``lost`` and ``start_failed``, else ``task``. Of
+        hooks' runs, failed attempts have the source ``hook``, and so has what an
+        error hook said (``Closing.says``), however it ended; their ``run`` and
+        ``attempt`` are those that the hook followed.
         """
 
     @abstractmethod
@@ -426,7 +576,10 @@ class Leases(ABC):
         the sandbox level the definition asks for not above the worker's. In the
         order of leasing. Each gets the next token and an attempt number,
         ``start_at`` = the later of ``available_at`` and ``now``, ``expires_at`` =
-        ``start_at + lease_ttl``. Nothing for a draining worker. Raises
+        ``start_at + lease_ttl``. Nothing for a draining worker. Of the runs
+        in its hands at most half of its ``slots``, and at least one, are catch-up
+        (``Run.catch_up``), so that a backlog leaves room for what is due. A
+        reservation (``preempt``) is over when it is taken. Raises
         ``StaleToken`` unless session and sequence are the stored ones,
         ``NotFound``.
         """
@@ -458,7 +611,12 @@ class Leases(ABC):
         Accepted: leased (for ``failed`` only: the start failed), running or
         stopping by this worker under this token; the attempt is closed, and the
         run follows ``policy.after_report``; one that was being stopped and is reported
-        ``cancelled`` without a reason keeps its own. Repeated: this attempt was closed
+        ``cancelled`` without a reason keeps its own; one that was being stopped for
+        reason ``preempted`` and is reported ``cancelled`` counts as ``preempted``.
+        What a hook ``says`` is kept: of an error hook for ``errors``, of the others
+        as a progress entry of its schedule (source ``hook``, of the run and attempt
+        it follows), and as the newest of its parent while that is not over.
+        Repeated: this attempt was closed
         by the same state before, whatever the run did since. Others as in ``confirm``;
         an attempt that was counted lost is stale.
         """
@@ -480,6 +638,50 @@ class Leases(ABC):
         name the attempts alone, not the offers.
         """
 
+    def overlap(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        """Decide on pending runs with ``overlap`` whose ``due_at`` has come.
+
+        In the order (due_at, id), at most ``limit``. Where fewer runs stand in the
+        way than the schedule's ``limit``, nothing else happens. Else ``skip``: the
+        run is ``skipped``, reason ``overlap``. ``replace``: the runs in the way are
+        stopped, oldest first, until fewer than the limit are left: pending and
+        leased ones are ``cancelled``, running ones ``stopping``, all for reason
+        ``replaced``; one that is stopping already is counted as stopped. Returns
+        every run that changed.
+        """
+        raise NotImplementedError
+
+    def lapse(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        """Expire runs whose ``deadline_at`` has come: see *Deadlines*."""
+        raise NotImplementedError
+
+    def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
+        """Stop preemptible runs for pending ones of higher priority.
+
+        For a leasable run that has been available for ``policy.PREEMPT_AFTER`` or
+        more and is not reserved, when no worker that may execute it has a free slot
+        (of those seen within a lease time it knows only by their leases): the run
+        of lowest priority, below its own, that is ``running`` and preemptible on
+        such a worker, the newest started first, becomes ``stopping``, reason
+        ``preempted``, and the pending run is reserved for that worker until
+        the victim's lease would be over. Also where the group's or tenant's limit is
+        what keeps it, a victim of the same group or tenant frees a place. In the
+        order of leasing, at most ``limit``. Returns the victims.
+        """
+        raise NotImplementedError
+
+    def pulse(self, *, now: datetime, limit: int) -> int:
+        """Leave a follow-up for each running run whose progress hook has come due.
+
+        It is due ``hook_interval`` after the attempt's start, and again after each;
+        those that were slept over are left out. Returns how many were left.
+        """
+        raise NotImplementedError
+
+    def scopes(self, tenant: str, run: str) -> Sequence[Scope]:
+        """Return the limits that hold for a run, and how they are taken up."""
+        raise NotImplementedError
+
     @abstractmethod
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
         """Make waiting runs with ``available_at`` at or before ``horizon`` leasable.
@@ -490,8 +692,8 @@ class Leases(ABC):
 
     @abstractmethod
     def earliest(self) -> datetime | None:
-        """Return the earliest instant at which ``expire`` has something to do, or
-        a waiting run becomes available."""
+        """Return the earliest instant at which ``expire``, ``overlap``, ``lapse`` or
+        ``pulse`` has something to do, or a waiting run becomes available."""
 
     @abstractmethod
     def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
@@ -561,6 +763,13 @@ class Workers(ABC):
     def delete(self, tenant: str, worker: str) -> bool:
         """Remove the worker and its keys; its leases run out by themselves."""
 
+    def lose(self, *, before: datetime, limit: int) -> Sequence[Worker]:
+        """Note that workers were not seen since, each once until it is seen again.
+
+        Returns those that are lost only now.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def satisfying(
         self, tenant: str, *, queue: str, requires: Mapping[str, str]
@@ -617,6 +826,159 @@ class Tenants(ABC):
     @abstractmethod
     def usage(self, tenant: str) -> Usage:
         """Return how much of its quotas a tenant uses."""
+
+
+class Groups(ABC):
+    """Groups; every tenant has one named ``default`` for as long as it exists."""
+
+    @abstractmethod
+    def find(self, tenant: str, name: str) -> Group | None:
+        """Return a group."""
+
+    @abstractmethod
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Group]:
+        """Return groups by name."""
+
+    @abstractmethod
+    def put(self, group: Group, *, expected: int | None) -> tuple[bool, Ready]:
+        """Create (``expected`` is ``None``: only if absent) or replace a group of
+        that revision; return whether it counted, and the lines of runs that a
+        higher limit lets go.
+
+        Raises ``NotFound`` for a profile that is not there.
+        """
+
+    @abstractmethod
+    def delete(self, tenant: str, name: str, *, expected: int) -> bool:
+        """Remove a group; raises ``InUse`` while it has schedules, and for
+        ``default``."""
+
+    @abstractmethod
+    def schedules(self, tenant: str, names: Sequence[str]) -> Mapping[str, int]:
+        """Return how many schedules each group has."""
+
+    @abstractmethod
+    def uncarried(self, *, limit: int) -> Sequence[Group]:
+        """Return groups of all tenants whose pause or resume is not carried over."""
+
+    @abstractmethod
+    def carried(self, group: Group) -> bool:
+        """Note that this revision's pause or resume is carried over; return whether
+        it counted: only while the revision is stored and no schedule of the group
+        lags behind."""
+
+
+class Profiles(ABC):
+    """Profiles."""
+
+    @abstractmethod
+    def find(self, tenant: str, name: str) -> Profile | None:
+        """Return a profile."""
+
+    @abstractmethod
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Profile]:
+        """Return profiles by name."""
+
+    @abstractmethod
+    def put(self, profile: Profile, *, expected: int | None) -> bool:
+        """Create (``expected`` is ``None``: only if absent) or replace a profile of
+        that revision; return whether it counted."""
+
+    @abstractmethod
+    def delete(self, tenant: str, name: str, *, expected: int) -> bool:
+        """Remove a profile; raises ``InUse``, naming who refers to it."""
+
+    @abstractmethod
+    def uses(self, tenant: str, names: Sequence[str]) -> Mapping[str, ProfileUse]:
+        """Return how many refer to each."""
+
+
+class Events(ABC):
+    """What happened, in the order in which it became visible."""
+
+    @abstractmethod
+    def page(
+        self,
+        tenant: str,
+        *,
+        after: int,
+        limit: int,
+        types: frozenset[str] = frozenset(),
+        schedule: str | None = None,
+    ) -> Sequence[Event]:
+        """Return events of a tenant with a sequence above ``after``, in order.
+
+        ``types`` restricts them (empty: all; ``run.*`` is all of runs). No event
+        that becomes visible later has a lower sequence than one that was returned.
+        """
+
+    @abstractmethod
+    def bounds(self, tenant: str) -> tuple[int, int]:
+        """Return the sequence of the newest event of a tenant that was pruned, and
+        of its newest event; 0 where there is none."""
+
+    @abstractmethod
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget at most ``limit`` events older than that, oldest first; return how
+        many."""
+
+
+class Webhooks(ABC):
+    """Webhooks, and deliveries to them."""
+
+    @abstractmethod
+    def find(self, tenant: str, name: str) -> Webhook | None:
+        """Return a webhook."""
+
+    @abstractmethod
+    def page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Webhook]:
+        """Return webhooks by name."""
+
+    @abstractmethod
+    def put(self, webhook: Webhook, *, expected: int | None) -> bool:
+        """Create (``expected`` is ``None``: only if absent) or replace a webhook of
+        that revision; return whether it counted. A replaced one keeps the stored
+        position."""
+
+    @abstractmethod
+    def delete(self, tenant: str, name: str, *, expected: int) -> bool:
+        """Remove a webhook and its deliveries."""
+
+    @abstractmethod
+    def walk(self, *, limit: int, after: Position | None) -> Page[Webhook]:
+        """Return webhooks of all tenants that are not paused, by (tenant, name)."""
+
+    @abstractmethod
+    def advance(
+        self, webhook: Webhook, *, position: int, deliveries: Sequence[Delivery]
+    ) -> bool:
+        """Add deliveries and move the position on, as one step; return whether it
+        counted: only while the stored position is that of ``webhook``. A delivery
+        of an event that has one is left out."""
+
+    @abstractmethod
+    def due(self, *, now: datetime, limit: int) -> Sequence[tuple[Delivery, Webhook]]:
+        """Return pending deliveries whose ``next_at`` has come, earliest first, of
+        webhooks that are not paused."""
+
+    @abstractmethod
+    def earliest(self) -> datetime | None:
+        """Return the earliest ``next_at`` of such deliveries."""
+
+    @abstractmethod
+    def record(self, delivery: Delivery, *, tries: int) -> bool:
+        """Store how a delivery went; return whether it counted: only while it was
+        tried ``tries`` times."""
+
+    @abstractmethod
+    def deliveries(
+        self, tenant: str, webhook: str, *, limit: int, after: Position | None
+    ) -> Page[Delivery]:
+        """Return deliveries of a webhook, newest event first."""
+
+    @abstractmethod
+    def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget deliveries that ended before that; return how many."""
 
 
 class Answers(ABC):
@@ -685,6 +1047,10 @@ class Store(ABC):
     workers: Workers
     keys: Keys
     tenants: Tenants
+    groups: Groups
+    profiles: Profiles
+    events: Events
+    webhooks: Webhooks
     answers: Answers
     duties: Duties
 
