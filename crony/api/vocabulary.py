@@ -1,28 +1,13 @@
-"""Words that a client can meet now.
-
-The model also has those of what does not act yet (deadlines, overlap, preemption,
-backfill, hooks): no answer has them, and no request may.
-"""
+"""Words that a client can meet."""
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from crony.model.state import AttemptState, Origin, Reason, RunState
 
-_Word = TypeVar("_Word", RunState, AttemptState, Reason, Origin)
-
-
-def _but(kind: type[_Word], *others: _Word) -> tuple[_Word, ...]:
-    return tuple(word for word in kind if word not in others)
-
-
-STATES = _but(RunState, RunState.EXPIRED)
-ATTEMPT_STATES = _but(AttemptState, AttemptState.PREEMPTED)
-REASONS = _but(
-    Reason, Reason.DEADLINE, Reason.OVERLAP, Reason.REPLACED, Reason.PREEMPTED
-)
-ORIGINS = _but(Origin, Origin.BACKFILL, Origin.HOOK)
+STATES = tuple(RunState)
+ATTEMPT_STATES = tuple(AttemptState)
+REASONS = tuple(Reason)
+ORIGINS = tuple(Origin)
 
 #: Why a worker must give up a lease.
-REVOKED = ("cancelled", "lost", "deleted")
+REVOKED = ("cancelled", "lost", "preempted", "replaced", "deleted")

@@ -133,7 +133,8 @@ class ReportBody(Body):
 
     token: Token
     state: (
-        Literal["running", "succeeded", "failed", "timed_out", "cancelled"] | None
+        Literal["running", "succeeded", "failed", "timed_out", "cancelled", "preempted"]
+        | None
     ) = None
     #: When the worker would start: for a confirm, as the worker counts it.
     start_in: Difference | None = None
