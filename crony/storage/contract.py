@@ -103,7 +103,8 @@ class ScheduleQuery:
     """Which schedules to list; ``None`` does not restrict.
 
     ``text`` is looked for in names, without regard to case. ``failing`` is true of
-    a schedule whose newest ended run (of those that executed) did not succeed.
+    a schedule whose newest ended run (of those that executed, hooks' runs apart) did
+    not succeed.
     ``sort`` is ``name``, ``next_run_at`` or ``created_at``; what has none comes
     last; ties are broken by id.
     """
@@ -466,7 +467,7 @@ class Runs(ABC):
 
         Newest is by ``scheduled_for``; a run that is not due yet (pending or
         leased, ``started_at`` unset, ahead of its instant) counts like any other,
-        withdrawn ones are left out.
+        withdrawn ones and hooks' runs are left out.
         """
 
     @abstractmethod
@@ -614,8 +615,9 @@ class Leases(ABC):
         ``cancelled`` without a reason keeps its own; one that was being stopped for
         reason ``preempted`` and is reported ``cancelled`` counts as ``preempted``.
         What a hook ``says`` is kept: of an error hook for ``errors``, of the others
-        as a progress entry of its schedule (source ``hook``, of the run and attempt
-        it follows), and as the newest of its parent while that is not over.
+        as a progress entry of its schedule (what ``spoken.of_text`` makes of it;
+        source ``hook``, of the run and attempt it follows), and as the newest of its
+        parent while that is not over.
         Repeated: this attempt was closed
         by the same state before, whatever the run did since. Others as in ``confirm``;
         an attempt that was counted lost is stale.

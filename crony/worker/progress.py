@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 
+from crony.model import spoken
+from crony.model.spoken import Spoken
 from crony.model.task import Json
 
 #: A python task's result comes the same way, and is the longest line there is.
 RESULT_BOUND = 64 << 10
 _LINE = RESULT_BOUND + 1024
-_MESSAGE = 1024
 #: How deep a result may be, well below what the service takes of a whole body.
 _DEEPEST = 100
 _INT64 = range(-(1 << 63), 1 << 63)
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """How far a task says it is."""
-
-    percent: float | None
-    message: str
 
 
 class ProgressReader:
@@ -32,7 +24,7 @@ class ProgressReader:
         self._buffer = bytearray()
         self._skipping = False
         #: The newest value that the service has not taken.
-        self.newest: Value | None = None
+        self.newest: Spoken | None = None
         self.malformed = 0
         #: What a python task returned; ``has_result`` tells None from nothing.
         self.result: Json = None
@@ -67,13 +59,13 @@ class ProgressReader:
                 return False
             self.result, self.has_result = value["result"], True
             return True
-        percent, message = value.get("percent"), value.get("message", "")
-        if not _is_percent(percent) or not isinstance(message, str):
+        said = spoken.of_value(value)
+        if said is None:
             return False
-        self.newest = Value(percent, _sendable(message))
+        self.newest = said
         return True
 
-    def acknowledge(self, value: Value | None) -> None:
+    def acknowledge(self, value: Spoken | None) -> None:
         """Forget a value, unless there is a newer one."""
         if self.newest is value:
             self.newest = None
@@ -110,17 +102,3 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
-
-
-def _is_percent(value: object) -> bool:
-    if value is None:
-        return True
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
-    return math.isfinite(value) and 0 <= value <= 100
-
-
-def _sendable(message: str) -> str:
-    """Return the text bounded, and without what JSON bodies may not hold."""
-    whole = message[:_MESSAGE].replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return whole.encode("utf-8", "replace").decode("utf-8")

@@ -6,12 +6,12 @@ import base64
 from collections.abc import Sequence
 
 from crony import wire
+from crony.model.spoken import Spoken
 from crony.model.state import AttemptState, Reason
 from crony.model.task import Json
 from crony.worker.lease import Lease
 from crony.worker.outcome import Outcome
 from crony.worker.output import Piece
-from crony.worker.progress import Value
 
 #: Pieces of output in one item; the service takes 1,000.
 _MOST_CHUNKS = 900
@@ -26,7 +26,7 @@ def confirm(lease: Lease) -> Item:
 
 
 def live(
-    lease: Lease, pieces: Sequence[Piece], progress: Value | None
+    lease: Lease, pieces: Sequence[Piece], progress: Spoken | None
 ) -> Sequence[Item]:
     """Say what a task printed and how far it is; nothing for nothing."""
     items: list[Item] = []

@@ -2,13 +2,14 @@
 
 import pytest
 
-from crony.worker.progress import ProgressReader, Value
+from crony.model.spoken import Spoken
+from crony.worker.progress import ProgressReader
 
 
 def test_the_newest_value_wins() -> None:
     reader = ProgressReader()
     reader.feed(b'{"percent": 1}\n{"percent": 40, "message": "half"}\n')
-    assert reader.newest == Value(40, "half")
+    assert reader.newest == Spoken(40, "half")
 
 
 def test_a_line_may_come_in_pieces() -> None:
@@ -16,7 +17,7 @@ def test_a_line_may_come_in_pieces() -> None:
     reader.feed(b'{"percent": 4')
     assert reader.newest is None
     reader.feed(b'2, "message": "x"}\n')
-    assert reader.newest == Value(42, "x")
+    assert reader.newest == Spoken(42, "x")
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,9 @@ def test_a_malformed_line_is_counted_and_does_no_harm(line: bytes) -> None:
     reader = ProgressReader()
     reader.feed(b'{"percent": 5}\n' + line + b"\n")
     assert reader.malformed == 1
-    assert reader.newest == Value(5, "")
+    assert reader.newest == Spoken(5, "")
     reader.feed(b'{"percent": 6}\n')
-    assert reader.newest == Value(6, "")
+    assert reader.newest == Spoken(6, "")
 
 
 def test_a_line_without_end_is_not_kept() -> None:
@@ -49,7 +50,7 @@ def test_a_line_without_end_is_not_kept() -> None:
         reader.feed(b"x" * 10_000)
     assert len(reader._buffer) < 200_000
     reader.feed(b'\n{"percent": 7}\n')
-    assert reader.newest == Value(7, "")
+    assert reader.newest == Spoken(7, "")
     assert reader.malformed == 1
 
 
@@ -59,7 +60,7 @@ def test_a_value_that_came_while_one_was_sent_is_not_forgotten() -> None:
     sent = reader.newest
     reader.feed(b'{"percent": 2}\n')
     reader.acknowledge(sent)
-    assert reader.newest == Value(2, "")
+    assert reader.newest == Spoken(2, "")
     reader.acknowledge(reader.newest)
     assert reader.newest is None
 
