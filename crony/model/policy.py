@@ -283,9 +283,9 @@ def after_loss(
     """Return what follows when a worker vanished with an attempt.
 
     ``lost`` counts the run's lost attempts, this one included. A run that was
-    being stopped has stopped.
+    being stopped has stopped, save one that was to go on elsewhere.
     """
-    if before is RunState.STOPPING:
+    if before is RunState.STOPPING and reason is not Reason.PREEMPTED:
         return Verdict(RunState.CANCELLED, reason)
     if lost >= max_lost:
         return Verdict(RunState.FAILED, Reason.LOST)

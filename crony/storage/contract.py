@@ -492,9 +492,10 @@ class Runs(ABC):
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         """Stop a run; return it as it is afterwards.
 
-        Pending and leased: ``cancelled``, reason ``user``. Running: ``stopping``,
-        reason ``user``. Stopping: unchanged. Raises ``RunOver`` when its state is
-        terminal or withdrawn, ``NotFound``.
+        Pending and leased: ``cancelled``, reason ``user``. Running, and stopping for
+        reason ``preempted``: ``stopping``, reason ``user``. Otherwise stopping:
+        unchanged. Raises ``RunOver`` when its state is terminal or withdrawn,
+        ``NotFound``.
         """
 
 
@@ -613,7 +614,8 @@ class Leases(ABC):
         stopping by this worker under this token; the attempt is closed, and the
         run follows ``policy.after_report``; one that was being stopped and is reported
         ``cancelled`` without a reason keeps its own; one that was being stopped for
-        reason ``preempted`` and is reported ``cancelled`` counts as ``preempted``.
+        reason ``preempted`` and is reported ``cancelled`` counts as ``preempted``, and
+        one that ended otherwise meanwhile, or was lost, as if it had been running.
         What a hook ``says`` is kept: of an error hook for ``errors``, of the others
         as a progress entry of its schedule (what ``spoken.of_text`` makes of it;
         source ``hook``, of the run and attempt it follows), and as the newest of its
@@ -647,9 +649,9 @@ class Leases(ABC):
         way than the schedule's ``limit``, nothing else happens. Else ``skip``: the
         run is ``skipped``, reason ``overlap``. ``replace``: the runs in the way are
         stopped, oldest first, until fewer than the limit are left: pending and
-        leased ones are ``cancelled``, running ones ``stopping``, all for reason
-        ``replaced``; one that is stopping already is counted as stopped. Returns
-        every run that changed.
+        leased ones are ``cancelled``, running ones, and those stopping for reason
+        ``preempted``, ``stopping``, all for reason ``replaced``; one that is stopping
+        otherwise is counted as stopped. Returns every run that changed.
         """
         raise NotImplementedError
 

@@ -103,6 +103,13 @@ def test_lost_attempt_of_a_run_being_stopped_ends_it_as_cancelled() -> None:
     assert verdict == policy.Verdict(RunState.CANCELLED, Reason.USER)
 
 
+def test_a_preempted_run_whose_worker_vanished_goes_on_elsewhere() -> None:
+    verdict = policy.after_loss(
+        RunState.STOPPING, Reason.PREEMPTED, lost=1, max_lost=5, now=NOW
+    )
+    assert verdict == policy.Verdict(RunState.PENDING, Reason.LOST, NOW)
+
+
 @pytest.mark.parametrize("before", [RunState.RUNNING, RunState.STOPPING])
 @pytest.mark.parametrize(
     "attempt",
