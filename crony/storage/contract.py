@@ -69,7 +69,7 @@ and admitted, now or for later, so that waiting workers can be told.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -429,7 +429,10 @@ class Runs(ABC):
         ``keep`` ended ones, and those that ended before ``before``; with their
         attempts and output. Left alone are runs whose ``scheduled_for`` is after
         ``now``, runs that an unfinished run names as its parent, and runs that owe a
-        follow-up. What is removed is added to ``pruned``. With the last run of a
+        follow-up. What is removed is added to ``pruned``. After them go, uncounted,
+        withdrawn ones that will not be due again, by (scheduled_for, id): of a
+        deleted schedule all, else those whose ``scheduled_for`` is before ``before``
+        and before the cursor, if there is one. With the last run of a
         deleted schedule its definitions and versions go too; its id stays used.
         Returns how many were removed.
         """
@@ -954,20 +957,41 @@ class Webhooks(ABC):
 
     @abstractmethod
     def advance(
-        self, webhook: Webhook, *, position: int, deliveries: Sequence[Delivery]
+        self,
+        webhook: Webhook,
+        *,
+        position: int,
+        deliveries: Sequence[Delivery],
+        most: int,
     ) -> bool:
         """Add deliveries and move the position on, as one step; return whether it
-        counted: only while the stored position is that of ``webhook``. A delivery
-        of an event that has one is left out."""
+        counted: only while the stored position is that of ``webhook``, and only with
+        fewer than ``most`` pending deliveries there before, so that they do not pile
+        up for an URL that answers no more. A delivery of an event that has one is
+        left out."""
 
     @abstractmethod
-    def due(self, *, now: datetime, limit: int) -> Sequence[tuple[Delivery, Webhook]]:
-        """Return pending deliveries whose ``next_at`` has come, earliest first, of
-        webhooks that are not paused."""
+    def due(
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        without: Collection[tuple[str, str]] = (),
+    ) -> Sequence[tuple[Delivery, Webhook]]:
+        """Return pending deliveries whose ``next_at`` has come, in the order
+        (``next_at``, sequence of the event), of webhooks that are not paused.
+
+        At most one of each webhook, its first, so that none hides the others;
+        ``without`` leaves webhooks out, by (tenant, name).
+        """
 
     @abstractmethod
     def earliest(self) -> datetime | None:
         """Return the earliest ``next_at`` of such deliveries."""
+
+    @abstractmethod
+    def delivery(self, tenant: str, webhook: str, *, sequence: int) -> Delivery | None:
+        """Return the delivery of the event of that sequence."""
 
     @abstractmethod
     def record(self, delivery: Delivery, *, tries: int) -> bool:
