@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,7 +25,7 @@ class Webhook:
     description: str = ""
     paused: bool = False
     #: What deliveries are signed with; never shown again after its creation.
-    secret: str
+    secret: str = field(repr=False)
     position: int = 0
     created_at: datetime
     updated_at: datetime

@@ -922,7 +922,7 @@ class Events(ABC):
     @abstractmethod
     def bounds(self, tenant: str) -> tuple[int, int]:
         """Return the sequence of the newest event of a tenant that was pruned, and
-        of its newest event; 0 where there is none."""
+        of its newest event that ``page`` would return; 0 where there is none."""
 
     @abstractmethod
     def prune(self, *, before: datetime, limit: int) -> int:
@@ -1002,7 +1002,7 @@ class Webhooks(ABC):
     def deliveries(
         self, tenant: str, webhook: str, *, limit: int, after: Position | None
     ) -> Page[Delivery]:
-        """Return deliveries of a webhook, newest event first."""
+        """Return deliveries of a webhook, newest event first, by its sequence."""
 
     @abstractmethod
     def prune(self, *, before: datetime, limit: int) -> int:
