@@ -72,6 +72,10 @@ class Lease:
     task: JsonObject
     max_runtime: timedelta
     grace: timedelta
+    #: Not started by then, it never is; running by then, it is stopped.
+    deadline: timedelta | None
+    #: The same as the service has it, for the task to read.
+    deadline_at: str | None
     #: Bytes of output that are kept, and how many of them in one piece.
     log: int
     log_part: int
@@ -88,6 +92,7 @@ def parse(body: JsonObject, exchange: Exchange) -> Lease:
     limits = reading.mapping(body, "limits")
     start_in = reading.duration(body, "start_in")
     expires_in = reading.duration(body, "expires_in")
+    deadline_in = reading.optional_duration(limits, "deadline_in")
     return Lease(
         run=reading.text(body, "run"),
         token=reading.integer(body, "token"),
@@ -102,6 +107,8 @@ def parse(body: JsonObject, exchange: Exchange) -> Lease:
         task=reading.mapping(body, "task"),
         max_runtime=reading.duration(limits, "max_runtime"),
         grace=reading.duration(limits, "grace"),
+        deadline=None if deadline_in is None else exchange.received + deadline_in,
+        deadline_at=reading.optional_text(body, "deadline_at"),
         log=reading.size(limits, "log"),
         log_part=reading.size(limits, "log_part"),
         sandbox=_wish(reading.mapping(body, "sandbox")),

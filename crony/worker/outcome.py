@@ -22,6 +22,7 @@ class StopCause(Enum):
     DELETED = "deleted"
     PREEMPTED = "preempted"
     MAX_RUNTIME = "max_runtime"
+    DEADLINE = "deadline"
     #: The lease is over or another's: nothing about the attempt counts any more.
     LOST = "lost"
     #: Its lease could not be renewed in time.
@@ -35,6 +36,13 @@ class StopCause(Enum):
         return self in (StopCause.LOST, StopCause.LEASE_END, StopCause.SHUTDOWN)
 
     @property
+    def weight(self) -> int:
+        """How much it says of what becomes of the run: the heaviest is reported."""
+        if self is StopCause.PREEMPTED:
+            return 0
+        return 2 if self.silent else 1
+
+    @property
     def graceful(self) -> bool:
         """Whether the task has its grace period."""
         return self not in (StopCause.LOST, StopCause.SHUTDOWN)
@@ -46,6 +54,7 @@ _STOPPED: dict[StopCause, tuple[AttemptState, Reason | None]] = {
     StopCause.DELETED: (AttemptState.CANCELLED, Reason.DELETED),
     StopCause.PREEMPTED: (AttemptState.PREEMPTED, Reason.PREEMPTED),
     StopCause.MAX_RUNTIME: (AttemptState.TIMED_OUT, Reason.MAX_RUNTIME),
+    StopCause.DEADLINE: (AttemptState.TIMED_OUT, Reason.DEADLINE),
 }
 
 
@@ -99,7 +108,7 @@ def judge(
     """Return what became of an attempt, given why it was stopped, if it was."""
     if cause is not None:
         state, reason = _STOPPED[cause]
-        error = _text_of_stop(cause, max_runtime)
+        error = _text_of_stop(cause, max_runtime, started=duration is not None)
     else:
         state, reason, error = _by_itself(ending, memory)
     return Outcome(
@@ -112,9 +121,13 @@ def judge(
     )
 
 
-def _text_of_stop(cause: StopCause, max_runtime: timedelta) -> str | None:
+def _text_of_stop(
+    cause: StopCause, max_runtime: timedelta, *, started: bool
+) -> str | None:
     if cause is StopCause.MAX_RUNTIME:
         return f"stopped after its max_runtime of {wire.format_duration(max_runtime)}"
+    if cause is StopCause.DEADLINE:
+        return "stopped at its deadline" if started else "not started by its deadline"
     return None
 
 

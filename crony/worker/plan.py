@@ -6,6 +6,7 @@ and does it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import Enum
 
@@ -49,9 +50,11 @@ class Plan:
         self.start_at = min(self.start_at, start_at)
 
     def may_start(self, now: timedelta) -> bool:
-        """Whether the task may be let go; a lease that is over forbids it."""
+        """Whether the task may be let go; a lease or a time that is over forbids it."""
         if self.cause is None and now >= self.limit.stop_at:
             self.cause = StopCause.LEASE_END
+        if self.cause is None and self._past_deadline(now):
+            self.cause = StopCause.DEADLINE
         return self.cause is None and self.started_at is None
 
     def renew(self, expires_at: timedelta, now: timedelta) -> bool:
@@ -70,8 +73,12 @@ class Plan:
         return True
 
     def stop(self, cause: StopCause, now: timedelta) -> None:
-        """Stop for this cause; one that ends all claims on the run outweighs."""
-        if self.cause is None or (cause.silent and not self.cause.silent):
+        """Stop for this cause, if none outweighs it.
+
+        One that ends all claims on the run does, and whatever ends the run outweighs
+        a preemption, after which it would go on elsewhere.
+        """
+        if self.cause is None or cause.weight > self.cause.weight:
             self.cause = cause
             if not cause.graceful:
                 self._kill_at = now
@@ -93,25 +100,40 @@ class Plan:
         return Action.TERMINATE if first else Action.GO_ON
 
     def _overdue(self, now: timedelta) -> StopCause | None:
-        if self.started_at is None:
-            return StopCause.LEASE_END if now >= self.limit.kill_at else None
-        if now >= self.limit.stop_at:
+        started = self.started_at is not None
+        if now >= (self.limit.stop_at if started else self.limit.kill_at):
             return StopCause.LEASE_END
-        if now >= self.started_at + self._lease.max_runtime:
+        if self._past_deadline(now):
+            return StopCause.DEADLINE
+        if (
+            self.started_at is not None
+            and now >= self.started_at + self._lease.max_runtime
+        ):
             return StopCause.MAX_RUNTIME
         return None
+
+    def _past_deadline(self, now: timedelta) -> bool:
+        return self._lease.deadline is not None and now >= self._lease.deadline
 
     def next_at(self, now: timedelta) -> timedelta:
         """Return when there will be something to do again."""
         if self.cause is None:
-            if self.started_at is None:
-                return self.limit.kill_at
-            return min(self.started_at + self._lease.max_runtime, self.limit.stop_at)
+            return min(self._ends())
         if self._kill_at is None:
             return now
         if now < self.limit.kill_at:
             return min(self._kill_at, self.limit.kill_at)
         return self._kill_at
+
+    def _ends(self) -> Iterator[timedelta]:
+        """Yield the instants of which the first ends it, if nothing does before."""
+        if self._lease.deadline is not None:
+            yield self._lease.deadline
+        if self.started_at is None:
+            yield self.limit.kill_at
+        else:
+            yield self.limit.stop_at
+            yield self.started_at + self._lease.max_runtime
 
     def ended(self, now: timedelta, *, killed: bool) -> None:
         """Take note of the task's end; past the lease, a kill was the watchdog's."""

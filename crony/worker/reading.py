@@ -51,6 +51,11 @@ def duration(body: Body, name: str) -> timedelta:
     return wire.parse_duration(written)
 
 
+def optional_duration(body: Body, name: str) -> timedelta | None:
+    """Return a length of time, or ``None`` when it is absent or null."""
+    return None if body.get(name) is None else duration(body, name)
+
+
 def size(body: Body, name: str) -> int:
     """Return a number of bytes."""
     return wire.parse_size(text(body, name))

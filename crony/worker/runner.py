@@ -175,6 +175,14 @@ class Runner:
         except errors.MissingSafeguard as exc:
             self._crew.broken(exc)
             return None
+        except Exception as exc:  # noqa: BLE001  # a lost attempt would say nothing
+            # Safe to report: no task has passed its gate, and none can any more.
+            _log.exception("run could not be prepared")
+            self._start_error = (
+                f"the worker could not prepare the task ({type(exc).__name__}); "
+                "its log says more"
+            )
+            return self._conclude_unstarted()
         if self._due:
             self.let_go()
         self._tell_of_renewals()

@@ -19,8 +19,8 @@ def facts(lease: Lease) -> dict[str, str]:
         "CRONY_SCHEDULED_FOR": lease.scheduled_for,
         "CRONY_ATTEMPT": str(lease.attempt),
         "CRONY_TOKEN": str(lease.token),
-        # Empty: nothing must have started or ended by then.
-        "CRONY_DEADLINE": "",
+        # Empty: there is none.
+        "CRONY_DEADLINE": lease.deadline_at or "",
     }
 
 

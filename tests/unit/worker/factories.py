@@ -23,6 +23,7 @@ def body(**changes: Json) -> dict[str, Json]:
         "attempt": 1,
         "token": 7,
         "scheduled_for": "2026-11-20T01:30:00.000Z",
+        "deadline_at": None,
         "start_in": "1s",
         "expires_in": "61s",
         "task": {"command": ["true"], "env": {}, "stdin": "", "workdir": None},
@@ -46,6 +47,13 @@ def body(**changes: Json) -> dict[str, Json]:
         },
     }
     return made | changes
+
+
+def limits(**changes: Json) -> dict[str, Json]:
+    """Return the limits of a lease."""
+    usual = body()["limits"]
+    assert isinstance(usual, dict)
+    return usual | changes
 
 
 def lease(*, exchange: Exchange | None = None, **changes: Json) -> Lease:

@@ -28,6 +28,12 @@ def test_the_facts_of_the_run_are_there() -> None:
     }
 
 
+def test_a_deadline_is_told_as_the_service_has_it() -> None:
+    late = lease(deadline_at="2026-11-20T03:30:00.000Z")
+    found = environment(late, allowed=(), environ={})
+    assert found["CRONY_DEADLINE"] == "2026-11-20T03:30:00.000Z"
+
+
 def test_a_schedule_without_a_name_has_an_empty_one() -> None:
     found = environment(lease(schedule_name=None), allowed=(), environ={})
     assert found["CRONY_SCHEDULE_NAME"] == ""

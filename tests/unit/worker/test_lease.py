@@ -3,7 +3,7 @@
 import pytest
 
 from crony.worker.lease import Exchange, limit, parse
-from tests.unit.worker.factories import ZERO, body, lease, seconds
+from tests.unit.worker.factories import ZERO, body, lease, limits, seconds
 
 
 def test_the_end_counts_from_the_sending_plus_the_time_held() -> None:
@@ -54,3 +54,16 @@ def test_a_long_grace_is_shortened_so_that_late_renewals_stop_nothing() -> None:
 def test_a_short_lease_still_ends_before_it_is_over() -> None:
     found = limit(seconds(3), grace=seconds(10), lease_ttl=seconds(3))
     assert ZERO < found.stop_at < found.kill_at < seconds(3)
+
+
+def test_a_deadline_counts_from_the_receipt_and_may_be_absent() -> None:
+    exchange = Exchange(seconds(1), seconds(10), seconds(12))
+    late = lease(
+        exchange=exchange,
+        limits=limits(deadline_in="30s"),
+        deadline_at="2026-11-20T01:30:30.000Z",
+    )
+    assert late.deadline == seconds(42)
+    assert late.deadline_at == "2026-11-20T01:30:30.000Z"
+    free = lease(exchange=exchange)
+    assert (free.deadline, free.deadline_at) == (None, None)

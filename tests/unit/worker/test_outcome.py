@@ -1,5 +1,7 @@
 """What the service is told of an attempt's end."""
 
+from datetime import timedelta
+
 import pytest
 
 from crony.model.state import AttemptState, Reason
@@ -49,6 +51,7 @@ def test_a_task_that_ends_by_itself_is_judged_by_how(
         (StopCause.DELETED, AttemptState.CANCELLED, Reason.DELETED),
         (StopCause.PREEMPTED, AttemptState.PREEMPTED, Reason.PREEMPTED),
         (StopCause.MAX_RUNTIME, AttemptState.TIMED_OUT, Reason.MAX_RUNTIME),
+        (StopCause.DEADLINE, AttemptState.TIMED_OUT, Reason.DEADLINE),
     ],
 )
 def test_a_task_that_was_stopped_is_judged_by_why(
@@ -72,3 +75,24 @@ def test_an_error_is_cut_to_four_kibibytes_of_whole_characters() -> None:
     assert outcome.error is not None
     assert len(outcome.error.encode()) <= 4096
     assert set(outcome.error) == {"é"}
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (seconds(3), "stopped at its deadline"),
+        (None, "not started by its deadline"),
+    ],
+)
+def test_a_deadline_says_whether_the_task_had_started(
+    duration: timedelta | None, text: str
+) -> None:
+    outcome = judge(
+        Ending(),
+        StopCause.DEADLINE,
+        memory=512 << 20,
+        max_runtime=seconds(90),
+        lateness=None,
+        duration=duration,
+    )
+    assert outcome.error == text

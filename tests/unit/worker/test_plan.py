@@ -2,12 +2,12 @@
 
 from crony.worker.outcome import StopCause
 from crony.worker.plan import Action, Plan
-from tests.unit.worker.factories import lease, seconds
+from tests.unit.worker.factories import lease, limits, seconds
 
 
-def started(at: float = 1) -> Plan:
+def started(at: float = 1, **its_limits: str) -> Plan:
     """Return the plan of a task that was let go then."""
-    plan = Plan(lease())
+    plan = Plan(lease(limits=limits(**its_limits)))
     plan.started_at = seconds(at)
     return plan
 
@@ -68,6 +68,38 @@ def test_max_runtime_counts_from_the_start_and_grants_the_grace() -> None:
     assert plan.action(over + seconds(10)) is Action.KILL
 
 
+def test_a_task_that_runs_at_its_deadline_is_stopped_with_its_grace() -> None:
+    plan = started(deadline_in="20s")
+    assert plan.next_at(seconds(2)) == seconds(20)
+    assert plan.action(seconds(19.999)) is Action.GO_ON
+    assert plan.action(seconds(20)) is Action.TERMINATE
+    assert plan.cause is StopCause.DEADLINE
+    assert plan.action(seconds(29.999)) is Action.GO_ON
+    assert plan.action(seconds(30)) is Action.KILL
+
+
+def test_of_deadline_and_max_runtime_the_earlier_one_counts() -> None:
+    plan = started(deadline_in="20s", max_runtime="10s")
+    assert plan.next_at(seconds(2)) == seconds(11)
+    assert plan.action(seconds(11)) is Action.TERMINATE
+    assert plan.cause is StopCause.MAX_RUNTIME
+
+
+def test_what_has_not_started_by_its_deadline_never_starts() -> None:
+    plan = Plan(lease(limits=limits(deadline_in="5s")))
+    assert plan.may_start(seconds(4.999))
+    assert plan.next_at(seconds(1)) == seconds(5)
+    assert not plan.may_start(seconds(5))
+    assert plan.cause is StopCause.DEADLINE
+    assert plan.action(seconds(5)) is Action.GIVE_UP
+
+
+def test_a_prepared_task_is_given_up_at_its_deadline() -> None:
+    plan = Plan(lease(limits=limits(deadline_in="5s")))
+    assert plan.action(seconds(5)) is Action.GIVE_UP
+    assert plan.cause is StopCause.DEADLINE
+
+
 def test_a_kill_is_repeated_until_the_end_is_seen() -> None:
     plan = started()
     plan.stop(StopCause.SHUTDOWN, seconds(5))
@@ -90,6 +122,16 @@ def test_the_first_reason_to_stop_is_the_one_reported() -> None:
     plan.stop(StopCause.CANCELLED, seconds(5))
     plan.stop(StopCause.PREEMPTED, seconds(6))
     assert plan.cause is StopCause.CANCELLED
+
+
+def test_a_cancel_outweighs_a_preemption_and_grants_no_second_grace() -> None:
+    plan = started()
+    plan.stop(StopCause.PREEMPTED, seconds(5))
+    assert plan.action(seconds(5)) is Action.TERMINATE
+    plan.stop(StopCause.CANCELLED, seconds(6))
+    assert plan.cause is StopCause.CANCELLED
+    assert plan.action(seconds(14.999)) is Action.GO_ON
+    assert plan.action(seconds(15)) is Action.KILL
 
 
 def test_an_offer_that_is_stopped_is_given_up() -> None:
