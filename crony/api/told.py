@@ -20,23 +20,20 @@ class Told:
     """The revocations in each worker's last answer; used on the event loop alone."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[str, tuple[str, frozenset[tuple[str, int]]]] = (
-            OrderedDict()
-        )
+        self._last: OrderedDict[str, tuple[str, frozenset[Revoked]]] = OrderedDict()
 
     def is_news(self, worker: str, *, session: str, revoked: Sequence[Revoked]) -> bool:
         """Whether one of these was not in the last answer to this session."""
         known_session, known = self._last.get(worker, ("", frozenset()))
         if known_session != session:
             return bool(revoked)
-        return any((one.run, one.token) not in known for one in revoked)
+        return any(one not in known for one in revoked)
 
     def tell(self, worker: str, *, session: str, revoked: Sequence[Revoked]) -> None:
         """Record an answer, which lists everything that is revoked."""
         self._last.pop(worker, None)
         if not revoked:
             return
-        keys = frozenset((one.run, one.token) for one in revoked)
-        self._last[worker] = (session, keys)
+        self._last[worker] = (session, frozenset(revoked))
         if len(self._last) > _WORKERS:
             self._last.popitem(last=False)

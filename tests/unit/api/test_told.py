@@ -38,3 +38,9 @@ def test_the_longest_silent_worker_is_forgotten_first() -> None:
         told.tell(f"wrk_{number}", session="ses_1", revoked=[_ONE])
     assert told.is_news("wrk_0", session="ses_1", revoked=[_ONE])
     assert not told.is_news("wrk_1", session="ses_1", revoked=[_ONE])
+
+
+def test_another_reason_for_the_same_run_is_news() -> None:
+    told = Told()
+    told.tell("wrk_1", session="ses_1", revoked=[Revoked("run_1", 3, "preempted")])
+    assert told.is_news("wrk_1", session="ses_1", revoked=[_ONE])
