@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from crony.api.bodies.fields import WHOLE, Body, Instant, Text
+from crony.api.bodies.fields import WHOLE, Body, Instant, Name, Text
+from crony.api.bodies.policy import RetentionBody
 from crony.model.worker import Quotas
 
 #: Keys of the role ``worker`` come from registration alone.
@@ -45,6 +46,11 @@ class TenantBody(Body):
     """A tenant, as it is created or replaced."""
 
     quotas: QuotasBody = QuotasBody()
+    #: The profile that holds where neither schedule nor group says otherwise.
+    profile: Name | None = None
+    #: How many of its runs may go at once.
+    max_concurrent: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
+    retention: RetentionBody | None = None
 
 
 #: What is read back with a tenant: accepted in a PUT, and ignored.

@@ -6,8 +6,10 @@ gives them their pointers.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeAlias
 
@@ -16,9 +18,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainValidator,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from crony import wire
 from crony.model import ids
@@ -52,6 +58,42 @@ def _whole(value: object) -> object:
 
 #: Goes after the bounds of an ``int``, so that the schema keeps them.
 WHOLE = BeforeValidator(_whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text must look like; whoever misses it is shown one that does."""
+
+    pattern: str
+    #: What such a text is, for a fault: ``a status``.
+    what: str
+    example: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check after the text's own bounds."""
+        return core_schema.no_info_after_validator_function(
+            self._checked, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the pattern and the example to the schema."""
+        return {
+            **handler(schema),
+            "pattern": f"^{self.pattern}$",
+            "examples": [self.example],
+        }
+
+    def _checked(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(
+                f"{json.dumps(text[:80], ensure_ascii=False)} is not {self.what}, "
+                f"such as {json.dumps(self.example)}"
+            )
+        return text
 
 
 def _text_of(value: object, *, what: str) -> str:
@@ -184,25 +226,32 @@ Name: TypeAlias = Annotated[
 ]
 
 
-def _size(value: object) -> int:
-    size = wire.parse_size(_text_of(value, what='a size such as "512M"'))
-    if not 1 <= size <= 1 << 50:
-        raise ValueError(f'"{value}" is out of 1..1024T')
-    return size
+def _size(least: int, most: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        size = wire.parse_size(_text_of(value, what='a size such as "512M"'))
+        if not least <= size <= most:
+            bounds = f"{wire.format_size(least)}..{wire.format_size(most)}"
+            raise ValueError(f'"{value}" is out of {bounds}')
+        return size
+
+    return check
 
 
+_SIZE_SCHEMA: dict[str, object] = {
+    "type": "string",
+    "format": "crony-size",
+    "pattern": SIZE_PATTERN,
+    "maxLength": 24,
+    "examples": ["512M"],
+}
 Size: TypeAlias = Annotated[
+    int, PlainValidator(_size(1, 1 << 50)), WithJsonSchema(_SIZE_SCHEMA)
+]
+#: Of the output that is kept of an attempt.
+LogSize: TypeAlias = Annotated[
     int,
-    PlainValidator(_size),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "format": "crony-size",
-            "pattern": SIZE_PATTERN,
-            "maxLength": 24,
-            "examples": ["512M"],
-        }
-    ),
+    PlainValidator(_size(1 << 10, 64 << 20)),
+    WithJsonSchema({**_SIZE_SCHEMA, "description": "1K..64M.", "examples": ["1M"]}),
 ]
 
 

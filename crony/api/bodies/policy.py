@@ -10,10 +10,23 @@ from crony.api.bodies.fields import (
     WHOLE,
     Body,
     Duration,
+    LogSize,
     PositiveDuration,
+    Shape,
     Size,
 )
-from crony.model.policy import PolicySettings, RetriesSettings, SandboxSettings
+from crony.errors import Fault
+from crony.model.policy import (
+    AT_MOST_ONCE,
+    PolicySettings,
+    RetentionSettings,
+    RetriesSettings,
+    SandboxSettings,
+)
+
+OnOverlap: TypeAlias = Literal["queue", "skip", "replace", "allow"]
+Misfire: TypeAlias = Literal["all", "latest", "none"]
+Delivery: TypeAlias = Literal["at_least_once", "at_most_once"]
 
 
 class RetriesBody(Body):
@@ -37,18 +50,21 @@ class RetriesBody(Body):
 
 
 def _absolute(value: str) -> str:
-    if not value.startswith("/") or "/../" in value + "/":
+    if "/../" in value + "/":
         raise ValueError(f'"{value[:80]}" is not an absolute path without ".."')
     return value
 
 
 Path: TypeAlias = Annotated[
     str,
-    Field(max_length=4096, pattern="^/", examples=["/srv/data"]),
+    Field(max_length=4096),
+    Shape(r"/[^\x00]*", "an absolute path", "/srv/data"),
     AfterValidator(_absolute),
 ]
 Paths: TypeAlias = Annotated[list[Path], Field(max_length=64)]
-Variable: TypeAlias = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Variable: TypeAlias = Annotated[
+    str, Shape("[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable", "LANG")
+]
 
 
 class SandboxBody(Body):
@@ -83,18 +99,38 @@ def _frozen(items: list[str] | None) -> tuple[str, ...] | None:
     return None if items is None else tuple(items)
 
 
+class RetentionBody(Body):
+    """What is kept of a schedule: its newest runs, and of each attempt its output."""
+
+    runs: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None = None
+    age: PositiveDuration | None = None
+    log: LogSize | None = None
+
+    def settings(self) -> RetentionSettings:
+        """Return them as the model has them."""
+        return RetentionSettings(runs=self.runs, age=self.age, log=self.log)
+
+
+Limit: TypeAlias = Annotated[int, Field(ge=1, le=10_000), WHOLE]
+
+
 class PolicyBody(Body):
-    """The policy members of a schedule."""
+    """The policy members of a schedule and of a profile."""
 
     max_runtime: PositiveDuration | None = None
     grace: Duration | None = None
-    max_concurrent: Annotated[int, Field(ge=1, le=10_000), WHOLE] | None = None
-    on_overlap: Literal["queue"] | None = None
-    misfire: Literal["all"] | None = None
+    max_concurrent: Limit | None = None
+    on_overlap: OnOverlap | None = None
+    misfire: Misfire | None = None
+    misfire_window: Duration | None = None
     retries: RetriesBody | None = None
     max_lost: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
     priority: Annotated[int, Field(ge=-100, le=100), WHOLE] | None = None
+    deadline: PositiveDuration | None = None
+    preemptible: bool | None = None
+    delivery: Delivery | None = None
     sandbox: SandboxBody | None = None
+    retention: RetentionBody | None = None
 
     def settings(self) -> PolicySettings:
         """Return them as the model has them."""
@@ -104,8 +140,40 @@ class PolicyBody(Body):
             max_concurrent=self.max_concurrent,
             on_overlap=self.on_overlap,
             misfire=self.misfire,
+            misfire_window=self.misfire_window,
             retries=self.retries.settings() if self.retries else None,
             max_lost=self.max_lost,
             priority=self.priority,
+            deadline=self.deadline,
+            preemptible=self.preemptible,
+            delivery=self.delivery,
             sandbox=self.sandbox.settings() if self.sandbox else None,
+            retention=self.retention.settings() if self.retention else None,
         )
+
+
+def contradictions(settings: PolicySettings) -> list[Fault]:
+    """Return what one level sets that cannot hold together.
+
+    What another level sets gives way: see ``model.policy.resolve``.
+    """
+    if settings.delivery != AT_MOST_ONCE:
+        return []
+    faults: list[Fault] = []
+    if settings.retries is not None and settings.retries.max:
+        faults.append(
+            Fault(
+                "/retries/max",
+                f"{settings.retries.max} would start a run again, and delivery is "
+                '"at_most_once"; set 0, or "at_least_once"',
+            )
+        )
+    if settings.preemptible:
+        faults.append(
+            Fault(
+                "/preemptible",
+                "true would start a run again, and delivery is "
+                '"at_most_once"; set false, or "at_least_once"',
+            )
+        )
+    return faults

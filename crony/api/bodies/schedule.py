@@ -10,11 +10,12 @@ from pydantic import WithJsonSchema
 
 from crony import errors
 from crony.api.bodies.faults import checked, distinct
-from crony.api.bodies.fields import Body, JsonValue, Labels, Name, Text
-from crony.api.bodies.policy import PolicyBody
+from crony.api.bodies.fields import Body, JsonValue, Labels, Name, Text, is_name
+from crony.api.bodies.policy import Misfire, PolicyBody, contradictions
 from crony.api.bodies.task import TaskOverrides, faults_of_task
 from crony.api.bodies.trigger import TriggerBody, faults_of_trigger
 from crony.errors import Fault
+from crony.model.group import DEFAULT_GROUP
 from crony.model.schedule import Definition
 from crony.model.task import Json
 
@@ -50,6 +51,8 @@ _TASK: dict[str, object] = {
 class ScheduleBody(PolicyBody, TriggerBody):
     """A schedule: when, what, and by which policy."""
 
+    group: Name = DEFAULT_GROUP
+    profile: Name | None = None
     description: Text = ""
     labels: Labels = {}
     task: Annotated[JsonValue, WithJsonSchema(_TASK)]
@@ -59,6 +62,8 @@ class ScheduleBody(PolicyBody, TriggerBody):
 
 
 Check = Callable[[Definition], Sequence[Fault]]
+#: Whether there is a ``group`` or ``profile`` of a name.
+Exists = Callable[[str, str], bool]
 
 
 def definition_of(
@@ -67,6 +72,7 @@ def definition_of(
     tenant: str,
     now: datetime,
     check: Check,
+    exists: Exists,
 ) -> Definition:
     """Return the definition that a body holds, or raise all its faults at once.
 
@@ -78,8 +84,11 @@ def definition_of(
     faults += of_trigger
     task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
     faults += of_task
+    faults += missing(body, exists=exists)
     if when is not None:
         faults += check(_definition(when, now=now))
+    if whole is not None:
+        faults += contradictions(whole.settings())
     if whole is None or when is None or task is None or faults:
         raise errors.InvalidBody(distinct(faults))
     return Definition(
@@ -96,7 +105,20 @@ def definition_of(
         requires=dict(whole.requires),
         policy=whole.settings(),
         paused=whole.paused,
+        group=whole.group,
+        profile=whole.profile,
     )
+
+
+def missing(body: Mapping[str, Json], *, exists: Exists) -> list[Fault]:
+    """Return the faults of names that nothing has: of a group, of a profile."""
+    faults: list[Fault] = []
+    for noun in ("group", "profile"):
+        name = body.get(noun)
+        if isinstance(name, str) and is_name(name) and not exists(noun, name):
+            detail = f'there is no {noun} "{name}"; PUT /{noun}s/{name} makes it'
+            faults.append(Fault(f"/{noun}", detail))
+    return faults
 
 
 def _definition(when: TriggerBody, *, now: datetime) -> Definition:
@@ -140,6 +162,12 @@ class RunBody(Body):
     """What a manual run may carry."""
 
     task: TaskOverrides | None = None
+
+
+class ResumeBody(Body):
+    """How to treat what was skipped by the pause; ``null``: it stays skipped."""
+
+    misfire: Misfire | None = None
 
 
 class EmptyBody(Body):

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from crony.api.bodies.faults import MOST_HINTS, checked, escaped, unknown
-from crony.api.bodies.fields import Body, Environment, JsonValue, LongText
+from crony.api.bodies.fields import Body, Environment, JsonValue, LongText, Shape
 from crony.errors import Fault
 from crony.model.task import KINDS, Json, JsonObject
 
@@ -115,26 +115,30 @@ class ScriptTask(_Local):
     script: ScriptText
 
 
+_DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_FUNCTION = f"{_DOTTED}:{_DOTTED}"
+
+
 class PythonTask(_Local):
     """A function of the worker's interpreter."""
 
     python: Annotated[
         str,
-        Field(
-            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$",
-            max_length=1024,
-            examples=["package.module:function"],
-        ),
+        Field(max_length=1024),
+        Shape(_FUNCTION, "a function of a module", "package.module:function"),
     ]
     args: list[JsonValue] = []
     kwargs: dict[str, JsonValue] = {}
 
 
 HeaderName: TypeAlias = Annotated[
-    str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
+    str,
+    Shape(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", "the name of a header", "Accept"),
 ]
 HeaderValue: TypeAlias = Annotated[
-    str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$", max_length=8192)
+    str,
+    Field(max_length=8192),
+    Shape(r"[\t\x20-\x7e\x80-\xff]*", "the value of a header", "text/plain"),
 ]
 
 
@@ -150,7 +154,7 @@ class HttpRequest(Body):
     headers: Annotated[dict[HeaderName, HeaderValue], Field(max_length=100)] = {}
     body: LongText | None = None
     expect_status: Annotated[
-        str, Field(pattern=r"^[1-5](xx|[0-9][0-9])$", examples=["2xx"])
+        str, Shape(r"[1-5](xx|[0-9][0-9])", "a status or a class of them", "2xx")
     ] = "2xx"
 
 

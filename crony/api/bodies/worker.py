@@ -19,6 +19,7 @@ from crony.api.bodies.fields import (
     Label,
     Labels,
     Name,
+    Shape,
     Wait,
 )
 from crony.api.vocabulary import REASONS
@@ -46,7 +47,9 @@ class WorkerBody(Body):
     """A worker that registers."""
 
     name: Name
-    machine: Annotated[str, Field(pattern="^[0-9a-f]{8,128}$", examples=["3fa9c2d1"])]
+    machine: Annotated[
+        str, Shape("[0-9a-f]{8,128}", "8 to 128 hexadecimal digits", "3fa9c2d1")
+    ]
     queues: Annotated[list[Name], Field(min_length=1, max_length=100)] = ["default"]
     labels: Labels = {}
     slots: Annotated[int, Field(ge=1, le=1000), WHOLE]

@@ -35,6 +35,7 @@ QUERY: dict[str, tuple[str, Schema]] = {
         },
     ),
     "cursor": ("Where the list goes on: `next` of the page before.", _TEXT),
+    "group": ("Of this group.", _TEXT),
     "queue": ("Of this queue.", _TEXT),
     "label": (
         "With this label: `key:value`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from crony.api.render import policy
 from crony.api.render.values import Object, duration, instant, plain
 from crony.model.state import ScheduleState
 from crony.model.worker import Key, Tenant, Usage, WorkerState
@@ -30,6 +31,8 @@ def tenant(value: Tenant, usage: Usage) -> Object:
     return {
         "name": value.name,
         "revision": value.revision,
+        "profile": value.profile,
+        "max_concurrent": value.max_concurrent,
         "created_at": instant(value.created_at),
         "quotas": {
             "schedules": value.quotas.schedules,
@@ -37,6 +40,7 @@ def tenant(value: Tenant, usage: Usage) -> Object:
             "pending_runs": value.quotas.pending_runs,
             "requests_per_second": value.quotas.requests_per_second,
         },
+        "retention": policy.retention(value.retention),
         "usage": {
             "schedules": usage.schedules,
             "workers": usage.workers,

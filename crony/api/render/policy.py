@@ -11,6 +11,8 @@ from crony.api.render.values import Object, duration
 from crony.model.policy import (
     Policy,
     PolicySettings,
+    Retention,
+    RetentionSettings,
     Retries,
     RetriesSettings,
     Sandbox,
@@ -18,21 +20,26 @@ from crony.model.policy import (
 )
 from crony.model.task import Json
 
-_SIZES = ("memory", "disk")
+_SIZES = ("memory", "disk", "log")
 
 
 def written(policy: PolicySettings) -> Object:
-    """Return the members that a schedule sets; ``null`` where it inherits."""
+    """Return the members that one level sets; ``null`` where it inherits."""
     return {
         "max_runtime": duration(policy.max_runtime),
         "grace": duration(policy.grace),
         "max_concurrent": policy.max_concurrent,
         "on_overlap": policy.on_overlap,
         "misfire": policy.misfire,
+        "misfire_window": duration(policy.misfire_window),
         "retries": None if policy.retries is None else _set(policy.retries),
         "max_lost": policy.max_lost,
         "priority": policy.priority,
+        "deadline": duration(policy.deadline),
+        "preemptible": policy.preemptible,
+        "delivery": policy.delivery,
         "sandbox": None if policy.sandbox is None else _set(policy.sandbox),
+        "retention": None if policy.retention is None else _set(policy.retention),
     }
 
 
@@ -50,7 +57,12 @@ def sandbox(value: Sandbox) -> Object:
     return {f.name: _value(f.name, getattr(value, f.name)) for f in fields(value)}
 
 
-def _set(settings: RetriesSettings | SandboxSettings) -> Object:
+def retention(settings: RetentionSettings) -> Object:
+    """Return what a tenant says of retention; ``null`` where it says nothing."""
+    return {f.name: _value(f.name, getattr(settings, f.name)) for f in fields(settings)}
+
+
+def _set(settings: RetriesSettings | SandboxSettings | RetentionSettings) -> Object:
     """Return the members that are set, and no others: as they were written."""
     given = {f.name: getattr(settings, f.name) for f in fields(settings)}
     return {name: _value(name, v) for name, v in given.items() if v is not None}
@@ -60,7 +72,7 @@ def _value(name: str, value: object) -> Json:
     match value:
         case timedelta():
             return wire.format_duration(value)
-        case Retries() | Sandbox():
+        case Retries() | Sandbox() | Retention():
             members = {f.name: getattr(value, f.name) for f in fields(value)}
             return {part: _value(part, item) for part, item in members.items()}
         case bool() | str() | float() | None:

@@ -18,6 +18,7 @@ def written(definition: Definition) -> Object:
     """Return a definition as a client would write it, with every member."""
     return {
         "name": definition.name,
+        "group": definition.group,
         "description": definition.description,
         "labels": dict(definition.labels),
         **_trigger(definition.trigger),
@@ -28,6 +29,7 @@ def written(definition: Definition) -> Object:
         "task": definition.task,
         "queue": definition.queue,
         "requires": dict(definition.requires),
+        "profile": definition.profile,
         **policy.written(definition.policy),
         "paused": definition.paused,
     }

@@ -135,6 +135,7 @@ def _query(req: Request) -> RunQuery:
         return frozenset(states[word] for word in given.split(","))
 
     return RunQuery(
+        group=params.text(req, "group"),
         states=(params.parsed(req, "state", parse) or frozenset())
         if state
         else frozenset(),

@@ -182,7 +182,20 @@ class Schedules:
                 return []
             return self._schedules.check_new(definition, tenant=tenant, id=id)
 
-        return definition_of(body, tenant=tenant, now=self._node.now(), check=check)
+        return definition_of(
+            body,
+            tenant=tenant,
+            now=self._node.now(),
+            check=check,
+            exists=partial(self._exists, tenant),
+        )
+
+    def _exists(self, tenant: str, noun: str, name: str) -> bool:
+        """Return whether there is a group or a profile of that name."""
+        service = self._node.service
+        if noun == "group":
+            return service.groups.exists(tenant, name)
+        return service.profiles.exists(tenant, name)
 
     def _made(self, schedule: Schedule, *, status: int) -> Made:
         view = self._schedules.views([schedule])[0]
@@ -196,6 +209,7 @@ class Schedules:
 
 def _query(req: Request) -> ScheduleQuery:
     return ScheduleQuery(
+        group=params.text(req, "group"),
         queue=params.text(req, "queue"),
         label=params.label(req),
         state=params.member(req, "state", ScheduleState),

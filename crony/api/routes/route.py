@@ -17,7 +17,7 @@ WORK = frozenset({Role.WORKER})
 PUBLIC: frozenset[Role] = frozenset()
 
 PAGE = ("limit", "cursor")
-RUN_FILTERS = ("state", "since", "until", "worker")
+RUN_FILTERS = ("state", "since", "until", "worker", "group")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
