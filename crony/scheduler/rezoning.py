@@ -25,7 +25,7 @@ from crony.model import ids
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState
-from crony.model.trigger import At, Every
+from crony.model.trigger import At, Every, Trigger
 from crony.scheduler.materializer import runs_of
 from crony.scheduler.occurrences import calendar_of, occurrence_run, policy_of, standing
 from crony.scheduler.wakes import Wakes
@@ -117,7 +117,9 @@ class Rezoner:
         return walk
 
     def _look_at(self, page: Sequence[Schedule], *, since: datetime) -> None:
-        zoned = [schedule for schedule in page if _follows_a_zone(schedule)]
+        zoned = [
+            schedule for schedule in page if follows_a_zone(schedule.definition.trigger)
+        ]
         newest = self._store.runs.recent([each.id for each in zoned], limit=1)
         for schedule in zoned:
             # An edit has worked the cursor out later than that.
@@ -210,8 +212,8 @@ class Rezoner:
             )
 
 
-def _follows_a_zone(schedule: Schedule) -> bool:
-    trigger = schedule.definition.trigger
+def follows_a_zone(trigger: Trigger) -> bool:
+    """Return whether a release of the tz database may move the occurrences."""
     fixed = isinstance(trigger, At) or (
         isinstance(trigger, Every) and isinstance(trigger.interval, timedelta)
     )
