@@ -86,7 +86,7 @@ class Edits:
         settled = self._settled(found, now)
         if settled is None:
             return False
-        gone, held = self._store.schedules.delete(
+        gone, held, ready = self._store.schedules.delete(
             settled.schedule,
             settled=settled.settlement.runs,
             cancel_running=cancel_running,
@@ -95,6 +95,7 @@ class Edits:
         if gone:
             _log.info("schedule deleted", tenant=found.tenant, schedule=found.id)
             self._tell_holders(held)
+            self._wakes.publish(ready)
         return gone
 
     def written(self, schedule: Schedule, now: datetime) -> None:

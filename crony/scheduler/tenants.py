@@ -43,7 +43,7 @@ class Tenants:
                 tenant = Tenant(
                     name=name, revision=1, quotas=quotas, created_at=now, updated_at=now
                 )
-                if self._store.tenants.put(tenant, expected=None):
+                if self._store.tenants.put(tenant, expected=None)[0]:
                     return tenant, True
                 continue
             if if_none_match:
@@ -54,7 +54,7 @@ class Tenants:
             tenant = replace(
                 found, quotas=quotas, revision=found.revision + 1, updated_at=now
             )
-            if self._store.tenants.put(tenant, expected=found.revision):
+            if self._store.tenants.put(tenant, expected=found.revision)[0]:
                 return tenant, False
         raise AssertionError("unreachable")
 

@@ -145,7 +145,8 @@ class Workers:
     def drain(self, tenant: str, reference: str) -> Worker:
         """Give a worker nothing new; what it has goes on."""
         found = self.find(tenant, reference)
-        drained = self._store.workers.drain(tenant, found.id)
+        now = cut(self._clock.now())
+        drained = self._store.workers.drain(tenant, found.id, now=now)
         if drained is None:
             raise errors.NotFound("worker", reference)
         self._wakes.publish_worker(drained.id)
@@ -154,7 +155,8 @@ class Workers:
     def delete(self, tenant: str, reference: str) -> None:
         """Remove a worker and its keys."""
         found = self.find(tenant, reference)
-        if not self._store.workers.delete(tenant, found.id):
+        now = cut(self._clock.now())
+        if not self._store.workers.delete(tenant, found.id, now=now):
             raise errors.NotFound("worker", reference)
         _log.info("worker deleted", tenant=tenant, worker=found.id)
         self._wakes.publish_worker(found.id)

@@ -31,7 +31,8 @@ limit: a progress hook runs beside the run it belongs to.
 **Limits of groups and tenants** bound how many runs of a group, or of a tenant, are
 leased, running or stopping at once. ``lease`` alone makes that number grow, and looks
 at it in the same step; a run counts for the group it was made in. Where a verb frees
-such a place, the lines of the runs that waited for it are told as ``Ready``.
+such a place, the lines of the runs that waited for it (admitted, and with a place in
+both only now) are told as ``Ready``.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
 before the horizon, not reserved for another worker, whose group and tenant have a
@@ -55,7 +56,8 @@ succeeded. It stays until ``followed``.
 **Events.** Every change of a run's state leaves an event ``run.<state>`` in the same
 step, with the run as it is then; one that ends an attempt as lost or preempted leaves
 ``run.lost`` or ``run.preempted`` before it. A run that is stored in a state leaves the
-event of that state. An accepted progress leaves ``run.progress``. Schedules leave
+event of that state. An accepted progress, and what a hook says of a run that is not
+over, leave ``run.progress``. Schedules leave
 ``schedule.created``; ``schedule.paused`` or ``.resumed`` where an update changes
 ``Schedule.paused``, else ``schedule.updated`` where it changes the revision;
 ``schedule.finished`` when the cursor becomes ``None``; ``schedule.deleted``. Workers
@@ -321,7 +323,7 @@ class Schedules(ABC):
         settled: Sequence[Run],
         cancel_running: bool,
         now: datetime,
-    ) -> tuple[bool, Sequence[Run]]:
+    ) -> tuple[bool, Sequence[Run], Ready]:
         """Remove a schedule; its id is never used again, its history stays.
 
         Counts as ``update`` does. ``settled`` is inserted first; then every
@@ -666,14 +668,15 @@ class Leases(ABC):
         """Stop preemptible runs for pending ones of higher priority.
 
         For a leasable run that has been available for ``policy.PREEMPT_AFTER`` or
-        more and is not reserved, when no worker that may execute it has a free slot
-        (of those seen within a lease time it knows only by their leases): the run
+        more and is not reserved, when no worker that may execute it (those draining
+        or noted as lost apart) has a slot without a lease: the run
         of lowest priority, below its own, that is ``running`` and preemptible on
         such a worker, the newest started first, becomes ``stopping``, reason
         ``preempted``, and the pending run is reserved for that worker until
         the victim's lease would be over. Also where the group's or tenant's limit is
-        what keeps it, a victim of the same group or tenant frees a place. In the
-        order of leasing, at most ``limit``. Returns the victims.
+        what keeps it, free slots or not: then the victim, on such a worker, is of the
+        same group or tenant. In the order of leasing, at most ``limit`` victims,
+        which are returned.
         """
         raise NotImplementedError
 
@@ -763,14 +766,14 @@ class Workers(ABC):
         """Return the ids of the runs each worker has leased, running or stopping."""
 
     @abstractmethod
-    def drain(self, tenant: str, worker: str) -> Worker | None:
+    def drain(self, tenant: str, worker: str, *, now: datetime) -> Worker | None:
         """Give the worker nothing new from now on."""
 
     @abstractmethod
-    def delete(self, tenant: str, worker: str) -> bool:
+    def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         """Remove the worker and its keys; its leases run out by themselves."""
 
-    def lose(self, *, before: datetime, limit: int) -> Sequence[Worker]:
+    def lose(self, *, before: datetime, limit: int, now: datetime) -> Sequence[Worker]:
         """Note that workers were not seen since, each once until it is seen again.
 
         Returns those that are lost only now.
@@ -820,9 +823,13 @@ class Tenants(ABC):
         """Return a tenant."""
 
     @abstractmethod
-    def put(self, tenant: Tenant, *, expected: int | None) -> bool:
+    def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         """Create (``expected`` is ``None``: only if absent) or replace a tenant of
-        that revision; return whether it counted."""
+        that revision; return whether it counted, and the lines of runs that a
+        higher limit lets go.
+
+        Raises ``NotFound`` for a profile that is not there.
+        """
 
     @abstractmethod
     def delete(self, tenant: str, *, expected: int) -> bool:

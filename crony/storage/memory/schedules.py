@@ -214,12 +214,12 @@ class MemorySchedules(Schedules):
         settled: Sequence[Run],
         cancel_running: bool,
         now: datetime,
-    ) -> tuple[bool, Sequence[Run]]:
+    ) -> tuple[bool, Sequence[Run], Ready]:
         memory = self._memory
         with memory.verb():
             if self._current(expected) is None:
-                return False, ()
-            with memory.change(expected.id):
+                return False, (), frozenset()
+            with memory.change(expected.id) as lines:
                 for run in settled:
                     self._settle(run, now=now)
                 mine = [r for r in memory.runs.values() if r.schedule == expected.id]
@@ -228,7 +228,8 @@ class MemorySchedules(Schedules):
                     self._strike(run, cancel_running=cancel_running, now=now)
                 del memory.schedules[expected.id]
                 memory.progress.pop(expected.id, None)
-            return True, tuple(sorted(before, key=lambda run: run.id))
+            held = tuple(sorted(before, key=lambda run: run.id))
+            return True, held, ready(lines)
 
     def _strike(self, run: Run, *, cancel_running: bool, now: datetime) -> None:
         """Cancel a run of a schedule that is deleted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from crony import errors
+from crony.model.lease import Ready
 from crony.model.state import RunState
 from crony.model.worker import Tenant, Usage
 from crony.storage.codec import cut, kept
@@ -22,13 +23,13 @@ class MemoryTenants(Tenants):
         with self._memory.verb():
             return kept(self._memory.tenants.get(tenant))
 
-    def put(self, tenant: Tenant, *, expected: int | None) -> bool:
+    def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._memory.verb():
             stored = self._memory.tenants.get(tenant.name)
             if (stored.revision if stored else None) != expected:
-                return False
+                return False, frozenset()
             self._memory.tenants[tenant.name] = kept(tenant)
-            return True
+            return True, frozenset()
 
     def delete(self, tenant: str, *, expected: int) -> bool:
         memory = self._memory

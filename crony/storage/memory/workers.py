@@ -79,7 +79,7 @@ class MemoryWorkers(Workers):
                 for worker in workers
             }
 
-    def drain(self, tenant: str, worker: str) -> Worker | None:
+    def drain(self, tenant: str, worker: str, *, now: datetime) -> Worker | None:
         with self._memory.verb():
             found = self._find(tenant, worker)
             if found is None:
@@ -87,7 +87,7 @@ class MemoryWorkers(Workers):
             self._memory.workers[found.id] = replace(found, draining=True)
             return kept(self._memory.workers[found.id])
 
-    def delete(self, tenant: str, worker: str) -> bool:
+    def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         with self._memory.verb():
             found = self._find(tenant, worker)
             if found is None:

@@ -199,10 +199,10 @@ class SqlSchedules(Schedules):
         settled: Sequence[Run],
         cancel_running: bool,
         now: datetime,
-    ) -> tuple[bool, Sequence[Run]]:
+    ) -> tuple[bool, Sequence[Run], Ready]:
         with self._database.writing() as connection:
             if _current(connection, expected) is None:
-                return False, ()
+                return False, (), frozenset()
             settle(connection, settled, now=now)
             mine = {"schedule": expected.id, "now": instant_out(now)}
             held = connection.execute(_HELD, mine).scalars().all()
@@ -214,7 +214,7 @@ class SqlSchedules(Schedules):
                 connection.execute(_STOP_RUNNING, mine)
             connection.execute(_BURY, {"id": expected.id})
             connection.execute(_FORGET_PROGRESS, {"id": expected.id})
-            return True, tuple(before[run] for run in held)
+            return True, tuple(before[run] for run in held), frozenset()
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         asked = {"horizon": instant_out(horizon), "limit": limit}

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
+from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Tenants
@@ -78,9 +79,9 @@ class SqlTenants(Tenants):
             updated_at=instant_in(row.updated_at),
         )
 
-    def put(self, tenant: Tenant, *, expected: int | None) -> bool:
+    def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._database.writing() as connection:
-            return _put(connection, tenant, expected=expected)
+            return _put(connection, tenant, expected=expected), frozenset()
 
     def delete(self, tenant: str, *, expected: int) -> bool:
         if tenant == "default":

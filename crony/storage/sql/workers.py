@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -112,20 +113,20 @@ class SqlWorkers(Workers):
                 running[worker].append(run)
         return running
 
-    def drain(self, tenant: str, worker: str) -> Worker | None:
+    def drain(self, tenant: str, worker: str, *, now: datetime) -> Worker | None:
         with self._database.writing() as connection:
             found = _find(connection, tenant, worker)
             if found is None:
                 return None
-            connection.execute(_DRAIN, {"id": found.id})
+            connection.execute(_DRAIN, {"id": found.id, "now": instant_out(now)})
             return worker_by_id(connection, found.id)
 
-    def delete(self, tenant: str, worker: str) -> bool:
+    def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         with self._database.writing() as connection:
             found = _find(connection, tenant, worker)
             if found is None:
                 return False
-            connection.execute(_DELETE, {"id": found.id})
+            connection.execute(_DELETE, {"id": found.id, "now": instant_out(now)})
             connection.execute(_FORGET_SESSIONS, {"id": found.id})
             keys.forget_of_worker(connection, found.id)
             return True

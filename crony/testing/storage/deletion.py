@@ -21,7 +21,7 @@ class TestDelete:
         expected = scene.stored(schedule)
         assert store.schedules.delete(
             expected, settled=(), cancel_running=False, now=scene.now
-        ) == (True, ())
+        ) == (True, (), frozenset())
         assert store.schedules.find(TENANT, "a") is None
         assert scene.run(run).state is RunState.CANCELLED
         assert scene.run(run).reason is Reason.DELETED
@@ -49,7 +49,7 @@ class TestDelete:
         worker = scene.worker()
         scene.start(worker, slots=1)
         scene.lease(worker)
-        counted, before = store.schedules.delete(
+        counted, before, _ = store.schedules.delete(
             scene.stored(schedule),
             settled=(),
             cancel_running=cancel_running,

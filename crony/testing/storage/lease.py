@@ -174,7 +174,7 @@ class TestLease:
         scene = Scene(store)
         scene.due(scene.schedule(), 0)
         worker = scene.worker()
-        store.workers.drain(TENANT, worker.id)
+        store.workers.drain(TENANT, worker.id, now=scene.now)
         assert not scene.lease(worker)
 
     def test_only_the_newest_poll_is_given_anything(self, store: Store) -> None:

@@ -52,13 +52,13 @@ class People(Pair):
     @rule(worker=NUMBERS)
     def drain(self, worker: int) -> None:
         name = self.workers[worker % len(self.workers)]
-        self.both(lambda s: s.workers.drain(TENANT, name))
+        self.both(lambda s: s.workers.drain(TENANT, name, now=self.now))
 
     @rule(worker=NUMBERS, really=st.integers(0, 3))
     def delete_worker(self, worker: int, really: int) -> None:
         name = self.workers[worker % len(self.workers)]
         if not really:
-            self.both(lambda s: s.workers.delete(TENANT, name))
+            self.both(lambda s: s.workers.delete(TENANT, name, now=self.now))
 
     @rule(
         name=st.sampled_from([None, "a", "b"]),

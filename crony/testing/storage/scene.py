@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crony.model import ids
-from crony.model.lease import Closed, Confirmed, Holding, Offer
+from crony.model.event import Event
+from crony.model.group import Group, Profile
+from crony.model.hook import HookKind
+from crony.model.lease import Change, Closed, Confirmed, Holding, Loss, Offer, Ready
 from crony.model.policy import PolicySettings, SandboxSettings
 from crony.model.run import Run
 from crony.model.schedule import Schedule
-from crony.model.state import AttemptState, Origin
-from crony.model.worker import Role, Worker
+from crony.model.state import AttemptState, Origin, ScheduleState
+from crony.model.worker import Role, Tenant, Worker
 from crony.storage.contract import RunQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
@@ -19,6 +23,9 @@ from crony.testing.clock import START
 TENANT = "default"
 LEASE_TTL = timedelta(seconds=60)
 AHEAD = timedelta(seconds=5)
+
+#: The line of what waits in the queue of this name.
+LINE = (TENANT, "default")
 
 
 def second(number: float) -> datetime:
@@ -67,9 +74,21 @@ class Scene:
     def manual(self, schedule: Schedule, **changes: object) -> Run:
         """Insert a run by hand, for now."""
         changes = {"scheduled_for": self.now, "created_at": self.now, **changes}
-        run = factories.make_run(schedule, origin=Origin.MANUAL, **changes)
+        run = factories.make_run(schedule, **{"origin": Origin.MANUAL, **changes})
         assert self.store.runs.insert(run, quota=None)[0]
         return run
+
+    def hook(self, of: Run, kind: HookKind, *, attempt: int = 1) -> Run:
+        """Insert the run of a hook that follows an attempt of another."""
+        schedule = factories.make_schedule(id=of.schedule, tenant=of.tenant)
+        return self.manual(
+            schedule,
+            origin=Origin.HOOK,
+            parent=of.id,
+            group=of.group,
+            hook=kind,
+            hook_attempt=attempt,
+        )
 
     def worker(self, **changes: object) -> Worker:
         """Register a worker that has polled once."""
@@ -132,6 +151,38 @@ class Scene:
         closed, _ = self.store.leases.report(worker.id, [closing], now=self.now)
         return closed[0]
 
+    def finish(
+        self,
+        worker: Worker,
+        item: Holding,
+        state: AttemptState = AttemptState.SUCCEEDED,
+        **changes: object,
+    ) -> Ready:
+        """Report the end of an attempt; return the lines of what that lets go."""
+        changes = {"finished_at": self.now, **changes}
+        closing = factories.make_closing(item.run, item.token, state=state, **changes)
+        _, ready = self.store.leases.report(worker.id, [closing], now=self.now)
+        return ready
+
+    def expire(self) -> tuple[list[Loss], Ready]:
+        """Take back what time has ended."""
+        losses, ready = self.store.leases.expire(
+            now=self.now, limit=99, include_leases=True
+        )
+        return list(losses), ready
+
+    def overlap(self, *, limit: int = 99) -> list[Change]:
+        """Decide on what overlaps; return what that changed."""
+        return list(self.store.leases.overlap(now=self.now, limit=limit)[0])
+
+    def lapse(self, *, limit: int = 99) -> list[Change]:
+        """Expire what has come to its deadline."""
+        return list(self.store.leases.lapse(now=self.now, limit=limit)[0])
+
+    def preempt(self, *, limit: int = 99) -> list[Change]:
+        """Stop what has to give way; return the victims."""
+        return list(self.store.leases.preempt(now=self.now, limit=limit))
+
     def run(self, run: Run | str) -> Run:
         """Return the run as it is now."""
         name = run if isinstance(run, str) else run.id
@@ -144,6 +195,16 @@ class Scene:
         asked = RunQuery(**query)  # type: ignore[arg-type]  # the test's members
         page = self.store.runs.page(TENANT, asked, limit=999, after=None)
         return list(page.items)
+
+    def events(self, *, after: int = 0, **query: object) -> list[Event]:
+        """Return the events of the tenant that match, in order."""
+        return list(
+            self.store.events.page(TENANT, after=after, limit=9999, **query)  # type: ignore[arg-type]  # the test's
+        )
+
+    def told(self, *subjects: str) -> list[str]:
+        """Return the types of the events of these runs, schedules or workers."""
+        return [event.type for event in self.events() if event.subject in subjects]
 
     def after(self, seconds: float) -> datetime:
         """Let time pass."""
@@ -164,9 +225,50 @@ class Scene:
         )
         return counted
 
+    def hold(self, schedule: Schedule, *, held: bool) -> bool:
+        """Carry the pause of its group, or its end, over to the schedule."""
+        stored = self.stored(schedule)
+        state = ScheduleState.PAUSED if held else ScheduleState.ACTIVE
+        changed = replace(
+            stored, held=held, state=state, cursor=self.now, updated_at=self.now
+        )
+        counted, _ = self.store.schedules.update(
+            changed, limit=1, expected=stored, settled=(), now=self.now
+        )
+        return counted
+
+    def group(self, name: str, **changes: object) -> Group:
+        """Store a group."""
+        group = factories.make_group(name=name, **{"since": self.now, **changes})
+        assert self.store.groups.put(group, expected=None)[0]
+        return group
+
+    def regroup(self, group: Group, **changes: object) -> Group:
+        """Give a group its next revision."""
+        changed = replace(group, revision=group.revision + 1, **changes)  # type: ignore[arg-type]  # the test's
+        assert self.store.groups.put(changed, expected=group.revision)[0]
+        return changed
+
+    def profile(self, name: str, **changes: object) -> Profile:
+        """Store a profile."""
+        profile = factories.make_profile(name=name, **changes)
+        assert self.store.profiles.put(profile, expected=None)
+        return profile
+
+    def tenant(self, name: str = TENANT, **changes: object) -> Tenant:
+        """Give a tenant its next revision, or create it."""
+        found = self.store.tenants.find(name)
+        if found is None:
+            tenant = factories.make_tenant(name=name, **changes)
+            assert self.store.tenants.put(tenant, expected=None)
+            return tenant
+        changed = replace(found, revision=found.revision + 1, **changes)  # type: ignore[arg-type]  # the test's
+        assert self.store.tenants.put(changed, expected=found.revision)
+        return changed
+
     def delete(self, schedule: Schedule, *, cancel_running: bool = False) -> None:
         """Delete the schedule."""
-        counted, _ = self.store.schedules.delete(
+        counted, _, _ = self.store.schedules.delete(
             self.stored(schedule),
             settled=(),
             cancel_running=cancel_running,

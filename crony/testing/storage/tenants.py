@@ -25,8 +25,8 @@ class TestTenants:
 
     def test_a_tenant_is_created_only_where_there_is_none(self, store: Store) -> None:
         tenant = make_tenant(quotas=Quotas(schedules=None, requests_per_second=5))
-        assert store.tenants.put(tenant, expected=None)
-        assert not store.tenants.put(tenant, expected=None)
+        assert store.tenants.put(tenant, expected=None)[0]
+        assert not store.tenants.put(tenant, expected=None)[0]
         assert store.tenants.find(tenant.name) == tenant
 
     def test_a_tenant_is_replaced_only_at_the_expected_revision(
@@ -35,8 +35,8 @@ class TestTenants:
         tenant = make_tenant()
         store.tenants.put(tenant, expected=None)
         changed = replace(tenant, revision=2, quotas=Quotas(workers=7))
-        assert not store.tenants.put(changed, expected=2)
-        assert store.tenants.put(changed, expected=1)
+        assert not store.tenants.put(changed, expected=2)[0]
+        assert store.tenants.put(changed, expected=1)[0]
         assert store.tenants.find(tenant.name) == changed
 
     def test_a_tenant_in_use_stays(self, store: Store) -> None:
@@ -52,7 +52,7 @@ class TestTenants:
         worker = scene.worker(tenant="other")
         with pytest.raises(errors.InUse):
             store.tenants.delete("other", expected=1)
-        store.workers.delete("other", worker.id)
+        store.workers.delete("other", worker.id, now=scene.now)
         assert not store.tenants.delete("other", expected=7)
         assert store.tenants.delete("other", expected=1)
         assert store.tenants.find("other") is None

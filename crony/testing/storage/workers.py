@@ -9,6 +9,7 @@ import pytest
 from crony import errors
 from crony.model.worker import Role, Worker
 from crony.storage.contract import Store
+from crony.testing.clock import START
 from crony.testing.factories import make_key, make_worker
 from crony.testing.storage.scene import TENANT, Scene, second
 
@@ -36,7 +37,7 @@ class TestRegister:
         scene = Scene(store)
         worker = scene.worker(name="a")
         old = register(store, worker)
-        store.workers.drain(TENANT, worker.id)
+        store.workers.drain(TENANT, worker.id, now=scene.now)
         again = make_worker(name="a", slots=9, registered_at=second(9))
         new = register(store, again)
         found = store.workers.find(TENANT, "a")
@@ -85,8 +86,8 @@ class TestWorkers:
         digest = register(store, worker)
         scene.start(worker)
         assert store.workers.running([worker.id]) == {worker.id: [run.id]}
-        assert store.workers.delete(TENANT, worker.id)
-        assert not store.workers.delete(TENANT, worker.id)
+        assert store.workers.delete(TENANT, worker.id, now=START)
+        assert not store.workers.delete(TENANT, worker.id, now=START)
         assert store.keys.by_digest(digest) is None
         scene.after(60)
         (loss,), _ = store.leases.expire(now=scene.now, limit=9, include_leases=True)
@@ -96,9 +97,9 @@ class TestWorkers:
     def test_drain_answers_with_the_worker_or_none(self, store: Store) -> None:
         worker = make_worker()
         register(store, worker)
-        drained = store.workers.drain(TENANT, worker.name)
+        drained = store.workers.drain(TENANT, worker.name, now=START)
         assert drained == replace(worker, draining=True)
-        assert store.workers.drain("other", worker.name) is None
+        assert store.workers.drain("other", worker.name, now=START) is None
 
     def test_satisfying_needs_the_queue_and_every_label(self, store: Store) -> None:
         register(store, make_worker(queues=("a",), labels={"os": "linux", "gpu": "1"}))

@@ -1,0 +1,78 @@
+"""The order of leasing, and how much of a backlog a worker takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from crony.model.state import AttemptState
+from crony.storage.contract import Store
+from crony.testing.storage.scene import TENANT, Scene, second
+
+
+class TestOrder:
+    def test_the_earlier_deadline_goes_first_and_none_goes_last(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+
+        def one(at: float, **changes: object) -> str:
+            return scene.due(scene.schedule(), at, **changes)[0].id
+
+        none = one(0)
+        late = one(1, deadline_at=second(30))
+        early = one(2, deadline_at=second(20))
+        catching_up = one(0, catch_up=True, deadline_at=second(10))
+        high = one(3, priority=1)
+        expected = [high, early, late, none, catching_up]
+        worker = scene.worker()
+        assert scene.leased(worker, slots=2) + scene.leased(worker) == expected
+
+    def test_of_one_deadline_what_is_due_earlier_goes_first(self, store: Store) -> None:
+        scene = Scene(store)
+        runs = [
+            scene.due(scene.schedule(queue=queue), at, deadline_at=second(30))[0].id
+            for at, queue in ((2, "default"), (1, "slow"), (3, "slow"))
+        ]
+        worker = scene.worker(queues=("default", "slow"))
+        assert scene.leased(worker) == [runs[1], runs[0], runs[2]]
+
+
+class TestCatchUp:
+    @pytest.mark.parametrize(("slots", "share"), [(1, 1), (2, 1), (3, 1), (4, 2)])
+    def test_at_most_half_of_a_workers_slots_catch_up(
+        self, store: Store, slots: int, share: int
+    ) -> None:
+        scene = Scene(store)
+        behind = scene.due(scene.schedule(limit=9), *range(-9, -4), catch_up=True)
+        worker = scene.worker(slots=slots)
+        given = scene.leased(worker, slots=slots)
+        assert given == [run.id for run in behind[:share]]
+        assert not scene.lease(worker, slots=slots - share)
+        now = scene.due(scene.schedule(limit=9), 0, 1, 2, 3)
+        left = slots - share
+        assert scene.leased(worker, slots=left) == [run.id for run in now[:left]]
+
+    def test_the_share_is_of_what_a_worker_has_in_its_hands(self, store: Store) -> None:
+        scene = Scene(store)
+        behind = scene.due(scene.schedule(limit=9), *range(-9, -4), catch_up=True)
+        worker, other = scene.worker(slots=4), scene.worker(slots=4)
+        one, two = scene.start(worker, slots=4)
+        assert len(scene.lease(other, slots=4)) == 2
+        scene.report(worker, one)
+        (following,) = scene.leased(worker, slots=3)
+        assert following == behind[4].id
+        store.runs.cancel(TENANT, two.run, now=scene.now)
+        late = scene.manual(scene.schedule(), catch_up=True)
+        # What is being stopped is in its hands yet.
+        assert not scene.lease(worker, slots=2)
+        scene.report(worker, two, AttemptState.CANCELLED)
+        assert scene.leased(worker, slots=2) == [late.id]
+
+    def test_more_to_catch_up_keeps_nothing_else_waiting(self, store: Store) -> None:
+        scene = Scene(store)
+        behind = scene.due(
+            scene.schedule(limit=9), *range(-9, -4), catch_up=True, priority=9
+        )
+        (now,) = scene.due(scene.schedule(), 0)
+        given = scene.leased(scene.worker(slots=4), slots=4)
+        assert given == [behind[0].id, behind[1].id, now.id]
