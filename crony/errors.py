@@ -29,6 +29,7 @@
     ├── StoreUnusable             the store answers, but must not be used as it is
     ├── MissingSafeguard          a protection that must be there is not
     ├── SandboxFailed             one sandbox could not be prepared or started
+    ├── AddressRefused            an address that requests may not reach
     └── ClientError
         ├── ServiceUnreachable    no answer from the service
         └── Refused               a problem that the service answered
@@ -207,6 +208,10 @@ class MissingSafeguard(CronyError):
 
 class SandboxFailed(CronyError):
     """One sandbox could not be prepared or started."""
+
+
+class AddressRefused(CronyError):
+    """An address that requests to where somebody else says may not reach."""
 
 
 class ClientError(CronyError):

@@ -87,6 +87,7 @@ ELSEWHERE = frozenset(
         errors.InvalidSetting,
         errors.MissingSafeguard,
         errors.SandboxFailed,
+        errors.AddressRefused,
         errors.ClientError,
         errors.ServiceUnreachable,
         errors.Refused,

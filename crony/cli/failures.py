@@ -20,6 +20,7 @@ CODES: tuple[tuple[type[errors.CronyError], int], ...] = (
     (errors.Forbidden, KEY),
     (errors.MissingSafeguard, SAFEGUARD),
     (errors.SandboxFailed, SAFEGUARD),
+    (errors.AddressRefused, SAFEGUARD),
     (errors.InvalidSetting, USAGE),
     (errors.InvalidTrigger, USAGE),
     (errors.InvalidBody, USAGE),

@@ -18,6 +18,7 @@ from pathlib import Path
 from crony import errors, log
 from crony.client import Client
 from crony.config import Settings
+from crony.outbound import Rules
 from crony.worker.bell import Bell
 from crony.worker.courier import Courier
 from crony.worker.intake import Intake
@@ -30,7 +31,6 @@ from crony.worker.roster import Roster, holding_of
 from crony.worker.run_reporter import RunReporter
 from crony.worker.sandbox import Sandbox, Watchdog
 from crony.worker.starter import Starter
-from crony.worker.tasks.addresses import Rules
 from crony.worker.tasks.workshop import Workshop
 
 _log = log.get(__name__)
@@ -209,7 +209,11 @@ def _workshop(settings: Settings, sandbox: Sandbox, watchdog: Watchdog) -> Works
     return Workshop(
         sandbox=sandbox,
         watchdog=watchdog,
-        rules=Rules(settings.worker.http_allow),
+        rules=Rules(
+            settings.worker.http_allow,
+            whose="http tasks of this worker",
+            setting="http_allow",
+        ),
         interpreter=interpreter_of(settings),
         pass_env=settings.worker.pass_env,
         environ=dict(os.environ),

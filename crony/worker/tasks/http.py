@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from crony import errors, log
 from crony.model.task import JsonObject
+from crony.outbound import Rules
 from crony.worker import reading
 from crony.worker.outcome import Ending
 from crony.worker.tasks import request
-from crony.worker.tasks.addresses import Rules
 from crony.worker.work import Work
 
 _log = log.get(__name__)
@@ -52,7 +52,7 @@ class HttpWork(Work):
     def _execute(self) -> None:
         try:
             response = request.exchange(self._request, self._rules, self._connected)
-        except (errors.SandboxFailed, ConnectionError) as exc:
+        except (errors.AddressRefused, ConnectionError) as exc:
             self._ending = Ending(error=str(exc))
         except Exception:  # noqa: BLE001  # the thread's top: the run must end
             _log.exception("http task failed")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from crony import __version__, errors
 from crony.model.task import JsonObject
+from crony.outbound import Connected, Rules, connect
 from crony.worker import reading
-from crony.worker.tasks.addresses import Rules
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 5
@@ -65,13 +63,11 @@ def as_expected(status: int, expected: str) -> bool:
     return expected == text or (expected[1:] == "xx" and expected[0] == text[0])
 
 
-def exchange(
-    request: Request, rules: Rules, connected: Callable[[socket.socket], None]
-) -> Response:
+def exchange(request: Request, rules: Rules, connected: Connected) -> Response:
     """Send a request and follow where it leads, each step by the rules.
 
     ``connected`` gets every socket, so that somebody else can shut it down.
-    Raises ``SandboxFailed`` for what the rules forbid, ``ConnectionError`` when
+    Raises ``AddressRefused`` for what the rules forbid, ``ConnectionError`` when
     there is no answer.
     """
     for _ in range(_MOST_REDIRECTS + 1):
@@ -83,12 +79,12 @@ def exchange(
 
 
 def _once(
-    request: Request, rules: Rules, connected: Callable[[socket.socket], None]
+    request: Request, rules: Rules, connected: Connected
 ) -> tuple[Response, str | None]:
     parts = urlsplit(request.url)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
-        raise errors.SandboxFailed("a redirect leads to something that is not HTTP")
-    connection = _connect(parts, rules, connected)
+        raise errors.AddressRefused("a redirect leads to something that is not HTTP")
+    connection = connect(parts, rules, connected, seconds=_TIMEOUT)
     headers = {"User-Agent": f"crony/{__version__}", **request.headers}
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
@@ -117,43 +113,6 @@ def _joined(url: str, target: str) -> str:
     except ValueError as exc:
         raise ConnectionError("a redirect leads to something that is no URL") from exc
     return joined
-
-
-def _connect(
-    parts: SplitResult, rules: Rules, connected: Callable[[socket.socket], None]
-) -> http.client.HTTPConnection:
-    """Connect to an address that was checked, under the name that was asked for."""
-    secure = parts.scheme == "https"
-    host = parts.hostname or ""
-    port = parts.port or (443 if secure else 80)
-    opened: socket.socket | None = None
-    for address in rules.resolve(host, port):
-        try:
-            opened = socket.create_connection((address, port), timeout=_TIMEOUT)
-            break
-        except OSError:
-            continue
-    if opened is None:
-        raise ConnectionError(f"no connection to {parts.netloc}")
-    connected(opened)
-    connection = http.client.HTTPConnection(host, parts.port or port, timeout=_TIMEOUT)
-    if secure:
-        # Only the default port may be left out of the Host header.
-        connection.default_port = 443
-        opened = _wrapped(opened, host)
-        connected(opened)
-    connection.sock = opened
-    return connection
-
-
-def _wrapped(opened: socket.socket, host: str) -> ssl.SSLSocket:
-    try:
-        return ssl.create_default_context().wrap_socket(opened, server_hostname=host)
-    except (OSError, ValueError) as exc:
-        opened.close()
-        raise ConnectionError(
-            f"no TLS connection with {host}: its certificate may not be trusted"
-        ) from exc
 
 
 def _redirected(request: Request, status: int, target: str) -> Request:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from crony import errors
 from crony.model import task
+from crony.outbound import Rules
 from crony.worker.lease import Lease, Wish
 from crony.worker.sandbox import Command, Limits, Sandbox, Watchdog
-from crony.worker.tasks.addresses import Rules
 from crony.worker.tasks.command import command
 from crony.worker.tasks.environment import environment
 from crony.worker.tasks.http import HttpWork

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from crony import errors
-from crony.worker.tasks.addresses import Rules
+from crony.outbound import Rules
 from crony.worker.tasks.request import (
     Request,
     Response,
@@ -60,7 +60,8 @@ def reply(
 def get(url: str, *, allowed: str = "127.0.0.1/32", **headers: str) -> Response:
     """Make a GET request by the rules."""
     request = Request("GET", url, headers, None)
-    return exchange(request, Rules([allowed]), lambda _: None)
+    rules = Rules([allowed], whose="http tasks", setting="http_allow")
+    return exchange(request, rules, lambda _: None)
 
 
 def test_status_and_body_are_the_result() -> None:
@@ -69,7 +70,7 @@ def test_status_and_body_are_the_result() -> None:
 
 
 def test_loopback_is_refused_unless_allowed() -> None:
-    with server(reply(200)) as url, pytest.raises(errors.SandboxFailed):
+    with server(reply(200)) as url, pytest.raises(errors.AddressRefused):
         get(url, allowed="10.0.0.0/8")
 
 
@@ -82,7 +83,7 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed() -> None:
 
     with server(inner, address="127.0.0.2") as secret:
         outer = reply(302, headers={"Location": secret})
-        with server(outer) as url, pytest.raises(errors.SandboxFailed):
+        with server(outer) as url, pytest.raises(errors.AddressRefused):
             get(url)
     assert not reached.is_set()
 
