@@ -71,6 +71,7 @@ def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
         "attempt": value.attempt,
         "token": value.token,
         "scheduled_for": instant(value.run.scheduled_for),
+        "deadline_at": instant(value.run.deadline_at),
         # Negative for what is late already, so that the worker knows how late.
         "start_in": wire.format_duration(value.run.available_at - now),
         "expires_in": wire.format_duration(value.expires_at - now),
@@ -78,12 +79,16 @@ def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
         "limits": {
             "max_runtime": wire.format_duration(holds.max_runtime),
             "grace": wire.format_duration(holds.grace),
-            "deadline_in": None,
+            "deadline_in": _until(value.run.deadline_at, now),
             "log": LOG,
             "log_part": LOG_PART,
         },
         "sandbox": policy.sandbox(holds.sandbox),
     }
+
+
+def _until(instant: datetime | None, now: datetime) -> str | None:
+    return None if instant is None else wire.format_duration(instant - now)
 
 
 def renewed(items: Sequence[Renewed], *, now: datetime) -> list[Object]:
