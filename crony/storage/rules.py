@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from crony import errors
-from crony.model import policy
+from crony.clock import cut
+from crony.model import policy, spoken
+from crony.model.hook import HookKind
 from crony.model.lease import Closing, Standing
-from crony.model.run import ErrorEntry
+from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Definition
 from crony.model.state import (
     EXECUTING,
     HELD,
     TERMINAL,
     AttemptState,
+    Origin,
     Reason,
     RunState,
 )
@@ -32,6 +35,9 @@ PROGRESS_KEPT = 20
 
 #: An error's text in a schedule's list is cut to so many bytes.
 ERROR_TEXT = 4096
+
+#: So many of the runs that take a limit up are named.
+SCOPE_RUNS = 10
 
 #: The attempts that a schedule's list of errors shows.
 FAULTS = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
@@ -48,6 +54,20 @@ class Lane:
     queue: str
     requires: tuple[tuple[str, str], ...]
     level: int
+    #: Runs of a group that is full never hold up those of others. A hook's run,
+    #: which no limit holds up, has none.
+    group: str = ""
+
+
+def lane_of(run: Run, definition: Definition) -> Lane:
+    """Return the lane of a run that executes this definition."""
+    return Lane(
+        run.tenant,
+        run.queue,
+        tuple(sorted(definition.requires.items())),
+        rank(run.policy.sandbox.level),
+        "" if run.origin is Origin.HOOK else run.group,
+    )
 
 
 def lane(tenant: str, queue: str, definition: Definition) -> Lane:
@@ -118,7 +138,26 @@ def closed_before(was: AttemptState, closing: Closing) -> Standing | None:
     """
     if was is AttemptState.LOST:
         return Standing.STALE
-    return Standing.REPEATED if was is closing.state else None
+    same = was is closing.state or {was, closing.state} == _STOPPED
+    return Standing.REPEATED if same else None
+
+
+#: One is kept for the other, see ``ended_as``: the repeat brings what was reported.
+_STOPPED = frozenset({AttemptState.CANCELLED, AttemptState.PREEMPTED})
+
+
+def ended_as(
+    before: RunState, cause: Reason | None, reported: AttemptState
+) -> AttemptState:
+    """Return what an attempt counts as that ended as was reported.
+
+    Whether a run that was stopped goes on elsewhere is for who stopped it to say.
+    ``before`` and ``cause`` are the run's state and reason at the report.
+    """
+    if before is RunState.STOPPING and reported in _STOPPED:
+        preempted = cause is Reason.PREEMPTED
+        return AttemptState.PREEMPTED if preempted else AttemptState.CANCELLED
+    return reported
 
 
 def cause(state: RunState, reason: Reason | None, *, newest: bool) -> str:
@@ -140,18 +179,23 @@ def closing_verdict(
     *,
     deleted: bool,
     now: datetime,
+    deadline_at: datetime | None = None,
 ) -> policy.Verdict:
     """Return what follows a report; what was stopped keeps the cause of that.
 
     ``deleted``: the run's schedule is gone, so that nothing of it starts again.
     """
+    ended = ended_as(before, cause, closing.state)
     reason = closing.reason
-    if before is RunState.STOPPING and closing.state is AttemptState.CANCELLED:
+    if before is RunState.STOPPING and ended is AttemptState.CANCELLED:
         reason = reason or cause
+    if before is RunState.STOPPING and cause is Reason.PREEMPTED:
+        # It was to go on: what became of it meanwhile counts as without that.
+        before = RunState.RUNNING
     retry_at = None if deleted else closing.retry_at
-    verdict = policy.after_report(
-        before, closing.state, reason, retry_at=retry_at, now=now
-    )
+    if retry_at is not None and deadline_at is not None and retry_at >= deadline_at:
+        retry_at = None
+    verdict = policy.after_report(before, ended, reason, retry_at=retry_at, now=now)
     return _final(verdict) if deleted else verdict
 
 
@@ -176,6 +220,35 @@ def _final(verdict: policy.Verdict) -> policy.Verdict:
     return verdict
 
 
+def follow_up(
+    hooks: Collection[HookKind], attempt: AttemptState, state: RunState
+) -> HookKind | None:
+    """Return the hook that is owed when an attempt has ended so.
+
+    ``state`` is the run's after it.
+    """
+    kind = None
+    if state is RunState.SUCCEEDED:
+        kind = HookKind.SUCCESS
+    elif attempt in (AttemptState.FAILED, AttemptState.TIMED_OUT) or (
+        attempt is AttemptState.LOST and state is RunState.FAILED
+    ):
+        kind = HookKind.ERROR
+    return kind if kind in hooks else None
+
+
+def next_pulse(started_at: datetime, interval: timedelta, *, now: datetime) -> datetime:
+    """Return when a progress hook is due next, after ``now``."""
+    # What is kept is cut to the millisecond: what comes earlier than that is now.
+    gone = cut(now) + timedelta(milliseconds=1) - started_at
+    return cut(started_at + max(1, -(-gone // interval)) * interval)
+
+
+def catch_up_share(slots: int) -> int:
+    """Return how many runs that catch up a worker may have in its hands."""
+    return max(1, slots // 2)
+
+
 def error_entry(
     run: str,
     attempt: int,
@@ -186,17 +259,71 @@ def error_entry(
     error: str | None,
 ) -> ErrorEntry:
     """Return the line for a schedule's errors."""
-    raw = (error or "").encode()
     by_worker = state is AttemptState.LOST or reason is Reason.START_FAILED
+    text, truncated = _bounded(error or "")
     return ErrorEntry(
         run=run,
         attempt=attempt,
         source="worker" if by_worker else "task",
         at=at,
         reason=reason,
-        text=raw[:ERROR_TEXT].decode(errors="ignore"),
-        truncated=len(raw) > ERROR_TEXT,
+        text=text,
+        truncated=truncated,
     )
+
+
+def hook_error(
+    parent: str,
+    attempt: int,
+    *,
+    kind: HookKind,
+    state: AttemptState,
+    reason: Reason | None,
+    at: datetime,
+    error: str | None,
+    says: str | None,
+) -> ErrorEntry | None:
+    """Return the line for a schedule's errors of a hook's attempt, if there is one.
+
+    ``parent`` and ``attempt`` are what the hook followed.
+    """
+    said = says if kind is HookKind.ERROR else None
+    if state not in FAULTS and not said:
+        return None
+    text, truncated = _bounded(said or error or "")
+    return ErrorEntry(
+        run=parent,
+        attempt=attempt,
+        source="hook",
+        at=at,
+        reason=reason,
+        text=text,
+        truncated=truncated,
+    )
+
+
+def hook_progress(
+    parent: str, attempt: int, *, kind: HookKind, at: datetime, says: str | None
+) -> Progress | None:
+    """Return the progress entry that a hook's words are, if they are one."""
+    if kind is HookKind.ERROR or not says:
+        return None
+    said = spoken.of_text(says)
+    message, _ = _bounded(said.message)
+    return Progress(
+        run=parent,
+        attempt=attempt,
+        source="hook",
+        at=at,
+        percent=said.percent,
+        message=message,
+    )
+
+
+def _bounded(text: str) -> tuple[str, bool]:
+    """Return the text, cut if it is too long, and whether it was."""
+    raw = text.encode()
+    return raw[:ERROR_TEXT].decode(errors="ignore"), len(raw) > ERROR_TEXT
 
 
 def check_session(
