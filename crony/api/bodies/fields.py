@@ -138,6 +138,12 @@ PositiveDuration: TypeAlias = Annotated[
     PlainValidator(_duration(_MOMENT, wire.LONGEST)),
     WithJsonSchema({**_DURATION_SCHEMA, "description": "At least 1ms."}),
 ]
+#: Between two runs of a progress hook.
+Interval: TypeAlias = Annotated[
+    timedelta,
+    PlainValidator(_duration(timedelta(seconds=1), wire.LONGEST)),
+    WithJsonSchema({**_DURATION_SCHEMA, "description": "At least 1s."}),
+]
 #: How long a poll may wait.
 Wait: TypeAlias = Annotated[
     timedelta,

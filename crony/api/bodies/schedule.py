@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
 from crony import errors
 from crony.api.bodies.faults import checked, distinct
 from crony.api.bodies.fields import Body, JsonValue, Labels, Name, Text, is_name
+from crony.api.bodies.hooks import HooksBody, faults_of_hooks
 from crony.api.bodies.policy import Misfire, PolicyBody, contradictions
-from crony.api.bodies.task import TaskOverrides, faults_of_task
+from crony.api.bodies.task import TASK_SCHEMA, TaskOverrides, faults_of_task
 from crony.api.bodies.trigger import TriggerBody, faults_of_trigger
 from crony.errors import Fault
 from crony.model.group import DEFAULT_GROUP
@@ -39,14 +40,6 @@ LIVE = frozenset(
     }
 )
 
-_TASK: dict[str, object] = {
-    "oneOf": [
-        {"$ref": f"#/components/schemas/{name}"}
-        for name in ("CommandTask", "ScriptTask", "PythonTask", "HttpTask")
-    ],
-    "examples": [{"command": ["echo", "hello"]}],
-}
-
 
 class ScheduleBody(PolicyBody, TriggerBody):
     """A schedule: when, what, and by which policy."""
@@ -55,7 +48,8 @@ class ScheduleBody(PolicyBody, TriggerBody):
     profile: Name | None = None
     description: Text = ""
     labels: Labels = {}
-    task: Annotated[JsonValue, WithJsonSchema(_TASK)]
+    task: Annotated[JsonValue, WithJsonSchema(TASK_SCHEMA)]
+    hooks: Annotated[HooksBody, Field(json_schema_extra={"default": {}})] = HooksBody()
     queue: Name = "default"
     requires: Labels = {}
     paused: bool = False
@@ -84,6 +78,7 @@ def definition_of(
     faults += of_trigger
     task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
     faults += of_task
+    faults += faults_of_hooks(body.get("hooks"))
     faults += missing(body, exists=exists)
     if when is not None:
         faults += check(_definition(when, now=now))
@@ -107,6 +102,7 @@ def definition_of(
         paused=whole.paused,
         group=whole.group,
         profile=whole.profile,
+        hooks=whole.hooks.hooks(),
     )
 
 

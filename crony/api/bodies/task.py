@@ -172,28 +172,39 @@ _MODELS: Mapping[str, type[Body]] = {
 }
 
 
-def faults_of_task(value: Json) -> tuple[JsonObject | None, list[Fault]]:
+#: A task of any kind, as a member of another body.
+TASK_SCHEMA: dict[str, object] = {
+    "oneOf": [
+        {"$ref": f"#/components/schemas/{model.__name__}"} for model in _MODELS.values()
+    ],
+    "examples": [{"command": ["echo", "hello"]}],
+}
+
+
+def faults_of_task(
+    value: Json, *, at: str = "/task"
+) -> tuple[JsonObject | None, list[Fault]]:
     """Return the task with all its members, or its faults with their pointers."""
     if not isinstance(value, Mapping):
-        return None, [Fault("/task", "must be an object")]
+        return None, [Fault(at, "must be an object")]
     kinds = [kind for kind in KINDS if kind in value]
     if len(kinds) != 1:
         names = ", ".join(f'"{kind}"' for kind in KINDS)
         found = ", ".join(f'"{kind}"' for kind in kinds) or "none"
-        faults = [Fault("/task", f"must have exactly one of {names}; it has {found}")]
-        return None, faults + _unknown_members(value)
-    task, faults = checked(_MODELS[kinds[0]], value, at="/task")
+        faults = [Fault(at, f"must have exactly one of {names}; it has {found}")]
+        return None, faults + _unknown_members(value, at)
+    task, faults = checked(_MODELS[kinds[0]], value, at=at)
     if task is None:
         return None, faults
     members = task.model_dump()
     return {kinds[0]: members.pop(kinds[0]), **members}, []
 
 
-def _unknown_members(value: Mapping[str, Json]) -> list[Fault]:
+def _unknown_members(value: Mapping[str, Json], at: str) -> list[Fault]:
     known = sorted({name for model in _MODELS.values() for name in model.model_fields})
     strange = [name for name in value if name not in known]
     return [
-        Fault(f"/task/{escaped(name)}", unknown(name, known, hinted=n < MOST_HINTS))
+        Fault(f"{at}/{escaped(name)}", unknown(name, known, hinted=n < MOST_HINTS))
         for n, name in enumerate(strange)
     ]
 

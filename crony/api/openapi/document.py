@@ -283,8 +283,9 @@ def _patch(body: Schema) -> Schema:
         name: {"anyOf": [schema, {"type": "null"}]}
         for name, schema in _properties(body).items()
     }
-    # A patch of a task may hold any part of it.
+    # A patch of a task, or of hooks, may hold any part of it.
     properties["task"] = {"type": "object"}
+    properties["hooks"] = {"type": ["object", "null"]}
     ignored: Schema = {"readOnly": True, "description": "Accepted and ignored."}
     return {
         "type": "object",

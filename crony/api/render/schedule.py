@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from crony import wire
-from crony.api.render import policy, run
+from crony.api.render import hooks, policy, run
 from crony.api.render.values import Object, instant, plain
 from crony.model.schedule import Definition
 from crony.model.trigger import At, Cron, Every, Trigger
@@ -31,6 +31,7 @@ def written(definition: Definition) -> Object:
         "requires": dict(definition.requires),
         "profile": definition.profile,
         **policy.written(definition.policy),
+        "hooks": hooks.written(definition.hooks),
         "paused": definition.paused,
     }
 
