@@ -1,4 +1,4 @@
-"""What a manual trigger may change of a task: its args, env and stdin."""
+"""Which task a run executes, and what its trigger changed of it: args, env, stdin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from crony import errors
 from crony.errors import Fault
+from crony.model.run import Run
+from crony.model.schedule import Definition
 from crony.model.task import Json, JsonObject, kind
 
 
@@ -21,14 +23,28 @@ def check(task: JsonObject, overrides: JsonObject | None) -> None:
         raise errors.InvalidBody(faults)
 
 
+def task_of(run: Run, definition: Definition) -> JsonObject:
+    """Return the task of a run: its schedule's own, or that of its hook.
+
+    ``definition`` is the one of the run's revision.
+    """
+    task = definition.task if run.hook is None else definition.hooks[run.hook].task
+    return effective_task(task, run.overrides)
+
+
 def effective_task(task: JsonObject, overrides: JsonObject | None) -> JsonObject:
     """Return a task with overrides laid over it.
 
     Variables are added to those of the task, and ``stdin`` replaces its. ``args``
-    follow those of a command, and replace those of a script or a Python function.
+    follow those of a command, and replace those of a script or a Python function. A
+    hook's request sends as its body what another task would read from ``stdin``, where
+    it may have a body and has none of its own.
     """
     if not overrides:
         return task
+    if kind(task) == "http":
+        request = _object(task["http"])
+        return {**task, "http": _request(request, overrides.get("stdin"))}
     changed: dict[str, Json] = dict(task)
     if "env" in overrides:
         changed["env"] = {**_object(task.get("env")), **_object(overrides["env"])}
@@ -41,6 +57,21 @@ def effective_task(task: JsonObject, overrides: JsonObject | None) -> JsonObject
         else:
             changed["args"] = args
     return changed
+
+
+#: Methods of requests that bring something.
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def _request(request: Mapping[str, Json], body: Json) -> JsonObject:
+    """Return a request with a body of JSON, if there is a place for it."""
+    has_place = request.get("body") is None and request.get("method") in _WITH_BODY
+    if body is None or not has_place:
+        return request
+    headers = _object(request.get("headers"))
+    if not any(name.lower() == "content-type" for name in headers):
+        headers = {**headers, "Content-Type": "application/json"}
+    return {**request, "headers": headers, "body": body}
 
 
 def _object(value: Json) -> Mapping[str, Json]:
