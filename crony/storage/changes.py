@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from crony import errors
+from crony.model.group import DEFAULT_GROUP, Group
 from crony.model.schedule import Schedule
 from crony.model.state import AttemptState
 from crony.model.task import JsonObject
-from crony.model.worker import Worker, WorkerState
+from crony.model.worker import Tenant, Worker, WorkerState
 
 #: The ends of attempts that leave an event of their own, before the run's state.
 ENDS_TOLD = frozenset({AttemptState.LOST, AttemptState.PREEMPTED})
@@ -48,6 +49,23 @@ def wanted(kind: str, types: Collection[str]) -> bool:
     """Return whether an event's type is among those that were asked for."""
     family = kind.partition(".")[0] + ".*"
     return not types or kind in types or family in types
+
+
+def default_group(tenant: Tenant) -> Group:
+    """Return the group that a tenant has from its beginning."""
+    return Group(
+        name=DEFAULT_GROUP,
+        tenant=tenant.name,
+        revision=1,
+        since=tenant.created_at,
+        created_at=tenant.created_at,
+        updated_at=tenant.created_at,
+    )
+
+
+def lagging(group: str) -> errors.Contended:
+    """Return the refusal of a schedule whose ``held`` is not its group's pause."""
+    return errors.Contended(f"the group {group} was paused or resumed meanwhile")
 
 
 def group_in_use(name: str, *, schedules: int) -> errors.InUse:
