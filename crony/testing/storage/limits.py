@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 import pytest
 
@@ -18,8 +17,6 @@ from crony.testing import factories
 from crony.testing.storage.scene import LINE, TENANT, Scene, second
 
 SLOW = (TENANT, "slow")
-
-Freed = Literal["report", "retry", "cancel", "lapse", "lost", "reclaim", "edit"]
 
 
 class TestGroupLimits:
@@ -75,10 +72,20 @@ class TestGroupLimits:
 
     @pytest.mark.parametrize(
         "freed",
-        ["report", "retry", "cancel", "lapse", "lost", "reclaim", "edit", "deadline"],
+        [
+            "report",
+            "retry",
+            "cancel",
+            "offer",
+            "lost",
+            "reclaim",
+            "deadline",
+            "edit",
+            "deletion",
+        ],
     )
     def test_the_lines_of_those_that_waited_are_told_of_a_free_place(
-        self, store: Store, freed: Freed
+        self, store: Store, freed: str
     ) -> None:
         scene = Scene(store)
         scene.group("etl", max_concurrent=1)
@@ -89,8 +96,7 @@ class TestGroupLimits:
         worker = scene.worker(queues=("default", "slow"))
         (offer,) = scene.lease(worker)
         assert SLOW in free(scene, freed, holder, worker, offer.run, offer.token)
-        scene.poll(worker)
-        assert waiting.id in scene.leased(scene.worker(queues=("slow",)))
+        assert scene.leased(scene.worker(queues=("slow",))) == [waiting.id]
 
     def test_nobody_is_told_of_a_place_that_nobody_waits_for(
         self, store: Store
@@ -162,14 +168,12 @@ class TestGroupLimits:
         group = scene.group("etl", max_concurrent=1)
         schedule = scene.schedule(limit=9, group="etl")
         scene.due(schedule, 0)
-        (second_one,) = [scene.manual(schedule)]
+        other = scene.manual(schedule, scheduled_for=second(1))
         worker = scene.worker()
         assert len(scene.lease(worker)) == 1
         scene.edit(schedule, limit=9)
         assert store.groups.delete(TENANT, group.name, expected=1)
-        left = scene.leased(worker)
-        assert len(left) == 1
-        assert scene.run(second_one).state is RunState.LEASED
+        assert scene.leased(worker) == [other.id]
 
     def test_an_offer_ahead_gives_way_to_a_run_of_its_full_group_that_is_due(
         self, store: Store
@@ -203,7 +207,7 @@ def free(
         case "report":
             return scene.finish(worker, item)
         case "retry":
-            retry_at = scene.now + (second(0.1) - second(0))
+            retry_at = second(3.1)
             return scene.finish(worker, item, AttemptState.FAILED, retry_at=retry_at)
         case "cancel":
             return store.runs.cancel(TENANT, run.id, now=scene.now)[1]
@@ -216,6 +220,10 @@ def free(
             return store.schedules.update(
                 changed, limit=1, expected=stored, settled=(), now=scene.now
             )[1]
+        case "deletion":
+            return store.schedules.delete(
+                scene.stored(of), settled=(), cancel_running=False, now=scene.now
+            )[2]
         case "reclaim":
             return store.leases.reclaim(
                 worker.id, session="session", sequence=1, holding=(), now=scene.now
@@ -258,7 +266,10 @@ class TestTenantLimits:
         scene.due(scene.schedule(limit=9), 0, 1)
         worker = scene.worker()
         assert not scene.lease(worker)
-        scene.tenant(max_concurrent=None)
+        found = store.tenants.find(TENANT)
+        assert found is not None
+        lifted = replace(found, revision=3, max_concurrent=None)
+        assert store.tenants.put(lifted, expected=2) == (True, {LINE})
         assert len(scene.lease(worker)) == 2
 
     def test_an_offer_ahead_gives_way_to_a_run_of_its_full_tenant_that_is_due(
@@ -337,7 +348,9 @@ class TestScopes:
         scene.start(worker)
         hook = scene.hook(holding, HookKind.PROGRESS)
         assert scene.leased(worker) == [hook.id]
-        scopes = {scope.kind: scope for scope in store.leases.scopes(TENANT, waiting.id)}
+        scopes = {
+            scope.kind: scope for scope in store.leases.scopes(TENANT, waiting.id)
+        }
         own, group, tenant = (scopes[kind] for kind in ("schedule", "group", "tenant"))
         assert (own.limit, own.held, own.runs) == (1, 1, (holding.id,))
         assert (group.name, group.limit, group.held) == ("etl", 2, 2)

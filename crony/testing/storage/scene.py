@@ -260,10 +260,10 @@ class Scene:
         found = self.store.tenants.find(name)
         if found is None:
             tenant = factories.make_tenant(name=name, **changes)
-            assert self.store.tenants.put(tenant, expected=None)
+            assert self.store.tenants.put(tenant, expected=None)[0]
             return tenant
         changed = replace(found, revision=found.revision + 1, **changes)  # type: ignore[arg-type]  # the test's
-        assert self.store.tenants.put(changed, expected=found.revision)
+        assert self.store.tenants.put(changed, expected=found.revision)[0]
         return changed
 
     def delete(self, schedule: Schedule, *, cancel_running: bool = False) -> None:
