@@ -40,8 +40,9 @@ place. The order of leasing is: priority (high first), runs due now before those
 catch up, ``deadline_at`` (none last), ``due_at``, id.
 
 **Overlap.** A run with ``overlap`` (``skip`` or ``replace``) is decided on once, at
-its ``due_at``, by ``overlap``, if it was not confirmed before that. In its way stand the schedule's unfinished runs that
-come before it in (due_at, id), save those of origins ``backfill`` and ``hook``.
+its ``due_at``, by ``overlap``, if it was not confirmed before that. In its way stand
+the schedule's unfinished runs that come before it in (due_at, id), save those of
+origins ``backfill`` and ``hook``.
 
 **Deadlines.** A run that is pending, or leased and not confirmed, at its
 ``deadline_at`` is ``expired``, reason ``deadline``; ``confirm`` refuses it from then
