@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -24,12 +24,10 @@ from crony.model.lease import (
     Revoked,
     Standing,
 )
-from crony.model.policy import backoff
+from crony.model.policy import Policy, backoff
 from crony.model.run import LogChunk, Progress, Run
-from crony.model.schedule import Definition
 from crony.model.state import TERMINAL, AttemptState, RunState
 from crony.scheduler.losses import tell
-from crony.scheduler.occurrences import policy_of
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage import rules
@@ -37,9 +35,9 @@ from crony.storage.contract import Store
 
 _log = log.get(__name__)
 
-#: Of an attempt's output the first bytes are kept, and the newest up to a bound.
+#: Of an attempt's output so many of the first bytes are kept, and the newest up to
+#: what the policy says.
 LOG_HEAD = 64 << 10
-LOG_BOUND = 1 << 20
 
 _AGAIN = (AttemptState.FAILED, AttemptState.TIMED_OUT)
 
@@ -180,9 +178,9 @@ class Leasing:
         ``retry_at`` of the items is worked out here, whatever it was.
         """
         now = self._clock.now()
-        again = [item.run for item in items if item.state in _AGAIN]
-        inputs = self._store.leases.inputs(again) if again else {}
-        closings = [self._closing(item, inputs, now) for item in items]
+        inputs = self._store.leases.inputs([item.run for item in items])
+        runs = {run: found for run, (found, _) in inputs.items()}
+        closings = [self._closing(item, runs.get(item.run), now) for item in items]
         closed, ready = self._store.leases.report(worker_id, closings, now=now)
         self._wakes.publish(ready)
         accepted = [c for c in closed if c.standing is Standing.ACCEPTED]
@@ -229,8 +227,10 @@ class Leasing:
         self, worker_id: str, run: str, token: int, chunks: Sequence[LogChunk]
     ) -> Standing:
         """Add output of an attempt."""
+        found = self._store.leases.inputs([run]).get(run)
+        bound = (found[0].policy if found else Policy()).retention.log
         standing = self._store.logs.append(
-            worker_id, run, token, chunks, head=LOG_HEAD, bound=LOG_BOUND
+            worker_id, run, token, chunks, head=min(LOG_HEAD, bound), bound=bound
         )
         if standing is Standing.ACCEPTED:
             self._wakes.publish_run(run)
@@ -252,24 +252,28 @@ class Leasing:
         self._wakes.publish_runs(frozenset(offer.run.id for offer in offers))
         return offers
 
-    def _closing(
-        self,
-        item: Closing,
-        inputs: Mapping[str, tuple[Run, Definition]],
-        now: datetime,
-    ) -> Closing:
+    def _closing(self, item: Closing, run: Run | None, now: datetime) -> Closing:
         """Return the end of an attempt with the retry that the policy gives it."""
-        retry_at: datetime | None = None
-        found = inputs.get(item.run)
-        if item.state in _AGAIN and found is not None:
-            run, definition = found
-            retries = policy_of(definition).retries
-            if run.failures < retries.max:
-                retry_at = now + backoff(
-                    retries, failures=run.failures + 1, fraction=self._fraction()
-                )
         finished_at = min(item.finished_at, now)
-        return replace(item, finished_at=finished_at, retry_at=retry_at)
+        if run is None:
+            return replace(item, finished_at=finished_at, retry_at=None)
+        if run.started_at is not None:
+            # The worker's word of how long ago counts from when it is heard.
+            finished_at = max(finished_at, run.started_at)
+        return replace(
+            item, finished_at=finished_at, retry_at=self._retry_at(item, run, now)
+        )
+
+    def _retry_at(self, item: Closing, run: Run, now: datetime) -> datetime | None:
+        """Return when the policy would try again, if it would, and in time."""
+        retries = run.policy.retries
+        if item.state not in _AGAIN or run.failures >= retries.max:
+            return None
+        retry_at = now + backoff(
+            retries, failures=run.failures + 1, fraction=self._fraction()
+        )
+        late = run.deadline_at is not None and retry_at >= run.deadline_at
+        return None if late else retry_at
 
     def _remember(self, worker: str, tenant: str) -> None:
         with self._lock:

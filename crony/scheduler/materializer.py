@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 
 from crony import errors, log
 from crony.clock import MOMENT
+from crony.model.policy import Policy
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
-from crony.scheduler.occurrences import Settlement, Settling, needs_known, settle
+from crony.scheduler.policies import Policies
+from crony.scheduler.settling import Settlement, Settling, needs_known, settle
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Materialisation, RunQuery, Store
@@ -34,8 +36,11 @@ _LEAST = 10
 class Materializer:
     """Makes runs of what is due within the look-ahead."""
 
-    def __init__(self, store: Store, *, timing: Timing, wakes: Wakes) -> None:
+    def __init__(
+        self, store: Store, *, policies: Policies, timing: Timing, wakes: Wakes
+    ) -> None:
         self._store = store
+        self._policies = policies
         self._ahead: timedelta = timing.lease_ahead
         self._wakes = wakes
         #: Schedules that could not be worked out, by id, with their revision.
@@ -54,14 +59,16 @@ class Materializer:
             self._bad.clear()
             return False
         share = max(_LEAST, _RUNS // len(due))
+        held = self._policies.many(due)
         items: list[Materialisation] = []
         whole = len(due) < limit
         for schedule in due:
+            policy = held[schedule.id].policy
             settlement = self._settled(
-                schedule, now=now, limit=share, gap_until=gap_until
+                schedule, policy, now=now, limit=share, gap_until=gap_until
             )
             if settlement is not None:
-                items.append(_item(schedule, settlement))
+                items.append(_item(schedule, settlement, policy))
                 whole = whole and settlement.complete
         # Where nothing gets on, at once again would not help.
         return self._write(items, now=now) > 0 and not whole
@@ -77,31 +84,57 @@ class Materializer:
             return
         if cursor > now + self._ahead:
             return
-        settlement = self._settled(schedule, now=now, limit=_RUNS, gap_until=None)
+        policy = self._policy_of(schedule)
+        settlement = self._settled(
+            schedule, policy, now=now, limit=_RUNS, gap_until=None
+        )
         if settlement is not None:
-            self._write([_item(schedule, settlement)], now=now)
+            self._write([_item(schedule, settlement, policy)], now=now)
 
     def up_to(
-        self, schedule: Schedule, *, now: datetime, limit: int = _RUNS
+        self,
+        schedule: Schedule,
+        until: datetime,
+        *,
+        now: datetime,
+        limit: int = _RUNS,
+        resumed: str | None = None,
     ) -> Settlement:
-        """Return what becomes of a schedule's occurrences up to ``now``."""
-        how = Settling(until=now, now=now, limit=limit)
+        """Return what becomes of a schedule's occurrences up to an instant.
+
+        ``resumed``: that is the end of a pause, and this says what runs of it.
+        """
+        how = Settling(
+            until=until,
+            now=now,
+            limit=limit,
+            policy=self._policy_of(schedule),
+            resumed=resumed,
+        )
         return settle(schedule, self._informed(schedule, how))
 
     def write(self, schedule: Schedule, settlement: Settlement, now: datetime) -> None:
         """Materialise part of what ``up_to`` found, before it is too much."""
-        self._write([_item(schedule, settlement)], now=now)
+        self._write([_item(schedule, settlement, self._policy_of(schedule))], now=now)
+
+    def _policy_of(self, schedule: Schedule) -> Policy:
+        return self._policies.of(schedule.tenant, schedule.definition).policy
 
     def _settled(
         self,
         schedule: Schedule,
+        policy: Policy,
         *,
         now: datetime,
         limit: int,
         gap_until: datetime | None,
     ) -> Settlement | None:
         how = Settling(
-            until=now + self._ahead, now=now, limit=limit, gap_until=gap_until
+            until=now + self._ahead,
+            now=now,
+            limit=limit,
+            policy=policy,
+            gap_until=gap_until,
         )
         try:
             return settle(schedule, self._informed(schedule, how))
@@ -173,7 +206,9 @@ def runs_of(
     return found
 
 
-def _item(schedule: Schedule, settlement: Settlement) -> Materialisation:
+def _item(
+    schedule: Schedule, settlement: Settlement, policy: Policy
+) -> Materialisation:
     assert schedule.cursor is not None
     return Materialisation(
         schedule=schedule.id,
@@ -182,4 +217,5 @@ def _item(schedule: Schedule, settlement: Settlement) -> Materialisation:
         cursor=schedule.cursor,
         next_cursor=settlement.cursor,
         runs=settlement.runs,
+        limit=policy.limit,
     )

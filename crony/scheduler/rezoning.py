@@ -26,8 +26,11 @@ from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState
 from crony.model.trigger import At, Every, Trigger
+from crony.scheduler.edits import Edits
+from crony.scheduler.making import stretch
 from crony.scheduler.materializer import runs_of
-from crony.scheduler.occurrences import calendar_of, occurrence_run, policy_of, standing
+from crony.scheduler.occurrences import calendar_of, with_cursor
+from crony.scheduler.policies import Policies
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Materialisation, Store
 from crony.triggers import zone_release
@@ -67,12 +70,16 @@ class Rezoner:
         self,
         store: Store,
         *,
+        policies: Policies,
+        edits: Edits,
         wakes: Wakes,
         duty: str,
         holder: str,
         release: Callable[[], str] = zone_release,
     ) -> None:
         self._store = store
+        self._policies = policies
+        self._edits = edits
         self._wakes = wakes
         self._duty = duty
         self._holder = holder
@@ -156,25 +163,26 @@ class Rezoner:
         if due != [*made, schedule.cursor]:
             self._rezone(schedule, start)
 
-    def _fill(self, schedule: Schedule, start: datetime, stretch: Run) -> None:
+    def _fill(self, schedule: Schedule, start: datetime, found: Run) -> None:
         """Record what lies before a stretch that was recorded under the rules of now.
 
         It was settled from the old cursor on, before it was looked at here; to go
         through it again would count it twice.
         """
-        end = stretch.scheduled_for - MOMENT
+        end = found.scheduled_for - MOMENT
         due = calendar_of(schedule).between(start, end, limit=_PAGE)
         if not due or schedule.cursor is None:
             return
-        record = occurrence_run(
+        assert found.reason is not None
+        record = stretch(
             schedule,
             due[0],
-            policy=policy_of(schedule.definition),
-            now=stretch.created_at,
-            state=stretch.state,
-            reason=stretch.reason,
-            range_count=len(due),
-            range_until=due[-1] if len(due) > 1 else None,
+            policy=self._policies.of(schedule.tenant, schedule.definition).policy,
+            now=found.created_at,
+            state=found.state,
+            reason=found.reason,
+            count=len(due),
+            until=due[-1] if len(due) > 1 else None,
         )
         item = Materialisation(
             schedule=schedule.id,
@@ -184,7 +192,7 @@ class Rezoner:
             next_cursor=schedule.cursor,
             runs=(record,),
         )
-        self._store.schedules.materialise([item], now=stretch.created_at)
+        self._store.schedules.materialise([item], now=found.created_at)
 
     def _rezone(self, schedule: Schedule, start: datetime) -> None:
         """Let the rules of now hold from ``start`` on.
@@ -193,14 +201,19 @@ class Rezoner:
         new cursor, takes back what is due all the same, and knows the others by id.
         """
         cursor = calendar_of(schedule).first(start)
-        definition = schedule.definition
-        counted, ready = self._store.schedules.update(
-            replace(schedule, cursor=cursor, state=standing(definition, cursor)),
-            limit=policy_of(definition).max_concurrent,
-            expected=schedule,
-            settled=(),
-            now=start,
-        )
+        holds = self._policies.of(schedule.tenant, schedule.definition)
+        try:
+            counted, ready = self._store.schedules.update(
+                replace(with_cursor(schedule, cursor), rules=self._release()),
+                limit=holds.policy.limit,
+                expected=schedule,
+                settled=(),
+                now=start,
+            )
+        except errors.Contended:
+            # Its group was paused or resumed: with that the cursor is worked out anew.
+            self._edits.hold(schedule, holds.group)
+            return
         # Else another was first, and worked the cursor out anew.
         if counted:
             self._wakes.publish(ready)

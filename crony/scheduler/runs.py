@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crony import clock, errors, log
@@ -14,7 +15,8 @@ from crony.model.schedule import Definition, Schedule
 from crony.model.state import Origin
 from crony.model.task import JsonObject
 from crony.scheduler import overrides as overriding
-from crony.scheduler.occurrences import policy_of
+from crony.scheduler.making import made
+from crony.scheduler.policies import Policies
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, RunQuery, Store
 
@@ -29,11 +31,13 @@ class Runs:
         store: Store,
         clock: Clock,
         *,
+        policies: Policies,
         wakes: Wakes,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._policies = policies
         self._wakes = wakes
         self._entropy = entropy
 
@@ -154,25 +158,18 @@ class Runs:
         overrides: JsonObject | None,
         parent: str | None = None,
     ) -> Run:
-        policy = policy_of(schedule.definition)
+        holds = self._policies.of(schedule.tenant, schedule.definition)
         due_at = max(scheduled_for, now) if origin is Origin.RETRY else scheduled_for
-        return Run(
-            id=ids.run_id(schedule.id, origin, scheduled_for, number),
-            tenant=schedule.tenant,
-            schedule=schedule.id,
-            schedule_name=schedule.definition.name,
-            revision=schedule.revision,
+        run = made(
+            schedule,
+            policy=holds.policy,
             origin=origin,
-            parent=parent,
             scheduled_for=scheduled_for,
             due_at=due_at,
-            available_at=due_at,
-            queue=schedule.definition.queue,
-            priority=policy.priority,
-            max_lost=policy.max_lost,
-            overrides=overrides,
-            created_at=now,
+            now=now,
+            number=number,
         )
+        return replace(run, parent=parent, overrides=overrides)
 
     def _insert(self, run: Run) -> Run:
         tenant = self._store.tenants.find(run.tenant)

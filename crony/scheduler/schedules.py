@@ -12,16 +12,16 @@ from crony.clock import Clock, cut
 from crony.errors import Fault
 from crony.model import ids
 from crony.model.schedule import Definition, Schedule
+from crony.model.state import ScheduleState
 from crony.model.trigger import Trigger
-from crony.scheduler import triggering
+from crony.scheduler import references, triggering
 from crony.scheduler.contention import again
 from crony.scheduler.edits import Edits, asked_for
-from crony.scheduler.materializer import Materializer
-from crony.scheduler.occurrences import calendar_of, policy_of, standing
+from crony.scheduler.occurrences import calendar_of, with_cursor
+from crony.scheduler.policies import Policies, Resolved
 from crony.scheduler.views import ScheduleView, Views
-from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Page, Position, ScheduleQuery, Store
-from crony.triggers import Upcoming
+from crony.triggers import Upcoming, zone_release
 
 _log = log.get(__name__)
 
@@ -34,15 +34,16 @@ class Schedules:
         store: Store,
         clock: Clock,
         *,
-        materializer: Materializer,
-        wakes: Wakes,
+        policies: Policies,
+        edits: Edits,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._policies = policies
+        self._edits = edits
         self._entropy = entropy
-        self._edits = Edits(store, clock, materializer=materializer, wakes=wakes)
-        self._views = Views(store)
+        self._views = Views(store, policies=policies)
 
     def new_id(self) -> str:
         """Return an id for a schedule that is still to be made."""
@@ -78,49 +79,78 @@ class Schedules:
         that of an earlier, interrupted request: what that one made counts as made
         by this one. Raises ``InvalidBody``, ``NameTaken``, ``QuotaExceeded``.
         """
-        now = cut(self._clock.now())
-        faults = triggering.check_trigger(definition, tenant=tenant, now=now)
-        if faults:
-            # A repeat is answered as the first time, also when its instant is past.
-            found = self._of_id(tenant, id) or self._same(tenant, definition)
-            if found is None:
-                raise errors.InvalidBody(faults)
-            return found, found.id == id
-        schedule = self._fresh(tenant, definition, id=id or self.new_id(), now=now)
+        for _ in again("group"):
+            now = cut(self._clock.now())
+            holds = self._policies.of(tenant, definition)
+            faults = self._faults(tenant, definition, holds, now=now)
+            if faults:
+                # A repeat is answered as the first time, also when its instant is
+                # past.
+                found = self._of_id(tenant, id) or self._same(tenant, definition)
+                if found is None:
+                    raise errors.InvalidBody(faults)
+                return found, found.id == id
+            schedule = self._fresh(
+                tenant,
+                definition,
+                id=id or self.new_id(),
+                now=now,
+                held=holds.group.paused,
+            )
+            try:
+                return self._stored(schedule, limit=holds.policy.limit)
+            except errors.Contended:
+                continue
+        raise AssertionError("unreachable")
+
+    def _faults(
+        self, tenant: str, definition: Definition, holds: Resolved, *, now: datetime
+    ) -> list[Fault]:
+        """Return why this definition can't be that of a schedule."""
+        faults = references.missing(self._store, tenant, definition)
+        return faults + triggering.check_trigger(
+            definition, tenant=tenant, now=now, window=holds.policy.misfire_window
+        )
+
+    def _stored(self, schedule: Schedule, *, limit: int) -> tuple[Schedule, bool]:
+        """Store a new schedule; return what is stored, and whether this made it."""
+        tenant, definition = schedule.tenant, schedule.definition
         try:
             stored = self._store.schedules.create(
-                schedule,
-                limit=policy_of(definition).max_concurrent,
-                quota=self._quota(tenant),
+                schedule, limit=limit, quota=self._quota(tenant)
             )
         except errors.NameTaken:
             found = self._same(tenant, definition)
             if found is None:
                 raise
             return found, found.id == schedule.id
+        except errors.NotFound as exc:
+            # It went after it was looked for.
+            raise references.refused(exc) from exc
         if not stored:
             return self.find(tenant, schedule.id), True
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
-        self._edits.written(schedule, now)
+        self._edits.written(schedule, schedule.created_at)
         return schedule, True
 
     def _fresh(
-        self, tenant: str, definition: Definition, *, id: str, now: datetime
+        self, tenant: str, definition: Definition, *, id: str, now: datetime, held: bool
     ) -> Schedule:
         schedule = Schedule(
             id=id,
             tenant=tenant,
             revision=1,
             definition=definition,
-            state=standing(definition, now),
+            state=ScheduleState.ACTIVE,
             cursor=now,
             occurrences=0,
             created_at=now,
             updated_at=now,
+            held=held,
+            rules=zone_release(),
         )
         start = asked_for(definition.trigger, now)
-        cursor = calendar_of(schedule).first(start, inclusive=True)
-        return replace(schedule, cursor=cursor, state=standing(definition, cursor))
+        return with_cursor(schedule, calendar_of(schedule).first(start, inclusive=True))
 
     def _same(self, tenant: str, definition: Definition) -> Schedule | None:
         """Return the schedule that has this name and definition already."""
@@ -196,26 +226,47 @@ class Schedules:
         change: Callable[[Definition], Definition],
         *,
         if_match: int | None,
+        misfire: str | None = None,
     ) -> Schedule:
-        """Change a schedule; ``change`` is applied anew whenever another was first."""
+        """Change a schedule; ``change`` is applied anew whenever another was first.
+
+        ``misfire`` is for a change that ends a pause: see ``resume``.
+        """
         for _ in again("schedule"):
             found = self.find(tenant, reference)
             _match(found, if_match)
-            changed = self._edits.change(found, change(found.definition))
+            changed = self._edits.change(
+                found, change(found.definition), misfire=misfire
+            )
             if changed is not None:
                 return changed
         raise AssertionError("unreachable")
 
     def pause(self, tenant: str, reference: str) -> Schedule:
-        """Let nothing of a schedule come due until it is resumed."""
+        """Let nothing of a schedule come due until it is resumed.
+
+        Its runs that are due already, or run, come to their end; those made ahead are
+        withdrawn, unless their worker has confirmed them.
+        """
         return self.modify(
             tenant, reference, lambda old: replace(old, paused=True), if_match=None
         )
 
-    def resume(self, tenant: str, reference: str) -> Schedule:
-        """Let a schedule come due again; what it skipped is recorded."""
+    def resume(
+        self, tenant: str, reference: str, *, misfire: str | None = None
+    ) -> Schedule:
+        """Let a schedule come due again; what it skipped is recorded.
+
+        ``misfire`` lets occurrences of the pause run now: ``all`` or the ``latest``
+        of those within the misfire window. It reaches back to the last change of
+        the schedule. While the schedule's group is paused, it stays paused.
+        """
         return self.modify(
-            tenant, reference, lambda old: replace(old, paused=False), if_match=None
+            tenant,
+            reference,
+            lambda old: replace(old, paused=False),
+            if_match=None,
+            misfire=misfire,
         )
 
     def delete(
@@ -239,7 +290,7 @@ class Schedules:
         """Return the next occurrences of a schedule; none while it is paused."""
         schedule = self.find(tenant, reference)
         definition = schedule.definition
-        if definition.paused:
+        if schedule.paused:
             return []
         now = cut(self._clock.now())
         if definition.max_runs is not None:
@@ -273,12 +324,13 @@ class Schedules:
     def check_new(
         self, definition: Definition, *, tenant: str, id: str | None = None
     ) -> list[Fault]:
-        """Return why a definition would never be due, unless it may be a repeat.
+        """Return why a definition can't be that of a schedule; a repeat always can.
 
-        Only its trigger and name count here; ``create`` looks at the whole.
+        Its task does not count here; ``create`` looks at the whole.
         """
         now = cut(self._clock.now())
-        faults = triggering.check_trigger(definition, tenant=tenant, now=now)
+        holds = self._policies.of(tenant, definition)
+        faults = self._faults(tenant, definition, holds, now=now)
         if not faults or self._of_id(tenant, id) is not None:
             return []
         name = definition.name

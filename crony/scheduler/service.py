@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from datetime import datetime
 
 from crony.clock import Clock
+from crony.scheduler.carrying import Carrier
+from crony.scheduler.chores import Chores
+from crony.scheduler.edits import Edits
+from crony.scheduler.groups import Groups
+from crony.scheduler.hooks import Hooks
 from crony.scheduler.idempotency import Idempotency
 from crony.scheduler.keys import Keys
 from crony.scheduler.leasing import Leasing
+from crony.scheduler.losses import Losses
 from crony.scheduler.materializer import Materializer
+from crony.scheduler.policies import Policies
+from crony.scheduler.profiles import Profiles
 from crony.scheduler.reaper import Reaper
 from crony.scheduler.rezoning import Rezoner
 from crony.scheduler.runs import Runs
 from crony.scheduler.schedules import Schedules
 from crony.scheduler.tenants import Tenants
-from crony.scheduler.ticker import DUTY, Ticker
+from crony.scheduler.ticker import DUTY, Step, Ticker
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.scheduler.workers import Workers
@@ -48,14 +57,23 @@ class Service:
         self.clock = clock
         self.timing = timing
         self.wakes = wakes
-        materializer = Materializer(store, timing=timing, wakes=wakes)
-        reaper = Reaper(store, timing=timing, wakes=wakes)
-        holder = f"{os.getpid()}-{entropy(8).hex()}"
-        rezoner = Rezoner(store, wakes=wakes, duty=DUTY, holder=holder)
-        self.schedules = Schedules(
-            store, clock, materializer=materializer, wakes=wakes, entropy=entropy
+        self.policies = Policies(store)
+        materializer = Materializer(
+            store, policies=self.policies, timing=timing, wakes=wakes
         )
-        self.runs = Runs(store, clock, wakes=wakes, entropy=entropy)
+        self.edits = Edits(
+            store,
+            clock,
+            policies=self.policies,
+            materializer=materializer,
+            wakes=wakes,
+        )
+        self.schedules = Schedules(
+            store, clock, policies=self.policies, edits=self.edits, entropy=entropy
+        )
+        self.runs = Runs(
+            store, clock, policies=self.policies, wakes=wakes, entropy=entropy
+        )
         self.leasing = Leasing(
             store, clock, timing=timing, wakes=wakes, fraction=fraction
         )
@@ -63,27 +81,46 @@ class Service:
             store, clock, timing=timing, wakes=wakes, entropy=entropy
         )
         self.keys = Keys(store, clock, entropy=entropy)
-        self.tenants = Tenants(store, clock)
+        rework = self.edits.rework
+        carrier = Carrier(store, edits=self.edits)
+        self.tenants = Tenants(store, clock, wakes=wakes, rework=rework)
+        self.profiles = Profiles(store, clock, rework=rework)
+        self.groups = Groups(store, clock, wakes=wakes, carrier=carrier, rework=rework)
         self.idempotency = Idempotency(store, clock)
+        #: What the ticker does on each tick, besides what it knows by itself.
+        steps: list[Step] = [Hooks(store, wakes=wakes).step, carrier.step]
+        holder = f"{os.getpid()}-{entropy(8).hex()}"
         self.ticker = Ticker(
             store,
             clock,
             timing=timing,
             wakes=wakes,
             materializer=materializer,
-            reaper=reaper,
-            rezoner=rezoner,
+            reaper=Reaper(store, timing=timing, wakes=wakes),
+            rezoner=Rezoner(
+                store,
+                policies=self.policies,
+                edits=self.edits,
+                wakes=wakes,
+                duty=DUTY,
+                holder=holder,
+            ),
             holder=holder,
-            chores=self._chores,
+            steps=steps,
         )
+        self.chores = Chores(clock)
+        self.chores.add(self._sweep)
+        self.chores.add(Losses(store, clock, timing=timing).step)
 
     def start(self) -> None:
         """Join the other processes of this host, and start to tick."""
         self.wakes.open()
         self.ticker.start()
+        self.chores.start()
 
     def stop(self) -> None:
         """Stop ticking, and leave."""
+        self.chores.stop()
         self.ticker.stop()
         self.wakes.close()
 
@@ -91,6 +128,7 @@ class Service:
         """Return the numbers of a tenant, or of all."""
         return self.store.stats(tenant, now=self.clock.now())
 
-    def _chores(self) -> None:
+    def _sweep(self, _now: datetime) -> bool:
         self.keys.flush()
         self.idempotency.sweep()
+        return False

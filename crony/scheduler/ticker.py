@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
@@ -40,6 +40,10 @@ _LEAST = timedelta(milliseconds=1)
 _MEASURE = 10.0
 
 
+#: Does some of what is due; returns whether there is more to do at once.
+Step = Callable[[datetime], bool]
+
+
 @runtime_checkable
 class Measuring(Protocol):
     """A clock that measures the store's now and then."""
@@ -62,9 +66,9 @@ class Ticker:
         reaper: Reaper,
         rezoner: Rezoner,
         holder: str,
-        chores: Callable[[], None] = lambda: None,
+        steps: Sequence[Step] = (),
     ) -> None:
-        """``chores`` is done on every round, by each process for itself."""
+        """``steps`` are done on each tick, before anything is materialised."""
         self._store = store
         self._clock = clock
         self._timing = timing
@@ -73,7 +77,7 @@ class Ticker:
         self._reaper = reaper
         self._rezoner = rezoner
         self._holder = holder
-        self._chores = chores
+        self._steps = steps
         self._held_at: datetime | None = None
         #: When the duty was taken over, and when it had been done last.
         self._taken: tuple[datetime, datetime] | None = None
@@ -94,11 +98,13 @@ class Ticker:
         self._said_held = False
         if not self._on_duty(now):
             return now + IDLE
+        undone = sum(_done(step, now) for step in self._steps) > 0
         unfinished = self._materializer.step(now, gap_until=self._gap_until)
         settled = self._clock.settled_for() >= self._timing.lease_ttl
         unreaped = self._reaper.step(now, include_leases=settled)
         unzoned = self._taken is not None and self._rezoner.step(now, *self._taken)
-        return now if unfinished or unreaped or unzoned else self._next(now)
+        again = undone or unfinished or unreaped or unzoned
+        return now if again else self._next(now)
 
     def _on_duty(self, now: datetime) -> bool:
         """Take or prolong the duty; note a gap since the last tick of anybody."""
@@ -124,10 +130,10 @@ class Ticker:
         cursor = self._store.schedules.earliest()
         if cursor is not None:
             instants.append(cursor - ahead)
-        lease = self._store.leases.earliest()
-        if lease is not None:
-            # It ends then, or may be leased ahead of then.
-            instants += [lease, lease - ahead]
+        moves = self._store.leases.earliest()
+        if moves is not None:
+            # Something is decided then, or may be leased ahead of then.
+            instants += [moves, moves - ahead]
         return min(instant for instant in instants if instant > now)
 
     def _say_held(self) -> None:
@@ -172,7 +178,6 @@ class Ticker:
         try:
             self._measure()
             again_at = self.tick(self._clock.now())
-            self._chores()
         except errors.Unavailable as exc:
             _log.warning("a tick waits for the store", detail=str(exc))
             return IDLE
@@ -192,6 +197,16 @@ class Ticker:
             if abs(step) >= clocks.STEP:
                 _log.warning("the store's clock stepped", duration=step)
         self._measured_at, self._suspended = time.monotonic(), suspended
+
+
+def _done(step: Step, now: datetime) -> bool:
+    try:
+        return step(now)
+    except errors.Unavailable:
+        raise
+    except Exception:  # noqa: BLE001  # one bad step must not stop the ticking
+        _log.exception("a step of the tick failed")
+        return False
 
 
 def _suspended() -> timedelta:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from crony import errors, wire
 from crony.clock import cut
 from crony.errors import Fault
-from crony.model.policy import MISFIRE_WINDOW
 from crony.model.schedule import Definition
 from crony.model.trigger import At, Cron, Every, Trigger
 from crony.scheduler.occurrences import calendar
@@ -26,11 +25,13 @@ def same_occurrences(one: Definition, other: Definition) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in _WHEN)
 
 
-def check_trigger(definition: Definition, *, tenant: str, now: datetime) -> list[Fault]:
+def check_trigger(
+    definition: Definition, *, tenant: str, now: datetime, window: timedelta
+) -> list[Fault]:
     """Return why a definition would never be due, with JSON pointers.
 
     Empty when it will be. An instant of ``at`` may lie in the past as long as a
-    missed occurrence would still run.
+    missed occurrence would still run: within the misfire ``window``.
     """
     faults = _bounds(definition, now)
     name = definition.name
@@ -45,8 +46,8 @@ def check_trigger(definition: Definition, *, tenant: str, now: datetime) -> list
     member = f"/{_MEMBER[type(definition.trigger)]}"
     trigger = definition.trigger
     if isinstance(trigger, At):
-        if trigger.instant < now - MISFIRE_WINDOW:
-            return [*faults, Fault(member, _too_late(trigger.instant))]
+        if trigger.instant < now - window:
+            return [*faults, Fault(member, _too_late(trigger.instant, window))]
         if not faults and occurrences.first(trigger.instant, inclusive=True) is None:
             faults.append(Fault(member, "it lies outside of start_at and end_at"))
     elif not faults and occurrences.first(cut(now), inclusive=True) is None:
@@ -71,11 +72,10 @@ def _bounds(definition: Definition, now: datetime) -> list[Fault]:
     return []
 
 
-def _too_late(instant: datetime) -> str:
-    window = wire.format_duration(MISFIRE_WINDOW)
+def _too_late(instant: datetime, window: timedelta) -> str:
     return (
-        f'"{wire.format_instant(instant)}" lies more than {window} in the past; '
-        f'use a later instant, or "now"'
+        f'"{wire.format_instant(instant)}" lies more than '
+        f'{wire.format_duration(window)} in the past; use a later instant, or "now"'
     )
 
 

@@ -8,23 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crony import errors
-from crony.model.policy import Policy, resolve
+from crony.model.policy import Policy
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
+from crony.scheduler import doubts
 from crony.scheduler.occurrences import calendar_of
+from crony.scheduler.policies import Policies
 from crony.storage.contract import Store
 
 _RUNS = 10
 _ENTRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001  # the word of the API
-    """Something about a schedule that its owner may want to mend."""
-
-    code: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +41,15 @@ class ScheduleView:
     recent_runs: Sequence[Run]
     errors: Sequence[ErrorEntry]
     progress: Sequence[Progress]
-    warnings: Sequence[Warning]
+    warnings: Sequence[doubts.Warning]
 
 
 class Views:
     """Looks up the live part of many schedules at once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, policies: Policies) -> None:
         self._store = store
+        self._policies = policies
 
     def of(self, schedules: Sequence[Schedule], *, now: datetime) -> list[ScheduleView]:
         """Return a view of each, in order."""
@@ -64,49 +59,35 @@ class Views:
         runs = self._store.runs.recent(known, limit=_RUNS)
         entries = self._store.runs.errors(known, limit=_ENTRIES)
         progress = self._store.runs.progress(known, limit=_ENTRIES)
-        served = self._served(schedules)
+        holds = self._policies.many(schedules)
+        served = doubts.served(self._store, schedules)
         views: list[ScheduleView] = []
         for schedule in schedules:
-            policy, sources = resolve(("schedule", schedule.definition.policy))
+            held = holds[schedule.id]
             recent = runs.get(schedule.id, ())
             next_run_at = _next(schedule, recent, now)
             views.append(
                 ScheduleView(
                     schedule=schedule,
                     state=_state(schedule, next_run_at),
-                    policy=policy,
-                    sources=sources,
+                    policy=held.policy,
+                    sources=held.sources,
                     description=_description(schedule),
                     next_run_at=next_run_at,
                     last_run=_last(recent, now),
                     recent_runs=recent,
                     errors=entries.get(schedule.id, ()),
                     progress=progress.get(schedule.id, ()),
-                    warnings=()
-                    if served[_needs(schedule)]
-                    else (_no_worker(schedule),),
+                    warnings=doubts.warnings(
+                        schedule,
+                        held.policy,
+                        recent,
+                        served=schedule.id in served,
+                        now=now,
+                    ),
                 )
             )
         return views
-
-    def _served(self, schedules: Sequence[Schedule]) -> dict[_Needs, bool]:
-        """Return for each thing that is needed whether any worker has it."""
-        served: dict[_Needs, bool] = {}
-        for needs in {_needs(schedule) for schedule in schedules}:
-            tenant, queue, requires = needs
-            served[needs] = self._store.workers.satisfying(
-                tenant, queue=queue, requires=dict(requires)
-            )
-        return served
-
-
-_Needs = tuple[str, str, tuple[tuple[str, str], ...]]
-
-
-def _needs(schedule: Schedule) -> _Needs:
-    definition = schedule.definition
-    requires = tuple(sorted(definition.requires.items()))
-    return schedule.tenant, definition.queue, requires
 
 
 def _description(schedule: Schedule) -> str:
@@ -153,15 +134,3 @@ def _last(recent: Sequence[Run], now: datetime) -> Run | None:
         if run.scheduled_for <= now or run.started_at is not None or run.over:
             return run
     return None
-
-
-def _no_worker(schedule: Schedule) -> Warning:
-    definition = schedule.definition
-    wanted = f'the queue "{definition.queue}"'
-    if definition.requires:
-        labels = ", ".join(f"{k}={v}" for k, v in sorted(definition.requires.items()))
-        wanted += f" with {labels}"
-    return Warning(
-        "no_worker",
-        f"no registered worker serves {wanted}; runs wait until one does",
-    )

@@ -9,14 +9,12 @@ from crony import wire
 from crony.api.render import policy
 from crony.api.render.values import Object, instant, plain
 from crony.model.lease import Offer, Renewed, Revoked
-from crony.model.policy import BUILT_IN, resolve
 from crony.model.task import JsonObject
 from crony.model.worker import Worker
 from crony.scheduler.workers import WorkerView
 
-#: Of an attempt's output: what is kept, and how much of it is its beginning.
-LOG = "1M"
-LOG_PART = "64K"
+#: Of an attempt's output so much at most is its beginning.
+LOG_PART = 64 << 10
 
 
 def whole(view: WorkerView) -> Object:
@@ -62,7 +60,8 @@ def registered(
 
 def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
     """Return a lease; its durations count from the answer's receipt."""
-    holds, _ = resolve((BUILT_IN, value.definition.policy))
+    holds = value.run.policy
+    log = holds.retention.log
     return {
         "run": value.run.id,
         "schedule": value.run.schedule,
@@ -80,8 +79,8 @@ def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
             "max_runtime": wire.format_duration(holds.max_runtime),
             "grace": wire.format_duration(holds.grace),
             "deadline_in": _until(value.run.deadline_at, now),
-            "log": LOG,
-            "log_part": LOG_PART,
+            "log": wire.format_size(log),
+            "log_part": wire.format_size(min(LOG_PART, log)),
         },
         "sandbox": policy.sandbox(holds.sandbox),
     }
