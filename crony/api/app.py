@@ -14,12 +14,15 @@ from crony.api.middleware import Door, handle
 from crony.api.node import Node
 from crony.api.request import Request, canonical, new_number
 from crony.api.resources.actions import Actions
+from crony.api.resources.batch import Batch
+from crony.api.resources.groups import Groups
 from crony.api.resources.health import Health
 from crony.api.resources.keys import Keys
 from crony.api.resources.leases import Leases
 from crony.api.resources.logs import Logs
 from crony.api.resources.numbers import Numbers
 from crony.api.resources.openapi import OpenApi
+from crony.api.resources.profiles import Profiles
 from crony.api.resources.reports import Reports
 from crony.api.resources.runs import Runs
 from crony.api.resources.schedules import Schedules
@@ -30,6 +33,9 @@ from crony.api.routes import ROUTES
 RESOURCES = (
     Schedules,
     Actions,
+    Batch,
+    Groups,
+    Profiles,
     Runs,
     Logs,
     Workers,

@@ -1,22 +1,31 @@
-"""Tenants and their quotas."""
+"""Tenants: their quotas, and what holds for all that is in them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from crony import errors
 from crony.clock import Clock, cut
+from crony.model.policy import RetentionSettings
 from crony.model.worker import Quotas, Tenant, Usage
-from crony.scheduler.contention import again
+from crony.scheduler import named, references
+from crony.scheduler.profiles import Rework, everything
+from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Store
 
 
 class Tenants:
     """Namespaces: made, bounded and removed by an admin."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, *, wakes: Wakes, rework: Rework
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._wakes = wakes
+        self._rework = rework
 
     def find(self, name: str) -> Tenant:
         """Return a tenant; raises ``NotFound``."""
@@ -30,50 +39,70 @@ class Tenants:
         name: str,
         *,
         quotas: Quotas,
+        profile: str | None = None,
+        max_concurrent: int | None = None,
+        retention: RetentionSettings | None = None,
         if_match: int | None = None,
         if_none_match: bool = False,
     ) -> tuple[Tenant, bool]:
-        """Create or change a tenant; return it, and whether it is new."""
-        for _ in again("tenant"):
+        """Create or change a tenant; return it, and whether it is new.
+
+        Raises ``InvalidBody`` for a profile that is not there.
+        """
+
+        def make(found: Tenant | None) -> Tenant:
             now = cut(self._clock.now())
-            found = self._store.tenants.find(name)
-            if found is None:
-                if if_match is not None:
-                    raise errors.RevisionMismatch(f"there is no tenant {name!r} yet")
-                tenant = Tenant(
-                    name=name, revision=1, quotas=quotas, created_at=now, updated_at=now
-                )
-                if self._store.tenants.put(tenant, expected=None)[0]:
-                    return tenant, True
-                continue
-            if if_none_match:
-                raise errors.RevisionMismatch(f"the tenant {name!r} exists already")
-            _match(found, if_match)
-            if found.quotas == quotas:
-                return found, False
-            tenant = replace(
-                found, quotas=quotas, revision=found.revision + 1, updated_at=now
+            changed = replace(
+                found or _fresh(name, quotas, now=now),
+                quotas=quotas,
+                profile=profile,
+                max_concurrent=max_concurrent,
+                retention=retention or RetentionSettings(),
             )
-            if self._store.tenants.put(tenant, expected=found.revision)[0]:
-                return tenant, False
-        raise AssertionError("unreachable")
+            if found is None or changed == found:
+                return changed
+            return replace(changed, revision=found.revision + 1, updated_at=now)
+
+        put = named.put(
+            "tenant",
+            name,
+            find=lambda: self._store.tenants.find(name),
+            make=make,
+            write=self._write,
+            if_match=if_match,
+            if_none_match=if_none_match,
+        )
+        tenant, before = put.thing, put.before
+        if before is not None and _says(before) != _says(tenant):
+            self._rework(name, everything)
+        return tenant, before is None
 
     def delete(self, name: str, *, if_match: int | None = None) -> None:
         """Remove a tenant that has nothing left; raises ``InUse``."""
-        for _ in again("tenant"):
-            found = self.find(name)
-            _match(found, if_match)
-            if self._store.tenants.delete(name, expected=found.revision):
-                return
+        named.delete(
+            "tenant",
+            find=partial(self.find, name),
+            remove=lambda revision: self._store.tenants.delete(name, expected=revision),
+            if_match=if_match,
+        )
 
     def usage(self, name: str) -> Usage:
         """Return how much of its quotas a tenant uses."""
         return self._store.tenants.usage(name)
 
+    def _write(self, tenant: Tenant, expected: int | None) -> bool:
+        try:
+            counted, ready = self._store.tenants.put(tenant, expected=expected)
+        except errors.NotFound as exc:
+            raise references.refused(exc) from exc
+        self._wakes.publish(ready)
+        return counted
 
-def _match(tenant: Tenant, if_match: int | None) -> None:
-    if if_match is not None and if_match != tenant.revision:
-        raise errors.RevisionMismatch(
-            f"the tenant {tenant.name!r} is at revision {tenant.revision}, "
-            f"not {if_match}"
-        )
+
+def _fresh(name: str, quotas: Quotas, *, now: datetime) -> Tenant:
+    return Tenant(name=name, revision=1, quotas=quotas, created_at=now, updated_at=now)
+
+
+def _says(tenant: Tenant) -> tuple[str | None, RetentionSettings]:
+    """Return what the tenant contributes to the policy of its schedules."""
+    return tenant.profile, tenant.retention

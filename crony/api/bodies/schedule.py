@@ -17,8 +17,10 @@ from crony.api.bodies.task import TASK_SCHEMA, TaskOverrides, faults_of_task
 from crony.api.bodies.trigger import TriggerBody, faults_of_trigger
 from crony.errors import Fault
 from crony.model.group import DEFAULT_GROUP
+from crony.model.policy import PolicySettings
 from crony.model.schedule import Definition
 from crony.model.task import Json
+from crony.scheduler import references
 
 #: What is read back with a schedule: accepted in a PUT or PATCH, and ignored.
 LIVE = frozenset(
@@ -67,13 +69,16 @@ def definition_of(
     now: datetime,
     check: Check,
     exists: Exists,
+    beside: Sequence[Fault] = (),
 ) -> Definition:
     """Return the definition that a body holds, or raise all its faults at once.
 
     ``check`` is the use case's own look at the trigger (such as one that never
     fires); it is asked whenever the trigger's members are sound, whatever the rest.
+    ``beside`` are faults that were found before.
     """
     whole, faults = checked(ScheduleBody, body)
+    faults += beside
     when, of_trigger = faults_of_trigger(body, tenant=tenant, now=now)
     faults += of_trigger
     task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
@@ -81,7 +86,7 @@ def definition_of(
     faults += faults_of_hooks(body.get("hooks"))
     faults += missing(body, exists=exists)
     if when is not None:
-        faults += check(_definition(when, now=now))
+        faults += check(_definition(when, whole, now=now))
     if whole is not None:
         faults += contradictions(whole.settings())
     if whole is None or when is None or task is None or faults:
@@ -106,19 +111,25 @@ def definition_of(
     )
 
 
-def missing(body: Mapping[str, Json], *, exists: Exists) -> list[Fault]:
+def missing(
+    body: Mapping[str, Json],
+    *,
+    exists: Exists,
+    nouns: Sequence[str] = ("group", "profile"),
+) -> list[Fault]:
     """Return the faults of names that nothing has: of a group, of a profile."""
     faults: list[Fault] = []
-    for noun in ("group", "profile"):
+    for noun in nouns:
         name = body.get(noun)
         if isinstance(name, str) and is_name(name) and not exists(noun, name):
-            detail = f'there is no {noun} "{name}"; PUT /{noun}s/{name} makes it'
-            faults.append(Fault(f"/{noun}", detail))
+            faults.append(references.fault(noun, name))
     return faults
 
 
-def _definition(when: TriggerBody, *, now: datetime) -> Definition:
-    """Return the trigger's members in a definition that is otherwise empty."""
+def _definition(
+    when: TriggerBody, whole: ScheduleBody | None, *, now: datetime
+) -> Definition:
+    """Return what says when, and by which policy, in an otherwise empty definition."""
     return Definition(
         name=when.name,
         description="",
@@ -131,14 +142,11 @@ def _definition(when: TriggerBody, *, now: datetime) -> Definition:
         task={},
         queue="default",
         requires={},
-        policy=PolicyBody().settings(),
+        policy=PolicySettings() if whole is None else whole.settings(),
         paused=False,
+        group=DEFAULT_GROUP if whole is None else whole.group,
+        profile=None if whole is None else whole.profile,
     )
-
-
-def without_live(body: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the body without what a read adds to it."""
-    return {name: value for name, value in body.items() if name not in LIVE}
 
 
 def merged(target: Json, patch: Json) -> Json:
@@ -152,6 +160,27 @@ def merged(target: Json, patch: Json) -> Json:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+#: Schedules in one batch.
+MOST_IN_BATCH = 1000
+
+
+class BatchBody(Body):
+    """Schedules to create, or to replace by their names; each is judged by itself."""
+
+    schedules: Annotated[
+        list[JsonValue],
+        Field(min_length=1, max_length=MOST_IN_BATCH),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/ScheduleReplacement"},
+                "minItems": 1,
+                "maxItems": MOST_IN_BATCH,
+            }
+        ),
+    ]
 
 
 class RunBody(Body):

@@ -11,6 +11,9 @@ from pydantic.json_schema import models_json_schema
 
 from crony import __version__
 from crony.api import problems
+from crony.api.bodies.admin import LIVE_OF_TENANT, TenantBody
+from crony.api.bodies.group import LIVE_OF_GROUP, GroupBody
+from crony.api.bodies.profile import LIVE_OF_PROFILE, ProfileBody
 from crony.api.bodies.schedule import LIVE, ScheduleBody
 from crony.api.bodies.task import CommandTask, HttpTask, PythonTask, ScriptTask
 from crony.api.bodies.trigger import KINDS as TRIGGERS
@@ -18,6 +21,7 @@ from crony.api.bodies.worker import BatchItem
 from crony.api.openapi import parameters
 from crony.api.openapi.examples import EXAMPLES
 from crony.api.openapi.shapes import ANSWERS, LIVE_OF_SCHEDULE, Schema, members, ref
+from crony.api.openapi.shapes import LIVE_OF_PROFILE as PROFILE_AS_READ
 from crony.api.routes import ROUTES, Route
 
 #: Problems that any route with a key may answer, and any with a body.
@@ -123,13 +127,25 @@ def _body(route: Route) -> Schema:
     name = body.__name__
     if body is ScheduleBody and route.method != "POST":
         name = "SchedulePatch" if route.method == "PATCH" else "ScheduleReplacement"
-    if route.operation == "put_tenant":
-        name = "TenantReplacement"
+    if body in _REPLACED:
+        name = _replacement_of(body)
     said: Schema = {"schema": ref(name)}
     example = EXAMPLES.get(route.operation)
     if example is not None:
         said["example"] = example
     return said
+
+
+#: Bodies of a PUT alone, with what a read adds to them.
+_REPLACED: dict[type[BaseModel], frozenset[str]] = {
+    GroupBody: LIVE_OF_GROUP,
+    ProfileBody: LIVE_OF_PROFILE,
+    TenantBody: LIVE_OF_TENANT,
+}
+
+
+def _replacement_of(body: type[BaseModel]) -> str:
+    return body.__name__.removesuffix("Body") + "Replacement"
 
 
 def _successes(route: Route) -> dict[str, Schema]:
@@ -165,7 +181,7 @@ def _headers(route: Route, status: int) -> Schema:
     names: list[str] = []
     if status in (201, 202) and route.operation != "put_schedule":
         names.append("Location")
-    if route.answer in ("Schedule", "Tenant"):
+    if route.answer in ("Schedule", "Tenant", "Group", "Profile"):
         names.append("ETag")
     if route.answer and route.answer.endswith("Page"):
         names.append("Link")
@@ -239,11 +255,13 @@ def _schemas() -> Schema:
     schedule = schemas["ScheduleBody"]
     schemas["Schedule"] = _schedule(schedule)
     schemas["ScheduleReplacement"] = _replacement(schedule, sorted(LIVE))
-    schemas["TenantReplacement"] = _replacement(
-        schemas["TenantBody"], ["name", "revision", "created_at", "usage"]
+    schemas["Profile"] = members(
+        **_properties(schemas["ProfileBody"]), **PROFILE_AS_READ
     )
-    # Only in a form of its own is it a body.
-    del schemas["TenantBody"]
+    for body, live in _REPLACED.items():
+        # Only in a form of its own is it a body.
+        alone = schemas.pop(body.__name__)
+        schemas[_replacement_of(body)] = _replacement(alone, sorted(live))
     schemas["SchedulePatch"] = _patch(schedule)
     return dict(schemas)
 

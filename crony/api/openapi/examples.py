@@ -28,6 +28,17 @@ EXAMPLES: dict[str, Json] = {
     "create_schedule": _SCHEDULE,
     "put_schedule": _SCHEDULE,
     "patch_schedule": {"cron": "0 3 * * 1-5", "retries": None},
+    "batch_schedules": {"schedules": [_SCHEDULE]},
+    "create_task": _SCHEDULE,
+    "resume_schedule": {"misfire": "latest"},
+    "resume_group": {"misfire": "latest"},
+    "put_group": {"description": "Reports", "profile": "heavy", "max_concurrent": 4},
+    "put_profile": {
+        "description": "Long and large",
+        "max_runtime": "6h",
+        "retries": {"max": 2},
+        "sandbox": {"memory": "4G"},
+    },
     "run_schedule": {"task": {"env": {"LEVEL": "debug"}}},
     "preview": {"cron": "0 9 * * 1-5", "timezone": "Europe/Berlin", "count": 3},
     "register_worker": {
@@ -50,5 +61,8 @@ EXAMPLES: dict[str, Json] = {
     "report": _REPORT,
     "reports": {"reports": [{"run": _RUN, **_REPORT}]},
     "create_key": {"role": "editor", "description": "ci"},
-    "put_tenant": {"quotas": {"schedules": 1000, "requests_per_second": 50}},
+    "put_tenant": {
+        "retention": {"runs": 1000, "age": "30d"},
+        "quotas": {"schedules": 1000, "requests_per_second": 50},
+    },
 }

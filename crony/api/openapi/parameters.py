@@ -69,6 +69,7 @@ QUERY: dict[str, tuple[str, Schema]] = {
 }
 STATE: dict[str, tuple[str, Schema]] = {
     "list_schedules": ("In this state.", words(ScheduleState)),
+    "list_tasks": ("In this state.", words(ScheduleState)),
     "runs": (
         "In one of these states, with commas between them.",
         {
@@ -84,6 +85,8 @@ PATH = {
     "worker": "A worker's id, or, for people, its name.",
     "key": "A key's id.",
     "tenant": "A tenant's name.",
+    "group": "A group's name.",
+    "profile": "A profile's name.",
 }
 _ETAGS: Schema = {
     "type": "string",
@@ -97,13 +100,19 @@ def of(route: Route) -> list[Schema]:
     return [*_in_path(route), *_in_query(route), *_in_headers(route)]
 
 
+def _said_of(name: str, route: Route) -> str:
+    # One place in the path must have one name in all routes.
+    of_group = name == "schedule" and route.path.endswith("/tasks")
+    return PATH["group" if of_group else name]
+
+
 def _in_path(route: Route) -> list[Schema]:
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
-            "description": PATH[name],
+            "description": _said_of(name, route),
             "schema": {"type": "string", "minLength": 1, "maxLength": 128},
         }
         for name in re.findall(r"{(\w+)}", route.path)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from crony.api.bodies.fields import NAME_PATTERN
 from crony.api.vocabulary import ATTEMPT_STATES, ORIGINS, REASONS, REVOKED, STATES
-from crony.model.policy import Policy
+from crony.model.policy import BUILT_IN, GROUP, PROFILE, SCHEDULE, TENANT, Policy
 from crony.model.state import ScheduleState
 from crony.model.task import Json
 from crony.model.worker import Role, WorkerState
@@ -145,7 +145,9 @@ SANDBOX = members(
     pass_env=TEXTS,
 )
 
-_FROM: dict[str, Schema] = {"from": {"enum": ["schedule", "built-in"]}}
+_FROM: dict[str, Schema] = {
+    "from": {"enum": [SCHEDULE, PROFILE, GROUP, TENANT, BUILT_IN]}
+}
 
 POLICY = members(
     **{name: members(value=ANY, **_FROM) for name in Policy.__dataclass_fields__}
@@ -246,6 +248,30 @@ ANSWERS: dict[str, Schema] = {
         truncated=FLAG,
     ),
     "SchedulePage": page("Schedule"),
+    "BatchResults": members(
+        results=array(
+            {
+                "anyOf": [
+                    members(status={"enum": [200, 201]}, schedule=ref("Schedule")),
+                    members(status=COUNT, problem=ref("Problem")),
+                ]
+            }
+        )
+    ),
+    "GroupPage": page("Group"),
+    "Group": members(
+        name=NAME,
+        tenant=NAME,
+        revision=COUNT,
+        description=TEXT,
+        profile=nullable(NAME),
+        max_concurrent=nullable(COUNT),
+        paused=FLAG,
+        schedules=COUNT,
+        created_at=INSTANT,
+        updated_at=INSTANT,
+    ),
+    "ProfilePage": page("Profile"),
     "RunPage": page("RunSummary"),
     "WorkerPage": page("Worker"),
     "KeyPage": page("Key"),
@@ -294,12 +320,17 @@ ANSWERS: dict[str, Schema] = {
     "Tenant": members(
         name=NAME,
         revision=COUNT,
+        profile=nullable(NAME),
+        max_concurrent=nullable(COUNT),
         created_at=INSTANT,
         quotas=members(
             schedules=nullable(COUNT),
             workers=nullable(COUNT),
             pending_runs=nullable(COUNT),
             requests_per_second=nullable(COUNT),
+        ),
+        retention=members(
+            runs=nullable(COUNT), age=nullable(DURATION), log=nullable(TEXT)
         ),
         usage=members(schedules=COUNT, workers=COUNT, pending_runs=COUNT),
     ),
@@ -364,4 +395,14 @@ LIVE_OF_SCHEDULE: dict[str, Schema] = {
     "errors": array(ref("ErrorEntry")),
     "progress": array(ref("Progress")),
     "warnings": array(members(code=TEXT, detail=TEXT)),
+}
+
+#: What only reads have of a profile.
+LIVE_OF_PROFILE: dict[str, Schema] = {
+    "name": NAME,
+    "tenant": NAME,
+    "revision": COUNT,
+    "used_by": members(schedules=COUNT, groups=COUNT, tenants=COUNT),
+    "created_at": INSTANT,
+    "updated_at": INSTANT,
 }

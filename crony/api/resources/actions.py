@@ -10,7 +10,7 @@ from crony.api import params
 from crony.api.answers import Made, Response, location, send, send_made
 from crony.api.bodies.faults import checked, distinct
 from crony.api.bodies.preview import PreviewBody
-from crony.api.bodies.schedule import EmptyBody, RunBody
+from crony.api.bodies.schedule import EmptyBody, ResumeBody, RunBody
 from crony.api.bodies.trigger import faults_of_trigger
 from crony.api.node import Node
 from crony.api.once import once
@@ -35,13 +35,18 @@ class Actions:
 
     async def pause_schedule(self, req: Request, resp: Response, schedule: str) -> None:
         """``POST /schedules/{schedule}/pause``."""
+        refuse_members(await req.optional_object())
         await self._act(req, resp, schedule, self._schedules.pause)
 
     async def resume_schedule(
         self, req: Request, resp: Response, schedule: str
     ) -> None:
         """``POST /schedules/{schedule}/resume``."""
-        await self._act(req, resp, schedule, self._schedules.resume)
+        given, faults = checked(ResumeBody, await req.optional_object())
+        if given is None:
+            raise errors.InvalidBody(faults)
+        action = partial(self._schedules.resume, misfire=given.misfire)
+        await self._act(req, resp, schedule, action)
 
     async def _act(
         self,
@@ -50,7 +55,6 @@ class Actions:
         reference: str,
         action: Callable[[str, str], Schedule],
     ) -> None:
-        refuse_members(await req.optional_object())
         view = await self._node.pool.run(
             self._acted, action, req.caller.tenant, reference
         )

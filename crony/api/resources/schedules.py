@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from crony import errors
@@ -17,17 +18,18 @@ from crony.api.answers import (
     send_page,
 )
 from crony.api.bodies.fields import is_name
-from crony.api.bodies.schedule import definition_of, merged, without_live
+from crony.api.bodies.schedule import LIVE, merged
 from crony.api.bodies.trigger import KINDS
 from crony.api.node import Node
 from crony.api.once import once
 from crony.api.render import schedule as render
 from crony.api.request import Request
+from crony.api.resources.defining import Defining
+from crony.api.resources.named import without
 from crony.errors import Fault
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import ScheduleState
 from crony.model.task import Json
-from crony.scheduler.triggering import same_occurrences
 from crony.scheduler.views import ScheduleView
 from crony.storage.contract import Page, Position, ScheduleQuery
 
@@ -40,6 +42,7 @@ class Schedules:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._schedules = node.service.schedules
+        self._defining = Defining(node)
 
     async def create_schedule(self, req: Request, resp: Response) -> None:
         """``POST /schedules``."""
@@ -55,11 +58,59 @@ class Schedules:
         send_made(resp, made)
 
     def _create(
-        self, tenant: str, body: Mapping[str, Json], identity: str | None
+        self,
+        tenant: str,
+        body: Mapping[str, Json],
+        identity: str | None,
+        *,
+        beside: Sequence[Fault] = (),
     ) -> Made:
-        definition = self._definition(tenant, body, id=identity)
+        definition = self._defining.definition(tenant, body, id=identity, beside=beside)
         schedule, new = self._schedules.create(tenant, definition, id=identity)
         return self._made(schedule, status=201 if new else 200)
+
+    async def list_tasks(self, req: Request, resp: Response, schedule: str) -> None:
+        """``GET /schedules/{group}/tasks``."""
+        page = await self._node.pool.run(
+            self._page_of_group,
+            req.caller.tenant,
+            replace(_query(req), group=schedule),
+            limit=params.limit(req),
+            after=params.cursor(req),
+        )
+        send_page(req, resp, page, lambda views: [render.whole(v) for v in views])
+
+    def _page_of_group(
+        self,
+        tenant: str,
+        query: ScheduleQuery,
+        *,
+        limit: int,
+        after: Position | None,
+    ) -> Page[ScheduleView]:
+        self._node.service.groups.find(tenant, query.group or "")
+        return self._page(tenant, query, limit=limit, after=after)
+
+    async def create_task(self, req: Request, resp: Response, schedule: str) -> None:
+        """``POST /schedules/{group}/tasks``."""
+        body = await req.object()
+        made = await self._node.pool.run(
+            once,
+            req,
+            self._node.service.idempotency,
+            body,
+            propose=self._schedules.new_id,
+            make=partial(self._create_in, req.caller.tenant, schedule, body),
+        )
+        send_made(resp, made)
+
+    def _create_in(
+        self, tenant: str, group: str, body: Mapping[str, Json], identity: str | None
+    ) -> Made:
+        self._node.service.groups.find(tenant, group)
+        given = body.get("group", group)
+        beside = [] if given == group else [_of_another_group(given, group)]
+        return self._create(tenant, {**body, "group": group}, identity, beside=beside)
 
     async def list_schedules(self, req: Request, resp: Response) -> None:
         """``GET /schedules``."""
@@ -96,7 +147,7 @@ class Schedules:
 
     async def put_schedule(self, req: Request, resp: Response, schedule: str) -> None:
         """``PUT /schedules/{schedule}``."""
-        body = without_live(await req.object())
+        body = without(LIVE, await req.object())
         send_made(resp, await self._node.pool.run(self._put, req, schedule, body))
 
     def _put(self, req: Request, reference: str, body: Mapping[str, Json]) -> Made:
@@ -105,7 +156,7 @@ class Schedules:
         if known is None and not is_name(reference):
             raise errors.NotFound("schedule", reference[:200])
         present = None if known is None else known.definition
-        definition = self._definition(tenant, body, present=present)
+        definition = self._defining.definition(tenant, body, present=present)
         schedule, new = self._schedules.replace(
             tenant,
             reference,
@@ -117,7 +168,7 @@ class Schedules:
 
     async def patch_schedule(self, req: Request, resp: Response, schedule: str) -> None:
         """``PATCH /schedules/{schedule}``."""
-        patch = without_live(await req.object())
+        patch = without(LIVE, await req.object())
         send_made(resp, await self._node.pool.run(self._patch, req, schedule, patch))
 
     def _patch(self, req: Request, reference: str, patch: Mapping[str, Json]) -> Made:
@@ -127,7 +178,7 @@ class Schedules:
             body = merged(render.written(present), patch)
             if not isinstance(body, Mapping):
                 raise TypeError("a merge of objects is an object")
-            return self._definition(tenant, body, present=present)
+            return self._defining.definition(tenant, body, present=present)
 
         schedule = self._schedules.modify(
             tenant,
@@ -166,37 +217,6 @@ class Schedules:
         known = self._known(tenant, reference)
         return known.revision if known is not None else -1
 
-    def _definition(
-        self,
-        tenant: str,
-        body: Mapping[str, Json],
-        *,
-        present: Definition | None = None,
-        id: str | None = None,
-    ) -> Definition:
-        """Return what a body defines, or raise all its faults at once."""
-
-        def check(definition: Definition) -> list[Fault]:
-            # What is there may stay, also when it is over: GET, edit, PUT works.
-            if present is not None and same_occurrences(present, definition):
-                return []
-            return self._schedules.check_new(definition, tenant=tenant, id=id)
-
-        return definition_of(
-            body,
-            tenant=tenant,
-            now=self._node.now(),
-            check=check,
-            exists=partial(self._exists, tenant),
-        )
-
-    def _exists(self, tenant: str, noun: str, name: str) -> bool:
-        """Return whether there is a group or a profile of that name."""
-        service = self._node.service
-        if noun == "group":
-            return service.groups.exists(tenant, name)
-        return service.profiles.exists(tenant, name)
-
     def _made(self, schedule: Schedule, *, status: int) -> Made:
         view = self._schedules.views([schedule])[0]
         headers = {"ETag": etag(schedule.revision)}
@@ -205,6 +225,11 @@ class Schedules:
         if status == 201:
             headers["Location"] = location("schedules", schedule.id)
         return Made(status=status, body=render.whole(view), headers=headers)
+
+
+def _of_another_group(given: Json, group: str) -> Fault:
+    said = f'"{given[:80]}"' if isinstance(given, str) else "this"
+    return Fault("/group", f'{said} is not the group in the path, "{group}"')
 
 
 def _query(req: Request) -> ScheduleQuery:

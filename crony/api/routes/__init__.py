@@ -5,13 +5,14 @@ From it come the wiring (``app``), the roles (``auth``), the known parameters
 method that serves the route, and the client's word for it.
 """
 
-from crony.api.routes import operations, runs, schedules, workers
+from crony.api.routes import groups, operations, runs, schedules, workers
 from crony.api.routes.route import PUBLIC, WORK, Route
 
 __all__ = ["BY_PLACE", "PUBLIC", "ROUTES", "WORK", "Route"]
 
 ROUTES: tuple[Route, ...] = (
     *schedules.ROUTES,
+    *groups.ROUTES,
     *runs.ROUTES,
     *workers.ROUTES,
     *operations.ROUTES,

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from crony.api.bodies.preview import PreviewBody
-from crony.api.bodies.schedule import EmptyBody, RunBody, ScheduleBody
+from crony.api.bodies.schedule import (
+    BatchBody,
+    EmptyBody,
+    ResumeBody,
+    RunBody,
+    ScheduleBody,
+)
 from crony.api.routes.route import EDIT, PAGE, VIEW, Route, get
 
 SCHEDULE = "/schedules/{schedule}"
+FILTERS = ("queue", "label", "state", "trigger", "q", "failing", "sort")
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -28,8 +35,43 @@ ROUTES: tuple[Route, ...] = (
         "list_schedules",
         "List schedules",
         "schedules",
-        query=(*PAGE, "queue", "label", "state", "trigger", "q", "failing", "sort"),
+        query=(*PAGE, "group", *FILTERS),
         answer="SchedulePage",
+    ),
+    Route(
+        method="POST",
+        path="/schedules:batch",
+        operation="batch_schedules",
+        summary="Create or replace up to 1,000 schedules; one result each, in order",
+        tag="schedules",
+        roles=EDIT,
+        body=BatchBody,
+        large=True,
+        answer="BatchResults",
+        creates=True,
+    ),
+    # Its schedules are the tasks of a group, whose name stands in the same place.
+    get(
+        SCHEDULE + "/tasks",
+        "list_tasks",
+        "List the schedules of a group",
+        "groups",
+        query=(*PAGE, *FILTERS),
+        answer="SchedulePage",
+    ),
+    Route(
+        method="POST",
+        path=SCHEDULE + "/tasks",
+        operation="create_task",
+        summary="Create a schedule in a group",
+        tag="groups",
+        roles=EDIT,
+        body=ScheduleBody,
+        status=201,
+        also=(200,),
+        answer="Schedule",
+        problems=("name-taken", "quota"),
+        creates=True,
     ),
     get(
         SCHEDULE,
@@ -91,10 +133,10 @@ ROUTES: tuple[Route, ...] = (
         method="POST",
         path=SCHEDULE + "/resume",
         operation="resume_schedule",
-        summary="Go on from now",
+        summary="Go on from now; what was skipped runs only if asked for",
         tag="schedules",
         roles=EDIT,
-        body=EmptyBody,
+        body=ResumeBody,
         body_optional=True,
         answer="Schedule",
     ),
