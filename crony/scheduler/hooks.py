@@ -54,6 +54,7 @@ class Hooks:
 
     def step(self, now: datetime) -> bool:
         """Make a number of runs; return whether another step at once would do more."""
+        self._store.leases.pulse(now=now, limit=_LIMIT)
         owed = self._store.runs.follow_ups(limit=_LIMIT)
         if not owed:
             return False

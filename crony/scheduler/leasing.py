@@ -27,6 +27,7 @@ from crony.model.lease import (
 from crony.model.policy import Policy, backoff
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.state import TERMINAL, AttemptState, RunState
+from crony.scheduler import hooks
 from crony.scheduler.losses import tell
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
@@ -193,8 +194,9 @@ class Leasing:
                 state=answer.state,
             )
         soon = now + self._timing.lease_ahead + timedelta(seconds=1)
-        if any(c.retry_at is not None and c.retry_at <= soon for c in closings):
-            # The wait is shorter than the ticker's own.
+        again = any(c.retry_at is not None and c.retry_at <= soon for c in closings)
+        if again or any(c.run in runs and runs[c.run].hooks for c in accepted):
+            # A retry, or a hook that is owed, may be nearer than the next tick.
             self._wakes.publish_tick()
         return closed
 
@@ -261,7 +263,10 @@ class Leasing:
             # The worker's word of how long ago counts from when it is heard.
             finished_at = max(finished_at, run.started_at)
         return replace(
-            item, finished_at=finished_at, retry_at=self._retry_at(item, run, now)
+            item,
+            finished_at=finished_at,
+            retry_at=self._retry_at(item, run, now),
+            says=hooks.says(self._store, run, item),
         )
 
     def _retry_at(self, item: Closing, run: Run, now: datetime) -> datetime | None:

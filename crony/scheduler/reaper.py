@@ -1,7 +1,7 @@
 """The reaper: what time alone does to runs.
 
-Leases and offers end, deadlines come, runs give way to others, hooks come due, and
-what waited may be leased.
+Leases and offers end, deadlines come, runs give way to others, and what waited may be
+leased.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class Reaper:
         moved = self._lapse(now) or moved
         moved = self._expire(now, include_leases=include_leases) or moved
         moved = self._preempt(now) or moved
-        moved = self._store.leases.pulse(now=now, limit=_LIMIT) > 0 or moved
         promoted = self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
         self._wakes.publish(promoted)
         earliest = self._store.leases.earliest()
