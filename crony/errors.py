@@ -17,6 +17,7 @@
     │   ├── Contended             what it was worked out from has changed meanwhile
     │   └── KeyInProgress         the first request with this key is under way
     ├── KeyReused                 an idempotency key with another body
+    ├── EventsPruned              what was asked for is no longer kept
     ├── RevisionMismatch          If-Match or If-None-Match does not hold
     ├── Unauthenticated           no key, or none that is known
     ├── Forbidden                 the key's role does not allow it
@@ -152,6 +153,10 @@ class KeyInProgress(Conflict):
 
 class KeyReused(CronyError):
     """An idempotency key came again with another body."""
+
+
+class EventsPruned(CronyError):
+    """Events between where somebody stands and the oldest that is kept are gone."""
 
 
 class RevisionMismatch(CronyError):

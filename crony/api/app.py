@@ -82,6 +82,7 @@ class App(falcon.asgi.App[Request, falcon.asgi.Response]):
         """Let all that waits be answered at once: the process is to end."""
         self.node.polls.close()
         self.node.tails.close()
+        self.node.streams.close()
 
 
 def _ascii(query: bytes) -> bytes:

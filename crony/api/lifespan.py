@@ -12,10 +12,11 @@ from crony.api.node import Node
 from crony.api.polls import Hub
 from crony.api.pool import Pool
 from crony.api.rate import Rates
+from crony.api.streams import Streams
 from crony.api.tails import Tails
 from crony.clock import StoreClock
 from crony.config import ADMIN_KEY, Settings
-from crony.scheduler.service import Service
+from crony.scheduler.service import Service, webhook_rules
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage import open_store
@@ -39,6 +40,7 @@ class Lifespan:
         service = self._node.service
         self._node.polls.listen(service.wakes)
         self._node.tails.listen(service.wakes)
+        self._node.streams.listen(service.wakes)
         await asyncio.to_thread(self._start)
 
     def _start(self) -> None:
@@ -81,14 +83,21 @@ def node_of(store: Store, settings: Settings, *, wakes: Wakes) -> Node:
         poll_wait=settings.api.poll_wait,
         lease_ahead=settings.api.lease_ahead,
     )
-    service = Service(store, StoreClock(store.now), timing=timing, wakes=wakes)
-    polls = Hub()
+    service = Service(
+        store,
+        StoreClock(store.now),
+        timing=timing,
+        wakes=wakes,
+        rules=webhook_rules(settings.api.webhook_allow),
+    )
+    polls, pool = Hub(), Pool(settings.api.threads)
     return Node(
         service=service,
         settings=settings,
-        pool=Pool(settings.api.threads),
+        pool=pool,
         polls=polls,
         tails=Tails(),
+        streams=Streams(lambda tenant: pool.run(service.events.newest, tenant)),
         rates=Rates(),
         metrics=Metrics(waiting=lambda: len(polls)),
     )

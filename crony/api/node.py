@@ -9,6 +9,7 @@ from crony.api.metrics import Metrics
 from crony.api.polls import Hub
 from crony.api.pool import Pool
 from crony.api.rate import Rates
+from crony.api.streams import Streams
 from crony.api.tails import Tails
 from crony.config import Settings
 from crony.scheduler.service import Service
@@ -23,6 +24,7 @@ class Node:
     pool: Pool
     polls: Hub
     tails: Tails
+    streams: Streams
     rates: Rates
     metrics: Metrics
 

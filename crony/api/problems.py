@@ -68,6 +68,7 @@ TABLE: Mapping[type[errors.CronyError], Kind] = {
     errors.KeyReused: Kind(
         422, "key-reused", "The idempotency key came with another body"
     ),
+    errors.EventsPruned: Kind(410, "events-pruned", "The events are no longer kept"),
     errors.RevisionMismatch: Kind(412, "revision", "It is at another revision"),
     errors.Unauthenticated: Kind(401, "no-key", "A key is needed"),
     errors.Forbidden: Kind(403, "role", "The key's role does not allow it"),

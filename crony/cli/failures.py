@@ -43,6 +43,7 @@ NEXT = {
     "in-use": "remove what refers to it first",
     "run-over": "`crony retry RUN` runs it once more",
     "revision": "it was changed meanwhile: look at it with `crony show` and try again",
+    "events-pruned": "begin anew; `crony runs` has what is still kept of the runs",
     "stale-token": "it was changed meanwhile: look at it and try again",
     "key-in-progress": "the first request is still under way: try again",
     "key-reused": "use a new idempotency key for a new request",

@@ -108,6 +108,12 @@ class Api:
         _seconds(5),
         "How long before its instant a run is handed to a worker.",
     )
+    webhook_allow: tuple[str, ...] = row(
+        WORDS,
+        (),
+        "Hosts and networks (CIDR) that webhooks may be sent to beside public "
+        "addresses.",
+    )
     log_level: str = row(_LEVEL, "info", _LEVEL_MEANING)
     log_format: str = row(_FORMAT, "auto", _FORMAT_MEANING)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from crony.model.run import Run
+from crony.model.state import RunState
 from crony.model.task import JsonObject
 
 
@@ -32,6 +33,13 @@ class Event:
     data: JsonObject | None = None
 
 
-#: What may happen to a schedule and to a worker; of a run, the states' own words.
+#: What may happen to a run, a schedule and a worker.
+RUN_EVENTS = (*(state.value for state in RunState), "progress", "lost", "preempted")
 SCHEDULE_EVENTS = ("created", "updated", "paused", "resumed", "finished", "deleted")
 WORKER_EVENTS = ("registered", "draining", "lost", "deleted")
+
+_NOUNS = {"run": RUN_EVENTS, "schedule": SCHEDULE_EVENTS, "worker": WORKER_EVENTS}
+#: Every type of event there is.
+TYPES = tuple(f"{noun}.{word}" for noun, words in _NOUNS.items() for word in words)
+#: What may be asked for: also all of a noun.
+FILTERS = (*(f"{noun}.*" for noun in _NOUNS), *TYPES)

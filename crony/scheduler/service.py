@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from crony.clock import Clock
+from crony.outbound import Rules
 from crony.scheduler.carrying import Carrier
 from crony.scheduler.chores import Chores
+from crony.scheduler.dispatching import Dispatcher
 from crony.scheduler.edits import Edits
+from crony.scheduler.events import Events
 from crony.scheduler.groups import Groups
 from crony.scheduler.hooks import Hooks
 from crony.scheduler.idempotency import Idempotency
@@ -28,6 +31,7 @@ from crony.scheduler.tenants import Tenants
 from crony.scheduler.ticker import DUTY, Step, Ticker
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
+from crony.scheduler.webhooks import Webhooks
 from crony.scheduler.workers import Workers
 from crony.storage.contract import Stats, Store
 
@@ -38,7 +42,8 @@ class Service:
     """One attribute per noun; ``start`` and ``stop`` are for its threads.
 
     Make it after a fork. ``entropy`` and ``fraction`` are where all randomness
-    comes from.
+    comes from. ``rules`` say where webhooks may be sent: at default to public
+    addresses alone.
     """
 
     def __init__(
@@ -48,11 +53,13 @@ class Service:
         *,
         timing: Timing | None = None,
         wakes: Wakes | None = None,
+        rules: Rules | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         fraction: Callable[[], float] = random.random,
     ) -> None:
         timing = timing or Timing()
         wakes = wakes or Wakes()
+        rules = rules or webhook_rules(())
         self.store = store
         self.clock = clock
         self.timing = timing
@@ -87,6 +94,10 @@ class Service:
         self.profiles = Profiles(store, clock, rework=rework)
         self.groups = Groups(store, clock, wakes=wakes, carrier=carrier, rework=rework)
         self.idempotency = Idempotency(store, clock)
+        self.events = Events(store, clock)
+        self.webhooks = Webhooks(
+            store, clock, wakes=wakes, rules=rules, entropy=entropy
+        )
         #: What the ticker does on each tick, besides what it knows by itself.
         steps: list[Step] = [Hooks(store, wakes=wakes).step, carrier.step]
         holder = f"{os.getpid()}-{entropy(8).hex()}"
@@ -107,6 +118,9 @@ class Service:
             ),
             holder=holder,
             steps=steps,
+        )
+        self.dispatcher = Dispatcher(
+            store, clock, wakes=wakes, rules=rules, holder=holder, fraction=fraction
         )
         self.chores = Chores(clock)
         self.chores.add(self._sweep)
@@ -132,3 +146,8 @@ class Service:
         self.keys.flush()
         self.idempotency.sweep()
         return False
+
+
+def webhook_rules(allowed: Iterable[str]) -> Rules:
+    """Return where webhooks may be sent, beside public addresses."""
+    return Rules(allowed, whose="webhooks", setting="webhook_allow of [api]")

@@ -25,13 +25,15 @@ class Wake:
 
     ``ready`` are lines in which runs may have become leasable, ``workers`` those
     with something to give up, ``runs`` those with a new state, progress or output.
-    ``tick`` asks the ticker to look at once.
+    ``tick`` asks the ticker to look at once. Any of these may come with new events;
+    ``events`` is for those that come with nothing else.
     """
 
     ready: Ready = frozenset()
     workers: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
     tick: bool = False
+    events: bool = False
 
 
 Callback = Callable[[Wake], None]
@@ -97,6 +99,10 @@ class Wakes:
         """Ask the ticker to look before its time."""
         self._publish(Wake(tick=True))
 
+    def publish_events(self) -> None:
+        """Tell that there may be new events."""
+        self._publish(Wake(events=True))
+
     def _publish(self, wake: Wake) -> None:
         self._call_back(wake)
         if self._neighbours is not None:
@@ -122,6 +128,7 @@ def _spoken(wake: Wake) -> dict[str, object]:
         "workers": sorted(wake.workers),
         "runs": sorted(wake.runs),
         "tick": wake.tick,
+        "events": wake.events,
     }
     return {name: value for name, value in message.items() if value}
 
@@ -145,6 +152,7 @@ def _understood(message: object) -> Wake | None:
         workers=_texts(message.get("workers")),
         runs=_texts(message.get("runs")),
         tick=message.get("tick") is True,
+        events=message.get("events") is True,
     )
 
 

@@ -6,13 +6,13 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from crony import errors
 from crony.api import params, problems
 from crony.api.answers import Response
 from crony.api.node import Node
 from crony.api.request import Request
+from crony.api.streams import first
 from crony.model.run import LogChunk
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -92,7 +92,7 @@ class Logs:
                     yield chunk
                 if closed and (found.over or attempt is not None):
                     return
-                await _first(event, gone, seconds=_BREATH)
+                await first(event, gone, seconds=_BREATH)
                 yield None
         except errors.NotFound:
             # Pruned while it was read: there is no more.
@@ -100,19 +100,6 @@ class Logs:
         finally:
             gone.cancel()
             tails.leave(run, event)
-
-
-async def _first(
-    event: asyncio.Event, gone: asyncio.Future[Any], *, seconds: float
-) -> None:
-    """Wait for news, for the client to go, or for some time."""
-    news: asyncio.Future[Any] = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait(
-            {news, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-        )
-    finally:
-        news.cancel()
 
 
 async def _bytes(chunks: AsyncIterator[LogChunk | None]) -> AsyncIterator[bytes]:
