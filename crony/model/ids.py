@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crony import clock
 
@@ -20,6 +20,8 @@ ENTROPY = 10
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 26
+#: So many digits hold the milliseconds.
+_STAMP = 10
 #: What every id matches, in small letters as a name has them.
 SHAPE = "(?:sch|run|wrk|key|evt)_[0-9a-hjkmnp-tv-z]{26}"
 # Without regard to case: base32 is read either way.
@@ -46,6 +48,16 @@ def numbered(base: str, number: int) -> str:
     # The digits of the entropy fill the end exactly.
     digits = ENTROPY * 8 // 5
     return base[:-digits] + _base32(b"\0" * 6 + raw)[-digits:]
+
+
+def instant_in(text: str) -> datetime | None:
+    """Return the instant that an id of ``timed`` sorts by; ``None`` of another text."""
+    if not looks_like_id(text):
+        return None
+    number = 0
+    for digit in text.upper().partition("_")[2][:_STAMP]:
+        number = number << 5 | _DIGITS.index(digit)
+    return clock.EPOCH + timedelta(milliseconds=number)
 
 
 def run_id(schedule: str, origin: str, scheduled_for: datetime, n: str = "0") -> str:

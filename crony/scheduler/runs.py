@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from crony import clock, errors, log
+from crony import errors, log
 from crony.clock import Clock, cut
 from crony.model import ids
 from crony.model.run import LogChunk, Run
@@ -94,7 +94,7 @@ class Runs:
         run = self._new(
             found,
             origin=Origin.MANUAL,
-            scheduled_for=_instant_in(number) or now,
+            scheduled_for=ids.instant_in(number) or now,
             now=now,
             number=number,
             overrides=overrides,
@@ -112,6 +112,10 @@ class Runs:
             raise errors.Conflict(
                 f"run {run} stands for {old.range_count} occurrences; "
                 f"run the schedule instead"
+            )
+        if old.hook is not None:
+            raise errors.Conflict(
+                f"run {run} is a hook's; retry the run that it followed: {old.parent}"
             )
         found = self._schedule(tenant, old.schedule)
         run_again = self._new(
@@ -138,8 +142,8 @@ class Runs:
         return found
 
     def effective_task(self, run: Run, definition: Definition) -> JsonObject:
-        """Return the task a run executes, with what its trigger changed."""
-        return overriding.effective_task(definition.task, run.overrides)
+        """Return the task a run executes: the schedule's, or that of its hook."""
+        return overriding.task_of(run, definition)
 
     def _schedule(self, tenant: str, reference: str) -> Schedule:
         found = self._store.schedules.find(tenant, reference)
@@ -185,18 +189,3 @@ class Runs:
         for worker in recalled:
             self._wakes.publish_worker(worker)
         return run
-
-
-def _instant_in(number: str) -> datetime | None:
-    """Return the instant that a number of ``new_number`` holds."""
-    if not ids.looks_like_id(number):
-        return None
-    digits = number.partition("_")[2][:_STAMP]
-    return clock.EPOCH + timedelta(milliseconds=int(digits.translate(_TO_32), 32))
-
-
-#: The leading digits of a time-ordered id hold its milliseconds.
-_STAMP = 10
-_TO_32 = str.maketrans(
-    "0123456789ABCDEFGHJKMNPQRSTVWXYZ", "0123456789ABCDEFGHIJKLMNOPQRSTUV"
-)

@@ -25,6 +25,11 @@ def test_timed_ids_sort_by_their_instant(
     if ids.milliseconds(one) < ids.milliseconds(other):
         assert first < second
     assert ids.looks_like_id(first)
+    assert ids.milliseconds(one) == ids.milliseconds(ids.instant_in(first) or NOW)
+
+
+def test_there_is_no_instant_in_a_text_that_is_no_id() -> None:
+    assert ids.instant_in("nightly-report") is None
 
 
 def test_run_id_is_the_same_on_every_node_and_differs_by_each_part() -> None:
@@ -48,3 +53,13 @@ def test_a_name_is_no_id() -> None:
 def test_a_lower_case_id_is_taken_for_an_id_too() -> None:
     name = ids.run_id("sch_1", "schedule", NOW).lower()
     assert ids.looks_like_id(name)
+
+
+def test_what_is_made_in_the_name_of_an_id_has_an_id_of_its_own_each_time() -> None:
+    base = ids.timed(ids.SCHEDULE, NOW, entropy=b"0123456789")
+    made = [ids.numbered(base, number) for number in range(100)]
+    assert made == [ids.numbered(base, number) for number in range(100)]
+    assert len({base, *made}) == 101
+    later = ids.timed(ids.SCHEDULE, NOW + timedelta(milliseconds=1), entropy=b"\0" * 10)
+    assert all(ids.looks_like_id(id) and id < later for id in made)
+    assert ids.numbered(later, 0) not in made
