@@ -1,0 +1,163 @@
+"""The pruner: forgets what retention no longer keeps, a little at a time.
+
+One process at a time has the duty. It walks through all schedules, deleted ones too,
+then forgets old events and deliveries, and rests. Each step is small, so that no
+write of a tick or a worker waits long behind it. How far the walk came is left as a
+note with the duty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from crony import errors, log
+from crony.clock import EPOCH
+from crony.model.policy import Retention
+from crony.model.schedule import Schedule
+from crony.scheduler.policies import Policies
+from crony.storage.contract import Position, Store
+
+_log = log.get(__name__)
+
+DUTY = "prune"
+
+#: How long the duty stays with a process that says nothing more.
+_TTL = timedelta(seconds=30)
+
+#: How long it rests after each walk.
+_REST = timedelta(seconds=60)
+
+#: So many schedules are looked at in one step, and so many records removed.
+_SCHEDULES = 100
+_BATCH = 100
+
+#: How long events are kept; while a webhook has not looked at them, longer,
+EVENTS_KEPT = timedelta(days=1)
+#: but not for ever.
+_EVENTS_MOST = timedelta(days=7)
+
+#: How long it is kept how a delivery went.
+DELIVERIES_KEPT = timedelta(days=7)
+
+_Item = tuple[str, str, Schedule | None]
+
+
+class Pruner:
+    """Applies retention."""
+
+    def __init__(self, store: Store, *, policies: Policies, holder: str) -> None:
+        self._store = store
+        self._policies = policies
+        self._holder = holder
+        self._work: Iterator[None] | None = None
+        self._now = EPOCH
+        self._rested_at: datetime | None = None
+
+    def step(self, now: datetime) -> bool:
+        """Forget a little; return whether there may be more at once."""
+        rested = self._rested_at
+        # A clock that was set back must not put it off.
+        if rested is not None and abs(now - rested) < _REST:
+            return False
+        held, _ = self._store.duties.hold(DUTY, self._holder, now=now, ttl=_TTL)
+        if not held:
+            # Who has it goes on from the note.
+            self._work = None
+            return False
+        self._now = now
+        if self._work is None:
+            self._work = self._walk()
+        work, self._work = self._work, None
+        for _ in work:
+            self._work = work
+            return True
+        self._rested_at = now
+        return False
+
+    def _walk(self) -> Iterator[None]:
+        """Go through everything once; yield after each little piece."""
+        after = self._store.duties.note(DUTY) or None
+        while True:
+            items, after = self._store.runs.prunable(limit=_SCHEDULES, after=after)
+            yield from self._schedules(items)
+            self._store.duties.leave(DUTY, self._holder, after or "")
+            yield
+            if after is None:
+                break
+        while self._events(self._now) == _BATCH:
+            yield
+        while self._deliveries(self._now) == _BATCH:
+            yield
+
+    # Runs.
+
+    def _schedules(self, items: Sequence[_Item]) -> Iterator[None]:
+        live = [schedule for _, _, schedule in items if schedule is not None]
+        holds = self._policies.many(live)
+        of_tenant: dict[str, Retention] = {}
+        removed = 0
+        for tenant, identity, schedule in items:
+            if schedule is not None:
+                retention = holds[identity].policy.retention
+            else:
+                retention = self._of_tenant(tenant, of_tenant)
+            number = _BATCH
+            while number == _BATCH:
+                number = self._prune(identity, retention, self._now)
+                removed += number
+                if removed >= _BATCH:
+                    removed = 0
+                    yield
+
+    def _prune(self, schedule: str, retention: Retention, now: datetime) -> int:
+        try:
+            return self._store.runs.prune(
+                schedule,
+                keep=retention.runs,
+                before=now - retention.age,
+                now=now,
+                limit=_BATCH,
+            )
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            _log.exception("runs can't be pruned", schedule=schedule)
+            return 0
+
+    def _of_tenant(self, tenant: str, known: dict[str, Retention]) -> Retention:
+        """Return what is kept of a deleted schedule."""
+        if tenant not in known:
+            known[tenant] = self._policies.of_tenant(tenant).retention
+        return known[tenant]
+
+    # Events.
+
+    def _events(self, now: datetime) -> int:
+        before = now - EVENTS_KEPT
+        waiting = self._unseen()
+        if waiting is not None:
+            before = max(min(before, waiting), now - _EVENTS_MOST)
+        return self._store.events.prune(before=before, limit=_BATCH)
+
+    def _deliveries(self, now: datetime) -> int:
+        return self._store.webhooks.prune(before=now - DELIVERIES_KEPT, limit=_BATCH)
+
+    def _unseen(self) -> datetime | None:
+        """Return when the oldest event was that a webhook has not looked at."""
+        lowest: dict[str, int] = {}
+        after: Position | None = None
+        while True:
+            page = self._store.webhooks.walk(limit=100, after=after)
+            for webhook in page.items:
+                position = lowest.get(webhook.tenant, webhook.position)
+                lowest[webhook.tenant] = min(position, webhook.position)
+            after = page.next
+            if after is None:
+                break
+        unseen = [
+            event.at
+            for tenant, position in lowest.items()
+            for event in self._store.events.page(tenant, after=position, limit=1)
+        ]
+        return min(unseen, default=None)
