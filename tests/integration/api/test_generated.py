@@ -90,7 +90,7 @@ def test_a_route_answers_as_described_whatever_it_is_sent(
         statuses[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
-    ids = path_parameters(world, route)
+    ids = world.places(route)
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         if mode is GenerationMode.NEGATIVE and not can_be_wrong(route):
             continue
@@ -116,17 +116,6 @@ def headers_for(world: World, route: Route) -> dict[str, str]:
     if route.roles != WORK:
         headers |= world.caller.headers
     return headers
-
-
-def path_parameters(world: World, route: Route) -> dict[str, str]:
-    known = {
-        "schedule": world.schedule,
-        "run": world.run,
-        "worker": world.worker.id,
-        "key": world.key,
-        "tenant": world.name,
-    }
-    return {name: known[name] for name in known if f"{{{name}}}" in route.path}
 
 
 def can_be_wrong(route: Route) -> bool:

@@ -68,3 +68,6 @@ def test_runs_are_filtered(tenant: Caller) -> None:
     assert walked(tenant, f"/runs?until={run['scheduled_for']}") == []
     assert run["id"] in walked(tenant, f"/runs?since={run['scheduled_for']}")
     assert walked(tenant, "/runs?worker=nobody") == []
+    assert set(walked(tenant, "/runs?group=default")) == {run["id"], other["id"]}
+    assert walked(tenant, "/schedules/a/runs?group=default") == [run["id"]]
+    assert walked(tenant, "/runs?group=none") == []

@@ -34,12 +34,19 @@ def test_a_schedule_reads_back_as_it_was_written(tenant: Caller) -> None:
         "max_runtime": "1h30m",
         "grace": "5s",
         "max_concurrent": 2,
-        "on_overlap": "queue",
-        "misfire": "all",
+        "group": "default",
+        "profile": None,
+        "on_overlap": "replace",
+        "misfire": "latest",
+        "misfire_window": "2h",
         "retries": {"max": 2, "backoff": "1s"},
         "max_lost": 3,
         "priority": 7,
+        "deadline": "30m",
+        "preemptible": True,
+        "delivery": "at_least_once",
         "sandbox": {"memory": "1G", "cpu": 0.5},
+        "retention": {"runs": 20, "log": "64K"},
         "paused": True,
     }
     made = tenant("POST", "/schedules", body)
@@ -184,8 +191,10 @@ def test_pause_and_resume_are_revisions_only_when_they_change_something(
     assert tenant.made("/schedules/a/resume")["revision"] == 1
     assert tenant.made("/schedules/a/pause", {})["state"] == "paused"
     assert tenant.made("/schedules/a/pause")["revision"] == 2
-    assert tenant.made("/schedules/a/resume")["state"] == "active"
-    refused = tenant("POST", "/schedules/a/resume", {"misfire": "all"})
+    assert tenant.made("/schedules/a/resume", {"misfire": "all"})["state"] == "active"
+    refused = tenant("POST", "/schedules/a/resume", {"misfire": "some"})
+    assert pointers(refused) == {"/misfire"}
+    refused = tenant("POST", "/schedules/a/pause", {"misfire": "all"})
     assert pointers(refused) == {"/misfire"}
 
 
@@ -231,6 +240,8 @@ def test_a_preview_of_a_drawn_instant_needs_the_name(tenant: Caller) -> None:
     ("query", "expected"),
     [
         ("queue=special", ["one"]),
+        ("group=other", ["three"]),
+        ("group=none", []),
         ("label=team:data", ["two"]),
         ("state=paused", ["three"]),
         ("trigger=every", ["two"]),
@@ -252,7 +263,8 @@ def filtered(admin: Caller) -> Caller:
     tenant = admin.new_tenant()
     tenant.schedule(name="one", queue="special")
     tenant.schedule(name="two", every="1h", labels={"team": "data"})
-    tenant.schedule(name="three", paused=True)
+    assert tenant("PUT", "/groups/other", {}).status_code == 201
+    tenant.schedule(name="three", paused=True, group="other")
     return tenant
 
 

@@ -44,6 +44,12 @@ def test_another_tenants_thing_is_not_found(
     answer = caller_for(ours, route)(
         route.method, theirs.path(route), BODIES.get(route.operation)
     )
+    if route.operation in ("put_group", "put_profile"):
+        # What is made here has that name too, and is another.
+        assert answer.status_code == 201
+        assert theirs.caller.got(theirs.path(route))["revision"] == 1
+        assert ours.caller("DELETE", theirs.path(route)).status_code == 204
+        return
     if route.operation == "put_schedule":
         # An id that nobody has here is no name either.
         assert kind(answer)[0] == 404
@@ -74,13 +80,21 @@ def test_the_owner_finds_it(admin: Caller, route: Route) -> None:
 def test_lists_hold_the_callers_tenant_alone(
     ours: World, theirs: World, route: Route
 ) -> None:
-    mine = {item["id"] for item in ours.caller.got(route.path)["items"]}
-    others = {item["id"] for item in theirs.caller.got(route.path)["items"]}
+    mine = things(ours.caller, route)
+    others = things(theirs.caller, route)
     assert mine
     assert others
     assert not mine & others
     operator = ours.caller.as_role("operator")
-    assert {item["id"] for item in operator.got(route.path)["items"]} >= mine
+    assert things(operator, route) >= mine
+
+
+def things(caller: Caller, route: Route) -> set[str]:
+    """Return what a list holds, by id, or by tenant and name."""
+    return {
+        item.get("id") or f"{item['tenant']}/{item['name']}"
+        for item in caller.got(route.path)["items"]
+    }
 
 
 def test_names_are_each_tenants_own(ours: World, theirs: World) -> None:
@@ -125,10 +139,44 @@ def test_a_tenant_is_made_changed_and_removed(admin: Caller) -> None:
     )
     late = admin("PUT", path, {}, headers={"If-Match": '"1"'})
     assert kind(late) == (412, "revision")
-    wrong = admin("PUT", path, {"quotas": {"schedules": -1}, "profile": None})
+    wrong = admin("PUT", path, {"quotas": {"schedules": -1}, "profile": "none"})
     assert pointers(wrong) == {"/quotas/schedules", "/profile"}
     assert admin("DELETE", path).status_code == 204
     assert kind(admin("DELETE", "/tenants/default")) == (409, "in-use")
+
+
+def test_a_tenants_profile_limit_and_retention_hold_for_its_schedules(
+    tenant: Caller,
+) -> None:
+    path = f"/tenants/{tenant.headers['X-Crony-Tenant']}"
+    empty = {"runs": None, "age": None, "log": None}
+    read = tenant.got(path)
+    assert (read["profile"], read["max_concurrent"]) == (None, None)
+    assert read["retention"] == empty
+    tenant("PUT", "/profiles/slow", {"max_runtime": "6h", "retention": {"runs": 5}})
+    body = {"profile": "slow", "max_concurrent": 3, "retention": {"age": "30d"}}
+    put = tenant("PUT", path, body)
+    assert (put.status_code, put.json()["revision"]) == (200, 2)
+    assert {name: put.json()[name] for name in body} == {
+        **body,
+        "retention": {**empty, "age": "30d"},
+    }
+    assert tenant("PUT", path, tenant.got(path)).json()["revision"] == 2
+    policy = tenant.schedule()["policy"]
+    assert policy["max_runtime"] == {"value": "6h", "from": "tenant"}
+    assert policy["retention"] == {
+        "value": {"runs": 5, "age": "30d", "log": "1M"},
+        "from": "tenant",
+    }
+    in_use = tenant("DELETE", "/profiles/slow")
+    assert kind(in_use) == (409, "in-use")
+    assert "tenant" in in_use.json()["detail"]
+    wrong = {"max_concurrent": 0, "retention": {"age": "1 day", "runz": 1}}
+    assert pointers(tenant("PUT", path, wrong)) == {
+        "/max_concurrent",
+        "/retention/age",
+        "/retention/runz",
+    }
 
 
 def test_an_operator_sets_quotas_but_makes_no_tenant(admin: Caller) -> None:

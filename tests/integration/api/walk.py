@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crony.api.routes import Route
-from tests.integration.api.caller import ECHO, Caller, Worker
+from tests.integration.api.caller import ECHO, Caller, Worker, unique
 
 
 @dataclass(frozen=True)
@@ -19,16 +19,26 @@ class World:
     run: str
     worker: Worker
     key: str
+    group: str
+    profile: str
 
     def path(self, route: Route) -> str:
         """Return the route's path in this tenant."""
-        return route.path.format(
-            schedule=self.schedule,
-            run=self.run,
-            worker=self.worker.id,
-            key=self.key,
-            tenant=self.name,
-        )
+        return route.path.format(**self.places(route))
+
+    def places(self, route: Route) -> dict[str, str]:
+        """Return what stands in the places of the route's path."""
+        known = {
+            # A group's name stands where a schedule's does elsewhere.
+            "schedule": self.group if route.path.endswith("/tasks") else self.schedule,
+            "run": self.run,
+            "worker": self.worker.id,
+            "key": self.key,
+            "tenant": self.name,
+            "group": self.group,
+            "profile": self.profile,
+        }
+        return {name: known[name] for name in known if f"{{{name}}}" in route.path}
 
 
 def new_world(admin: Caller) -> World:
@@ -37,6 +47,9 @@ def new_world(admin: Caller) -> World:
     worker = caller.worker()
     schedule = caller.schedule(name="a", queue=worker.queue)
     run = caller.made("/schedules/a/run")
+    group, profile = unique("g"), unique("p")
+    assert caller("PUT", f"/groups/{group}", {}).status_code == 201
+    assert caller("PUT", f"/profiles/{profile}", {}).status_code == 201
     return World(
         caller=caller,
         name=caller.headers["X-Crony-Tenant"],
@@ -44,6 +57,8 @@ def new_world(admin: Caller) -> World:
         run=run["id"],
         worker=worker,
         key=caller.made("/keys", {"role": "viewer"})["id"],
+        group=group,
+        profile=profile,
     )
 
 
@@ -51,6 +66,10 @@ def new_world(admin: Caller) -> World:
 BODIES: dict[str, Any] = {
     "create_schedule": {"every": "1h", "task": ECHO},
     "put_schedule": {"every": "2h", "task": ECHO},
+    "create_task": {"every": "1h", "task": ECHO},
+    "batch_schedules": {"schedules": [{"every": "1h", "task": ECHO}, {}]},
+    "put_group": {"description": "changed"},
+    "put_profile": {"max_runtime": "2h"},
     "patch_schedule": {"description": "changed"},
     "preview": {"every": "1h"},
     "report": {"token": 1, "state": "running"},
