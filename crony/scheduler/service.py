@@ -9,6 +9,8 @@ from datetime import datetime
 
 from crony.clock import Clock
 from crony.outbound import Rules
+from crony.scheduler.audit import Audit
+from crony.scheduler.backfill import Backfill
 from crony.scheduler.carrying import Carrier
 from crony.scheduler.chores import Chores
 from crony.scheduler.dispatching import Dispatcher
@@ -19,10 +21,12 @@ from crony.scheduler.hooks import Hooks
 from crony.scheduler.idempotency import Idempotency
 from crony.scheduler.keys import Keys
 from crony.scheduler.leasing import Leasing
+from crony.scheduler.ledger import Ledger
 from crony.scheduler.losses import Losses
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.policies import Policies
 from crony.scheduler.profiles import Profiles
+from crony.scheduler.pruner import Pruner
 from crony.scheduler.reaper import Reaper
 from crony.scheduler.rezoning import Rezoner
 from crony.scheduler.runs import Runs
@@ -32,6 +36,7 @@ from crony.scheduler.ticker import DUTY, Step, Ticker
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.scheduler.webhooks import Webhooks
+from crony.scheduler.why import Why
 from crony.scheduler.workers import Workers
 from crony.storage.contract import Stats, Store
 
@@ -87,6 +92,12 @@ class Service:
         self.workers = Workers(
             store, clock, timing=timing, wakes=wakes, entropy=entropy
         )
+        self.backfill = Backfill(
+            store, clock, policies=self.policies, wakes=wakes, entropy=entropy
+        )
+        self.ledger = Ledger(store, clock)
+        self.audit = Audit(store, clock)
+        self.why = Why(store, clock, timing=timing)
         self.keys = Keys(store, clock, entropy=entropy)
         rework = self.edits.rework
         carrier = Carrier(store, edits=self.edits)
@@ -125,6 +136,7 @@ class Service:
         self.chores = Chores(clock)
         self.chores.add(self._sweep)
         self.chores.add(Losses(store, clock, timing=timing).step)
+        self.chores.add(Pruner(store, policies=self.policies, holder=holder).step)
 
     def start(self) -> None:
         """Join the other processes of this host, and start to tick."""
