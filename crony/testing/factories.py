@@ -14,12 +14,29 @@ from datetime import timedelta
 from typing import TypeVar
 
 from crony.model import ids
+from crony.model.event import Event
+from crony.model.group import Group, Profile
+from crony.model.hook import Hook, HookKind
 from crony.model.lease import Closing
-from crony.model.policy import PolicySettings
+from crony.model.policy import (
+    REPLACE,
+    SCHEDULE,
+    SKIP,
+    Policy,
+    PolicySettings,
+    resolve,
+)
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.schedule import Definition, Schedule
-from crony.model.state import AttemptState, Origin, Reason, ScheduleState
+from crony.model.state import (
+    AttemptState,
+    Origin,
+    Reason,
+    RunState,
+    ScheduleState,
+)
 from crony.model.trigger import Every
+from crony.model.webhook import Delivery, Webhook
 from crony.model.worker import Key, Quotas, Role, Tenant, Worker
 from crony.storage.contract import Answer, Materialisation
 from crony.testing.clock import START
@@ -81,11 +98,15 @@ def make_schedule(**changes: object) -> Schedule:
 def make_run(schedule: Schedule | None = None, **changes: object) -> Run:
     """Return a pending run of the schedule's occurrence at its cursor.
 
-    An instant given as ``scheduled_for`` is also when it is due and available.
+    An instant given as ``scheduled_for`` is also when it is due and available. Policy,
+    hooks and what follows from them are those that the definition sets.
     """
     of = schedule or make_schedule()
     instant = changes.get("scheduled_for", of.cursor or START)
     origin = changes.get("origin", Origin.SCHEDULE)
+    held = changes.get("policy", _policy_of(of))
+    assert isinstance(held, Policy)
+    progress = of.definition.hooks.get(HookKind.PROGRESS)
     n = "0" if origin is Origin.SCHEDULE else str(next(_numbers))
     run = Run(
         id=ids.run_id(of.id, str(origin), instant, n),  # type: ignore[arg-type]
@@ -95,14 +116,65 @@ def make_run(schedule: Schedule | None = None, **changes: object) -> Run:
         revision=of.revision,
         origin=Origin.SCHEDULE,
         scheduled_for=instant,  # type: ignore[arg-type]  # the caller's
-        due_at=instant,  # type: ignore[arg-type]
+        due_at=changes.get("due_at", instant),  # type: ignore[arg-type]
         available_at=changes.get("due_at", instant),  # type: ignore[arg-type]
         queue=of.definition.queue,
-        priority=of.definition.policy.priority or 0,
-        max_lost=of.definition.policy.max_lost or 5,
+        group=of.definition.group,
+        policy=held,
+        hooks=frozenset(of.definition.hooks),
+        hook_interval=progress.interval if progress else None,
+        priority=held.priority,
+        max_lost=held.max_lost,
         created_at=START,
     )
+    if held.deadline is not None:
+        run = replace(run, deadline_at=run.due_at + held.deadline)
+    if origin is Origin.SCHEDULE and held.on_overlap in (SKIP, REPLACE):
+        run = replace(run, overlap=held.on_overlap)
     return _with(run, changes)
+
+
+def _policy_of(schedule: Schedule) -> Policy:
+    policy, _ = resolve((SCHEDULE, schedule.definition.policy))
+    return policy
+
+
+def make_hook_run(parent: Run, kind: HookKind, **changes: object) -> Run:
+    """Return the run of a hook that follows the newest attempt of a run."""
+    run = replace(
+        parent,
+        id=ids.run_id(parent.schedule, "hook", START, str(next(_numbers))),
+        origin=Origin.HOOK,
+        parent=parent.id,
+        hook=kind,
+        hook_attempt=max(1, parent.attempt),
+        hooks=frozenset(),
+        hook_interval=None,
+        overlap=None,
+        deadline_at=None,
+        state=RunState.PENDING,
+        reason=None,
+        started_at=None,
+        finished_at=None,
+        attempt=0,
+        token=0,
+        attempts=(),
+        progress=None,
+        result=None,
+    )
+    return _with(run, changes)
+
+
+def make_hooks(*kinds: HookKind, interval: float = 30) -> Mapping[HookKind, Hook]:
+    """Return hooks of these kinds; ``interval`` is that of a progress hook, in s."""
+    every = timedelta(seconds=interval)
+    return {
+        kind: Hook(
+            task={"command": ["true"]},
+            interval=every if kind is HookKind.PROGRESS else None,
+        )
+        for kind in kinds
+    }
 
 
 def make_materialisation(schedule: Schedule, **changes: object) -> Materialisation:
@@ -166,6 +238,76 @@ def make_tenant(**changes: object) -> Tenant:
         updated_at=START,
     )
     return _with(tenant, changes)
+
+
+def make_group(**changes: object) -> Group:
+    """Return a group at revision 1, not paused."""
+    group = Group(
+        name=f"group-{next(_numbers)}",
+        tenant="default",
+        revision=1,
+        since=START,
+        created_at=START,
+        updated_at=START,
+    )
+    return _with(group, changes)
+
+
+def make_profile(**changes: object) -> Profile:
+    """Return a profile at revision 1 that sets a priority."""
+    profile = Profile(
+        name=f"profile-{next(_numbers)}",
+        tenant="default",
+        revision=1,
+        settings=PolicySettings(priority=1),
+        created_at=START,
+        updated_at=START,
+    )
+    return _with(profile, changes)
+
+
+def make_webhook(**changes: object) -> Webhook:
+    """Return a webhook for all events, from the first on."""
+    webhook = Webhook(
+        name=f"webhook-{next(_numbers)}",
+        tenant="default",
+        revision=1,
+        url="https://hooks.example.com/crony",
+        secret="whsec_c2VjcmV0",
+        created_at=START,
+        updated_at=START,
+    )
+    return _with(webhook, changes)
+
+
+def make_event(**changes: object) -> Event:
+    """Return the event of a run that was made."""
+    run = changes.pop("run", None) or make_run()
+    assert isinstance(run, Run)
+    event = Event(
+        sequence=next(_numbers),
+        tenant=run.tenant,
+        type=f"run.{run.state}",
+        subject=run.id,
+        schedule=run.schedule,
+        at=START,
+        run=replace(run, attempts=(), result=None),
+    )
+    return _with(event, changes)
+
+
+def make_delivery(
+    webhook: Webhook, event: Event | None = None, **changes: object
+) -> Delivery:
+    """Return a delivery of the event that was not tried yet, and may be at once."""
+    delivery = Delivery(
+        webhook=webhook.name,
+        tenant=webhook.tenant,
+        event=event or make_event(tenant=webhook.tenant),
+        next_at=START,
+        created_at=START,
+    )
+    return _with(delivery, changes)
 
 
 def make_closing(run: str, token: int, **changes: object) -> Closing:

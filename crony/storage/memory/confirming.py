@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from crony.model.lease import Confirmed, Holding, Standing
+from crony.model.run import Run
 from crony.model.state import AttemptState, RunState
 from crony.storage import rules
 from crony.storage.codec import cut
@@ -35,6 +36,8 @@ def confirm(
     )
     if run.state is RunState.RUNNING and run.token == item.token:
         standing = Standing.REPEATED
+    if standing is Standing.ACCEPTED and _too_late(run, now):
+        standing = Standing.OVER
     if standing is Standing.ACCEPTED:
         lease = memory.leases[run.id]
         begins = max(lease.start_at, now)
@@ -48,6 +51,7 @@ def confirm(
             run,
             state=RunState.RUNNING,
             started_at=begins,
+            overlap=None,
             attempts=(*run.attempts[:-1], attempt),
             **_NOTHING_ENDED,
         )
@@ -62,6 +66,10 @@ def confirm(
         start_at=live.start_at if live else None,
         expires_at=live.expires_at if live else None,
     )
+
+
+def _too_late(run: Run, now: datetime) -> bool:
+    return run.deadline_at is not None and run.deadline_at <= now
 
 
 def lease_end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:

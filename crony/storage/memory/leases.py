@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from crony import errors
 from crony.model import policy
 from crony.model.lease import (
+    Change,
     Closed,
     Closing,
     Confirmed,
@@ -18,18 +19,25 @@ from crony.model.lease import (
     Ready,
     Renewed,
     Revoked,
+    Scope,
     Standing,
 )
-from crony.model.run import Attempt, Progress, Run
+from crony.model.run import Progress, Run
 from crony.model.schedule import Definition
-from crony.model.state import AttemptState, RunState
+from crony.model.state import RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import cut, kept
 from crony.storage.contract import Leases
-from crony.storage.memory.closing import close
+from crony.storage.memory.admission import change, ready, scopes
+from crony.storage.memory.closing import close, note_progress
 from crony.storage.memory.confirming import confirm, lease_end
-from crony.storage.memory.state import Lease, Memory, ready
+from crony.storage.memory.deciding import bounded, lapse, overlap, undecided
+from crony.storage.memory.ending import lose, take_offer
+from crony.storage.memory.offering import offers
+from crony.storage.memory.preempting import preempt
+from crony.storage.memory.pulsing import pulse
+from crony.storage.memory.state import Lease, Memory
 
 
 class MemoryLeases(Leases):
@@ -51,12 +59,8 @@ class MemoryLeases(Leases):
                 raise errors.StaleToken("a newer request of this worker has come since")
             if found.session is not None and found.session != session:
                 replaced.add(found.session)
-            memory.workers[worker] = replace(
-                found,
-                session=session,
-                sequence=sequence,
-                seen_at=max(found.seen_at, cut(now)),
-            )
+            begun = replace(found, session=session, sequence=sequence)
+            memory.see(begun, now=now)
             return kept(memory.workers[worker])
 
     def renew(
@@ -73,9 +77,7 @@ class MemoryLeases(Leases):
             found = memory.worker(worker)
             if found.session not in (None, session):
                 raise errors.StaleToken("this session of the worker was replaced")
-            memory.workers[worker] = replace(
-                found, seen_at=max(found.seen_at, cut(now))
-            )
+            memory.see(found, now=now)
             renewed, revoked = [], []
             for item in holding:
                 run = memory.runs.get(item.run)
@@ -132,12 +134,12 @@ class MemoryLeases(Leases):
         """Take leases back: offers become pending, attempts are lost."""
         memory = self._memory
         losses = []
-        with memory.change(*(run.schedule for run in runs)) as lines:
+        with change(memory, *(run.schedule for run in runs)) as lines:
             for run in sorted(runs, key=lambda run: run.id):
                 if run.state is RunState.LEASED:
-                    memory.take_offer(run, now=now)
+                    take_offer(memory, run, now=now)
                 else:
-                    losses.append(memory.lose(run, now=cut(now)))
+                    losses.append(lose(memory, run, now=cut(now)))
         return tuple(losses), ready(lines)
 
     def lease(
@@ -157,64 +159,14 @@ class MemoryLeases(Leases):
             rules.check_session(
                 session, sequence, stored=found.session, newest=found.sequence
             )
-            if found.draining:
-                return ()
-            runs = [
-                run
-                for run in memory.runs.values()
-                if run.tenant == found.tenant
-                and run.state is RunState.PENDING
-                and run.id in memory.admitted
-                and run.available_at <= cut(horizon)
-                and self._satisfied(found, run)
-            ]
-            runs.sort(key=lambda run: (-run.priority, run.catch_up, run.due_at, run.id))
-            return tuple(
-                self._offer(found, run, now=cut(now), lease_ttl=lease_ttl)
-                for run in runs[:slots]
+            return offers(
+                memory,
+                found,
+                slots=slots,
+                horizon=horizon,
+                now=cut(now),
+                lease_ttl=lease_ttl,
             )
-
-    def _satisfied(self, worker: Worker, run: Run) -> bool:
-        lane = rules.lane(run.tenant, run.queue, self._memory.definition_of(run))
-        return rules.satisfied(
-            lane,
-            queues=worker.queues,
-            labels=worker.labels,
-            level=worker.sandbox_level,
-        )
-
-    def _offer(
-        self, worker: Worker, run: Run, *, now: datetime, lease_ttl: timedelta
-    ) -> Offer:
-        memory = self._memory
-        start_at = max(run.available_at, now)
-        attempt = Attempt(
-            number=run.attempt + 1,
-            token=run.token + 1,
-            state=AttemptState.LEASED,
-            worker=worker.id,
-            worker_name=worker.name,
-            leased_at=now,
-        )
-        leased = replace(
-            run,
-            state=RunState.LEASED,
-            token=attempt.token,
-            attempt=attempt.number,
-            attempts=(*run.attempts, attempt),
-        )
-        memory.put(leased, now=now)
-        lease = Lease(worker.id, start_at, cut(start_at + lease_ttl))
-        memory.leases[run.id] = lease
-        memory.grants[run.id, leased.token] = worker.id
-        return Offer(
-            run=kept(replace(leased, attempts=())),
-            definition=kept(memory.definition_of(run)),
-            token=leased.token,
-            attempt=leased.attempt,
-            start_at=start_at,
-            expires_at=lease.expires_at,
-        )
 
     def confirm(
         self,
@@ -237,7 +189,7 @@ class MemoryLeases(Leases):
         with memory.verb():
             runs = [memory.known(worker, item.run, item.token) for item in items]
             schedules = {run.schedule for run in runs if run is not None}
-            with memory.change(*schedules) as lines:
+            with change(memory, *schedules) as lines:
                 closed = [close(memory, worker, kept(i), now=cut(now)) for i in items]
             return tuple(closed), ready(lines)
 
@@ -248,12 +200,7 @@ class MemoryLeases(Leases):
             run = memory.runs.get(entry.run)
             if standing is not Standing.ACCEPTED or run is None:
                 return standing
-            entry = kept(entry)
-            memory.runs[run.id] = replace(run, progress=entry)
-            if run.schedule in memory.schedules:
-                entries = memory.progress.setdefault(run.schedule, [])
-                entries.append(entry)
-                del entries[: -rules.PROGRESS_KEPT]
+            note_progress(memory, run.schedule, kept(entry), now=entry.at)
             return standing
 
     def expire(
@@ -274,6 +221,29 @@ class MemoryLeases(Leases):
                 gone += sorted(unrenewed)[:limit]
             return self._take([run for _, _, run in gone], now=now)
 
+    def overlap(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        with self._memory.verb():
+            return overlap(self._memory, now=cut(now), limit=limit)
+
+    def lapse(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        with self._memory.verb():
+            return lapse(self._memory, now=cut(now), limit=limit)
+
+    def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
+        with self._memory.verb():
+            return preempt(self._memory, now=cut(now), limit=limit)
+
+    def pulse(self, *, now: datetime, limit: int) -> int:
+        with self._memory.verb():
+            return pulse(self._memory, now=cut(now), limit=limit)
+
+    def scopes(self, tenant: str, run: str) -> Sequence[Scope]:
+        with self._memory.verb():
+            found = self._memory.runs.get(run)
+            if found is None or found.tenant != tenant:
+                return ()
+            return scopes(self._memory, found)
+
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
         memory = self._memory
         with memory.verb():
@@ -293,6 +263,9 @@ class MemoryLeases(Leases):
         memory = self._memory
         with memory.verb():
             instants = [memory.runs[name].available_at for name in memory.waiting]
+            instants += [run.due_at for run in undecided(memory)]
+            instants += [at for at, _ in bounded(memory)]
+            instants += [pulse.next_at for pulse in memory.pulses.values()]
             for name, lease in memory.leases.items():
                 offer = memory.runs[name].state is RunState.LEASED
                 confirm_by = lease.start_at + policy.CONFIRM_GRACE

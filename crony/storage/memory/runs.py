@@ -8,13 +8,19 @@ from datetime import datetime
 from typing import TypeVar
 
 from crony import errors
+from crony.model.hook import FollowUp
 from crony.model.lease import Ready
-from crony.model.run import ErrorEntry, Progress, Run
-from crony.model.state import Reason, RunState
+from crony.model.run import Attempt, ErrorEntry, Progress, Run
+from crony.model.schedule import Schedule
+from crony.model.state import EXECUTING, Origin, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
-from crony.storage.contract import Page, Position, RunQuery, Runs
-from crony.storage.memory.state import Memory, paged, ready, summary
+from crony.storage.contract import Page, Position, Pruned, RunQuery, Runs
+from crony.storage.memory.admission import change, ready, recall_for
+from crony.storage.memory.ending import end_unstarted, stop, stops_for_good
+from crony.storage.memory.paging import Down, paged
+from crony.storage.memory.pruning import prunable, prune
+from crony.storage.memory.state import Memory, summary
 
 _Entry = TypeVar("_Entry")
 
@@ -34,20 +40,93 @@ class MemoryRuns(Runs):
                 return False, frozenset(), frozenset()
             if run.schedule not in memory.schedules:
                 raise errors.NotFound("schedule", run.schedule)
-            pending = [
-                other
-                for other in memory.runs.values()
-                if other.tenant == run.tenant and other.state is RunState.PENDING
-            ]
-            if quota is not None and len(pending) >= quota:
-                raise errors.QuotaExceeded(
-                    f"the tenant has {quota} pending runs, which is all it may have",
-                    retry_after=rules.QUOTA_PAUSE,
-                )
-            with memory.change(run.schedule) as lines:
-                recalled = memory.recall_for(run)
+            self._check_quota(run.tenant, quota=quota, new=1)
+            with change(memory, run.schedule) as lines:
+                recalled = recall_for(memory, run)
                 memory.put(replace(kept(run), attempts=()), now=run.created_at)
             return True, ready(lines), recalled
+
+    def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
+        memory = self._memory
+        with memory.verb():
+            new = {run.id: run for run in runs if run.id not in memory.runs}
+            for run in new.values():
+                if run.schedule not in memory.schedules:
+                    raise errors.NotFound("schedule", run.schedule)
+                self._check_quota(run.tenant, quota=quota, new=len(new))
+            with change(memory, *{run.schedule for run in new.values()}) as lines:
+                for run in new.values():
+                    memory.put(replace(kept(run), attempts=()), now=run.created_at)
+            return len(new), ready(lines)
+
+    def _check_quota(self, tenant: str, *, quota: int | None, new: int) -> None:
+        """Refuse new runs that would be more than the tenant may have."""
+        pending = [
+            run
+            for run in self._memory.runs.values()
+            if run.tenant == tenant and run.state is RunState.PENDING
+        ]
+        if quota is not None and len(pending) + new > quota:
+            raise errors.QuotaExceeded(
+                f"the tenant has {quota} pending runs, which is all it may have",
+                retry_after=rules.QUOTA_PAUSE,
+            )
+
+    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+        with self._memory.verb():
+            records = [
+                run
+                for run in self._memory.runs.values()
+                if run.schedule == schedule
+                and run.origin is Origin.SCHEDULE
+                and run.state is not RunState.WITHDRAWN
+                and run.scheduled_for <= cut(instant)
+            ]
+            newest = max(records, key=lambda run: run.scheduled_for, default=None)
+            return None if newest is None else summary(newest)
+
+    def follow_ups(self, *, limit: int) -> Sequence[FollowUp]:
+        with self._memory.verb():
+            owed = sorted(
+                self._memory.follow_ups.values(),
+                key=lambda of: (of.at, of.run, of.attempt, of.kind, of.number),
+            )
+            return tuple(owed[:limit])
+
+    def followed(self, items: Sequence[FollowUp]) -> None:
+        with self._memory.verb():
+            for of in items:
+                name = (of.run, of.attempt, of.kind, of.number)
+                self._memory.follow_ups.pop(name, None)
+
+    def prune(
+        self,
+        schedule: str,
+        *,
+        keep: int,
+        before: datetime,
+        now: datetime,
+        limit: int,
+    ) -> int:
+        with self._memory.verb():
+            return prune(
+                self._memory,
+                schedule,
+                keep=keep,
+                before=cut(before),
+                now=cut(now),
+                limit=limit,
+            )
+
+    def pruned(self, schedule: str) -> Pruned | None:
+        with self._memory.verb():
+            return kept(self._memory.pruned.get(schedule))
+
+    def prunable(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        with self._memory.verb():
+            return prunable(self._memory, limit=limit, after=after)
 
     def find(self, tenant: str, run: str) -> Run | None:
         with self._memory.verb():
@@ -67,7 +146,7 @@ class MemoryRuns(Runs):
                     if run.tenant == tenant and _matches(run, query)
                 ],
                 lambda item: (instant_out(item.run.scheduled_for), item.run.id),
-                order=lambda position: (-int(position[0] or 0), _Down(position[1])),
+                order=_oldest_first if query.oldest_first else _newest_first,
                 limit=limit,
                 after=after,
             )
@@ -80,7 +159,7 @@ class MemoryRuns(Runs):
             runs = [
                 (run.schedule, run)
                 for run in self._memory.runs.values()
-                if run.state is not RunState.WITHDRAWN
+                if run.state is not RunState.WITHDRAWN and run.origin is not Origin.HOOK
             ]
             newest = _newest(
                 schedules,
@@ -95,20 +174,10 @@ class MemoryRuns(Runs):
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         with self._memory.verb():
             entries = [
-                (
-                    run.schedule,
-                    rules.error_entry(
-                        run.id,
-                        attempt.number,
-                        state=attempt.state,
-                        reason=attempt.reason,
-                        at=attempt.finished_at,
-                        error=attempt.error,
-                    ),
-                )
+                (run.schedule, entry)
                 for run in self._memory.runs.values()
                 for attempt in run.attempts
-                if attempt.state in rules.FAULTS and attempt.finished_at is not None
+                if (entry := self._error(run, attempt)) is not None
             ]
             return _newest(
                 schedules,
@@ -116,6 +185,32 @@ class MemoryRuns(Runs):
                 order=lambda entry: (entry.at, entry.run, entry.attempt),
                 limit=limit,
             )
+
+    def _error(self, run: Run, attempt: Attempt) -> ErrorEntry | None:
+        """Return the line for the schedule's errors, if there is one."""
+        if attempt.finished_at is None:
+            return None
+        if run.hook is not None and run.parent is not None:
+            return rules.hook_error(
+                run.parent,
+                run.hook_attempt or 0,
+                kind=run.hook,
+                state=attempt.state,
+                reason=attempt.reason,
+                at=attempt.finished_at,
+                error=attempt.error,
+                says=self._memory.says.get((run.id, attempt.token)),
+            )
+        if attempt.state not in rules.FAULTS:
+            return None
+        return rules.error_entry(
+            run.id,
+            attempt.number,
+            state=attempt.state,
+            reason=attempt.reason,
+            at=attempt.finished_at,
+            error=attempt.error,
+        )
 
     def progress(
         self, schedules: Sequence[str], *, limit: int
@@ -133,29 +228,15 @@ class MemoryRuns(Runs):
             found = memory.runs.get(run)
             if found is None or found.tenant != tenant:
                 raise errors.NotFound("run", run)
-            with memory.change(found.schedule) as lines:
-                match found.state:
-                    case RunState.STOPPING:
-                        pass
-                    case RunState.RUNNING:
-                        stopping = replace(
-                            found, state=RunState.STOPPING, reason=Reason.USER
-                        )
-                        memory.put(stopping, now=now)
-                    case RunState.PENDING | RunState.LEASED:
-                        if found.state is RunState.LEASED:
-                            found = memory.without_offer(found)
-                        memory.put(
-                            replace(
-                                found,
-                                state=RunState.CANCELLED,
-                                reason=Reason.USER,
-                                finished_at=cut(now),
-                            ),
-                            now=now,
-                        )
-                    case _:
-                        raise errors.RunOver(run, found.state.value)
+            if found.over or found.state is RunState.WITHDRAWN:
+                raise errors.RunOver(run, found.state.value)
+            with change(memory, found.schedule) as lines:
+                if found.state not in EXECUTING:
+                    end_unstarted(
+                        memory, found, RunState.CANCELLED, Reason.USER, now=now
+                    )
+                elif not stops_for_good(found):
+                    stop(memory, found, Reason.USER, now=now)
             return memory.full(memory.runs[run]), ready(lines)
 
 
@@ -166,21 +247,20 @@ class _Listed:
         self.run = run
 
 
-class _Down(str):
-    """A text that sorts the other way round."""
+def _newest_first(position: Position) -> tuple[object, ...]:
+    return (-int(position[0] or 0), Down(position[1]))
 
-    __slots__ = ()
 
-    def __lt__(self, other: str) -> bool:
-        return str.__gt__(self, other)
-
-    def __gt__(self, other: str) -> bool:
-        return str.__lt__(self, other)
+def _oldest_first(position: Position) -> tuple[object, ...]:
+    return (int(position[0] or 0), position[1])
 
 
 def _matches(run: Run, query: RunQuery) -> bool:
     return (
         query.schedule in (None, run.schedule)
+        and query.group in (None, run.group)
+        and query.origin in (None, run.origin)
+        and query.parent in (None, run.parent)
         and (not query.states or run.state in query.states)
         and (query.since is None or run.scheduled_for >= cut(query.since))
         and (query.until is None or run.scheduled_for < cut(query.until))

@@ -9,7 +9,7 @@ from datetime import datetime
 from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
-from crony.model.schedule import Definition, Schedule
+from crony.model.schedule import Definition, Schedule, Version
 from crony.model.state import (
     HELD,
     Origin,
@@ -26,7 +26,16 @@ from crony.storage.contract import (
     ScheduleQuery,
     Schedules,
 )
-from crony.storage.memory.state import Memory, paged, ready
+from crony.storage.memory.admission import change, ready
+from crony.storage.memory.ending import (
+    UNCONFIRMED,
+    end_unstarted,
+    stop,
+    without_offer,
+)
+from crony.storage.memory.paging import paged
+from crony.storage.memory.references import check_references
+from crony.storage.memory.state import Memory
 
 _SORTS: dict[str, Callable[[Schedule], str | int | None]] = {
     "name": lambda schedule: schedule.definition.name,
@@ -53,8 +62,8 @@ class MemorySchedules(Schedules):
                     f"the tenant has {quota} schedules, which is all it may have",
                     retry_after=rules.QUOTA_PAUSE,
                 )
-            memory.used.add(schedule.id)
-            self._store(schedule, limit=limit)
+            check_references(memory, schedule)
+            memory.put_schedule(schedule, limit=limit, now=schedule.created_at)
             return True
 
     def _check_name(self, schedule: Schedule) -> None:
@@ -63,12 +72,6 @@ class MemorySchedules(Schedules):
             same = name is not None and other.definition.name == name
             if same and other.tenant == schedule.tenant and other.id != schedule.id:
                 raise errors.NameTaken("schedule", str(name), holder=other.id)
-
-    def _store(self, schedule: Schedule, *, limit: int) -> None:
-        stored = kept(schedule)
-        self._memory.schedules[schedule.id] = stored
-        self._memory.definitions[schedule.id, schedule.revision] = stored.definition
-        self._memory.limits[schedule.id] = limit
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._memory.verb():
@@ -103,7 +106,8 @@ class MemorySchedules(Schedules):
         written = schedule.definition
         text = (query.text or "").lower()
         return (
-            query.queue in (None, written.queue)
+            query.group in (None, written.group)
+            and query.queue in (None, written.queue)
             and query.state in (None, schedule.state)
             and query.trigger in (None, codec.trigger_kind(written.trigger))
             and (query.label is None or query.label in written.labels.items())
@@ -115,7 +119,10 @@ class MemorySchedules(Schedules):
         ended = [
             run
             for run in self._memory.runs.values()
-            if run.schedule == schedule.id and run.over and run.attempt
+            if run.schedule == schedule.id
+            and run.over
+            and run.attempt
+            and run.origin is not Origin.HOOK
         ]
         newest = max(ended, key=lambda run: (run.scheduled_for, run.id), default=None)
         return newest is not None and newest.state is not RunState.SUCCEEDED
@@ -139,7 +146,8 @@ class MemorySchedules(Schedules):
             if stored is None:
                 return False, frozenset()
             self._check_name(schedule)
-            with memory.change(schedule.id) as lines:
+            check_references(memory, schedule)
+            with change(memory, schedule.id) as lines:
                 count = stored.occurrences + sum(
                     self._settle(run, now=now) for run in settled
                 )
@@ -150,8 +158,44 @@ class MemorySchedules(Schedules):
                     created_at=stored.created_at,
                     occurrences=count,
                 )
-                self._store(changed, limit=limit)
+                memory.put_schedule(changed, limit=limit, now=now)
             return True, ready(lines)
+
+    def versions(
+        self, schedule: str, *, until: datetime | None, limit: int
+    ) -> Sequence[Version]:
+        with self._memory.verb():
+            versions = [
+                version
+                for version in reversed(self._memory.versions.get(schedule, []))
+                if until is None or version.since < cut(until)
+            ]
+            return kept(tuple(versions[:limit]))
+
+    def in_group(
+        self, tenant: str, group: str, *, held: bool, limit: int
+    ) -> Sequence[Schedule]:
+        with self._memory.verb():
+            found = [
+                schedule
+                for schedule in self._memory.schedules.values()
+                if schedule.tenant == tenant
+                and schedule.definition.group == group
+                and schedule.held == held
+            ]
+            found.sort(key=lambda schedule: schedule.id)
+            return kept(tuple(found[:limit]))
+
+    def ahead(
+        self, tenant: str, *, now: datetime, limit: int, after: str | None
+    ) -> Sequence[str]:
+        with self._memory.verb():
+            found = {
+                run.schedule
+                for run in self._memory.runs.values()
+                if run.tenant == tenant and _ahead(run, cut(now))
+            }
+            return tuple(sorted(n for n in found if n > (after or ""))[:limit])
 
     def _current(self, expected: Schedule) -> Schedule | None:
         """Return the stored schedule while it is as expected."""
@@ -180,9 +224,15 @@ class MemorySchedules(Schedules):
             reason=run.reason,
             revision=run.revision,
             schedule_name=run.schedule_name,
+            group=run.group,
+            policy=run.policy,
             due_at=run.due_at,
             available_at=run.available_at,
             catch_up=run.catch_up,
+            deadline_at=run.deadline_at,
+            overlap=run.overlap,
+            hooks=run.hooks,
+            hook_interval=run.hook_interval,
             range_until=run.range_until,
             range_count=run.range_count,
             queue=run.queue,
@@ -198,12 +248,11 @@ class MemorySchedules(Schedules):
         memory = self._memory
         count = 0
         for run in list(memory.runs.values()):
-            unconfirmed = run.state in (RunState.PENDING, RunState.LEASED)
-            ahead = run.origin is Origin.SCHEDULE and run.scheduled_for > cut(now)
-            if run.schedule == schedule and unconfirmed and ahead:
-                if run.state is RunState.LEASED:
-                    run = memory.without_offer(run)
-                memory.put(replace(run, state=RunState.WITHDRAWN, reason=None), now=now)
+            if run.schedule == schedule and _ahead(run, cut(now)):
+                withdrawn = replace(
+                    without_offer(run), state=RunState.WITHDRAWN, reason=None
+                )
+                memory.put(withdrawn, now=now)
                 count += run.range_count
         return count
 
@@ -219,37 +268,24 @@ class MemorySchedules(Schedules):
         with memory.verb():
             if self._current(expected) is None:
                 return False, (), frozenset()
-            with memory.change(expected.id) as lines:
+            with change(memory, expected.id) as lines:
                 for run in settled:
                     self._settle(run, now=now)
                 mine = [r for r in memory.runs.values() if r.schedule == expected.id]
                 before = [memory.full(run) for run in mine if run.state in HELD]
                 for run in mine:
                     self._strike(run, cancel_running=cancel_running, now=now)
-                del memory.schedules[expected.id]
-                memory.progress.pop(expected.id, None)
+                memory.drop_schedule(expected.id, now=now)
             held = tuple(sorted(before, key=lambda run: run.id))
             return True, held, ready(lines)
 
     def _strike(self, run: Run, *, cancel_running: bool, now: datetime) -> None:
         """Cancel a run of a schedule that is deleted."""
         memory = self._memory
-        if run.state is RunState.RUNNING and cancel_running:
-            stopping = replace(run, state=RunState.STOPPING, reason=Reason.DELETED)
-            memory.put(stopping, now=now)
-        if run.state not in (RunState.PENDING, RunState.LEASED):
-            return
-        if run.state is RunState.LEASED:
-            run = memory.without_offer(run)
-        memory.put(
-            replace(
-                run,
-                state=RunState.CANCELLED,
-                reason=Reason.DELETED,
-                finished_at=cut(now),
-            ),
-            now=now,
-        )
+        if run.state in UNCONFIRMED:
+            end_unstarted(memory, run, RunState.CANCELLED, Reason.DELETED, now=now)
+        elif run.state is RunState.RUNNING and cancel_running:
+            stop(memory, run, Reason.DELETED, now=now)
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         with self._memory.verb():
@@ -295,7 +331,8 @@ class MemorySchedules(Schedules):
         self, batch: Sequence[Materialisation], *, now: datetime
     ) -> tuple[Sequence[bool], Ready]:
         with self._memory.verb():
-            with self._memory.change(*(item.schedule for item in batch)) as lines:
+            touched = {item.schedule for item in batch}
+            with change(self._memory, *touched) as lines:
                 counted = [self._materialise(item, now=now) for item in batch]
             return tuple(counted), ready(lines)
 
@@ -310,10 +347,22 @@ class MemorySchedules(Schedules):
             return False
         count = sum(self._settle(run, now=now) for run in item.runs)
         finished = item.next_cursor is None
-        self._memory.schedules[item.schedule] = replace(
+        if item.limit is not None:
+            self._memory.limits[item.schedule] = item.limit
+        moved = replace(
             stored,
             cursor=kept(item.next_cursor),
             state=ScheduleState.FINISHED if finished else stored.state,
             occurrences=stored.occurrences + count,
         )
+        self._memory.move(moved, now=now)
         return True
+
+
+def _ahead(run: Run, now: datetime) -> bool:
+    """Return whether a run of an occurrence is still to come, and may be taken back."""
+    return (
+        run.origin is Origin.SCHEDULE
+        and run.state in UNCONFIRMED
+        and run.scheduled_for > now
+    )

@@ -1,32 +1,32 @@
-"""What the reference driver keeps, and the steps that several verbs share."""
+"""What the reference driver keeps, and the ways by which it changes.
+
+Runs change by ``put`` alone, schedules by ``put_schedule`` and ``drop_schedule``: so
+no event of a change can be forgotten, and nothing that hangs on a run's state stays
+behind it.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from crony import errors
-from crony.model import policy
-from crony.model.lease import Loss, Ready, Standing
+from crony.model.event import Event
+from crony.model.group import Group, Profile
+from crony.model.hook import FollowUp, HookKind
+from crony.model.lease import Standing
 from crony.model.run import Attempt, Progress, Run
-from crony.model.schedule import Definition, Schedule
-from crony.model.state import (
-    EXECUTING,
-    HELD,
-    AttemptState,
-    Reason,
-    RunState,
-)
+from crony.model.schedule import Definition, Schedule, Version
+from crony.model.state import EXECUTING, HELD, AttemptState, RunState
+from crony.model.task import JsonObject
+from crony.model.webhook import Delivery, Webhook
 from crony.model.worker import Key, Tenant, Worker
-from crony.storage import rules
+from crony.storage import changes, rules
 from crony.storage.codec import cut, kept
-from crony.storage.contract import Answer, Page, Position
-
-Item = TypeVar("Item")
+from crony.storage.contract import Answer, Pruned
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,22 @@ class Lease:
     worker: str
     start_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A pending run that only this worker may take, until then."""
+
+    worker: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """When a running run's progress hook is due next, and how often it was."""
+
+    next_at: datetime
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -74,10 +90,12 @@ class Memory:
         self.lock = threading.RLock()
         self.opened = False
         self.schedules: dict[str, Schedule] = {}
-        #: These three stay when a schedule is deleted.
-        self.used: set[str] = set()
+        #: These stay when a schedule is deleted; the first is id and tenant.
+        self.used: dict[str, str] = {}
         self.limits: dict[str, int] = {}
         self.definitions: dict[tuple[str, int], Definition] = {}
+        self.versions: dict[str, list[Version]] = {}
+        self.pruned: dict[str, Pruned] = {}
         self.runs: dict[str, Run] = {}
         self.leases: dict[str, Lease] = {}
         #: Who was given which token of which run, offers included.
@@ -85,12 +103,27 @@ class Memory:
         self.admitted: set[str] = set()
         #: Pending runs that were not available when they became pending.
         self.waiting: set[str] = set()
+        self.reserved: dict[str, Reservation] = {}
+        self.pulses: dict[str, Pulse] = {}
+        self.follow_ups: dict[tuple[str, int, HookKind, int], FollowUp] = {}
+        #: What hooks said, by run and token.
+        self.says: dict[tuple[str, int], str] = {}
         self.progress: dict[str, list[Progress]] = {}
         self.outputs: dict[tuple[str, int], Output] = {}
         self.workers: dict[str, Worker] = {}
+        #: Workers noted as lost, until they are seen again.
+        self.lost: set[str] = set()
         self.sessions: dict[str, set[str]] = {}
         self.keys: dict[str, Key] = {}
         self.tenants: dict[str, Tenant] = {}
+        self.groups: dict[tuple[str, str], Group] = {}
+        self.profiles: dict[tuple[str, str], Profile] = {}
+        self.events: list[Event] = []
+        self.sequence = 0
+        #: The newest event of each tenant that was pruned.
+        self.forgotten: dict[str, int] = {}
+        self.webhooks: dict[tuple[str, str], Webhook] = {}
+        self.deliveries: dict[tuple[str, str, int], Delivery] = {}
         self.answers: dict[tuple[str, str], Answer] = {}
         self.duties: dict[str, Duty] = {}
 
@@ -104,47 +137,125 @@ class Memory:
                 )
             yield
 
-    @contextmanager
-    def change(self, *schedules: str) -> Iterator[set[tuple[str, str]]]:
-        """Admit anew in these schedules at the end; tell what became leasable.
-
-        The set is complete only after the block.
-        """
-        touched = set(schedules)
-        before = {run.id for run in self._of(touched) if self._offered(run)}
-        ready: set[tuple[str, str]] = set()
-        yield ready
-        for schedule in touched:
-            self._admit(schedule)
-        for run in self._of(touched):
-            if self._offered(run) and run.id not in before:
-                ready.add((run.tenant, run.queue))
-
-    def _of(self, schedules: set[str]) -> list[Run]:
-        return [run for run in self.runs.values() if run.schedule in schedules]
-
-    def _offered(self, run: Run) -> bool:
-        return run.state is RunState.PENDING and run.id in self.admitted
-
-    def _admit(self, schedule: str) -> None:
-        """Decide which runs of a schedule are admitted: see the contract."""
-        runs = self._of({schedule})
-        held = [run for run in runs if run.state in HELD]
-        pending = [run for run in runs if run.state is RunState.PENDING]
-        # What has made an attempt waits for its retry, and is not overtaken.
-        pending.sort(key=lambda run: (run.attempt == 0, run.due_at, run.id))
-        free = max(0, self.limits.get(schedule, 0) - len(held))
-        self.admitted -= {run.id for run in runs}
-        self.admitted |= {run.id for run in held + pending[:free]}
-
     def put(self, run: Run, *, now: datetime) -> None:
-        """Keep a run as it is now; what is not held any more has no lease."""
+        """Keep a run as it is now, and leave the events of what changed.
+
+        What is not held any more has no lease, and so on for all that goes with a
+        state.
+        """
+        before = self.runs.get(run.id)
         self.runs[run.id] = run
         self.waiting.discard(run.id)
         if run.state is RunState.PENDING and run.available_at > cut(now):
             self.waiting.add(run.id)
         if run.state not in HELD:
             self.leases.pop(run.id, None)
+        if run.state is not RunState.PENDING:
+            self.reserved.pop(run.id, None)
+        self._pulse(before, run)
+        ended = _told_end(before, run)
+        if ended is not None:
+            self.tell_run(ended.value, run, now=now)
+        if before is None or before.state is not run.state:
+            self.tell_run(run.state.value, run, now=now)
+
+    def _pulse(self, before: Run | None, run: Run) -> None:
+        """Let the progress hook of an attempt begin, or end, with it."""
+        if run.state is not RunState.RUNNING:
+            self.pulses.pop(run.id, None)
+            return
+        begins = before is not None and before.state is not RunState.RUNNING
+        wanted = HookKind.PROGRESS in run.hooks and run.hook_interval
+        if begins and wanted and run.started_at is not None:
+            first = rules.next_pulse(run.started_at, wanted, now=run.started_at)
+            self.pulses[run.id] = Pulse(first)
+
+    def tell_run(self, word: str, run: Run, *, now: datetime) -> None:
+        """Leave the event ``run.<word>``."""
+        self._tell(
+            run.tenant,
+            f"run.{word}",
+            run.id,
+            schedule=run.schedule,
+            run=summary(run),
+            data=None,
+            now=now,
+        )
+
+    def put_schedule(self, schedule: Schedule, *, limit: int, now: datetime) -> None:
+        """Keep a schedule, its definition and its version; leave the events."""
+        before = self.schedules.get(schedule.id)
+        self.schedules[schedule.id] = after = kept(schedule)
+        self.definitions[schedule.id, schedule.revision] = after.definition
+        self.limits[schedule.id] = limit
+        since = cut(now)
+        if before is None:
+            self.used[schedule.id] = schedule.tenant
+            since = after.created_at - timedelta(milliseconds=1)
+        if before is None or _other_version(before, after):
+            self.versions.setdefault(schedule.id, []).append(_version(after, since))
+        words = ["created"] if before is None else changes.of_update(before, after)
+        for word in words:
+            self._tell_schedule(word, after, now=now)
+
+    def move(self, schedule: Schedule, *, now: datetime) -> None:
+        """Keep a schedule whose occurrences were settled."""
+        self.schedules[schedule.id] = schedule
+        if schedule.cursor is None:
+            self._tell_schedule("finished", schedule, now=now)
+
+    def drop_schedule(self, schedule: str, *, now: datetime) -> None:
+        """Forget a schedule; what stays of it is its history."""
+        self._tell_schedule("deleted", self.schedules.pop(schedule), now=now)
+        self.progress.pop(schedule, None)
+
+    def _tell_schedule(self, word: str, schedule: Schedule, *, now: datetime) -> None:
+        self._tell(
+            schedule.tenant,
+            f"schedule.{word}",
+            schedule.id,
+            schedule=schedule.id,
+            run=None,
+            data=changes.schedule_data(schedule),
+            now=now,
+        )
+
+    def tell_worker(self, word: str, worker: Worker, *, now: datetime) -> None:
+        """Leave the event ``worker.<word>``."""
+        self._tell(
+            worker.tenant,
+            f"worker.{word}",
+            worker.id,
+            schedule=None,
+            run=None,
+            data=changes.worker_data(worker, word),
+            now=now,
+        )
+
+    def _tell(
+        self,
+        tenant: str,
+        kind: str,
+        subject: str,
+        *,
+        schedule: str | None,
+        run: Run | None,
+        data: JsonObject | None,
+        now: datetime,
+    ) -> None:
+        self.sequence += 1
+        self.events.append(
+            Event(
+                sequence=self.sequence,
+                tenant=tenant,
+                type=kind,
+                subject=subject,
+                schedule=schedule,
+                at=cut(now),
+                run=run,
+                data=data,
+            )
+        )
 
     def definition_of(self, run: Run) -> Definition:
         """Return the definition that a run executes."""
@@ -163,65 +274,6 @@ class Memory:
                 )
             )
         return kept(replace(run, attempts=tuple(attempts)))
-
-    def without_offer(self, run: Run) -> Run:
-        """Return a leased run without the attempt that was never confirmed."""
-        return replace(run, attempt=run.attempt - 1, attempts=run.attempts[:-1])
-
-    def take_offer(self, run: Run, *, now: datetime) -> None:
-        """Make a leased run pending again."""
-        self.put(replace(self.without_offer(run), state=RunState.PENDING), now=now)
-
-    def recall_for(self, run: Run) -> frozenset[str]:
-        """Take back the offer that gives way to a new run; return its worker."""
-        held = [r for r in self._of({run.schedule}) if r.state in HELD]
-        if len(held) < self.limits.get(run.schedule, 0):
-            return frozenset()
-        later = [
-            (self.leases[r.id].start_at, r.id)
-            for r in held
-            if r.state is RunState.LEASED
-            and self.leases[r.id].start_at > run.available_at + policy.CONFIRM_AHEAD
-        ]
-        if not later:
-            return frozenset()
-        _, last = max(later)
-        worker = self.leases[last].worker
-        self.take_offer(self.runs[last], now=run.created_at)
-        return frozenset({worker})
-
-    def lose(self, run: Run, *, now: datetime) -> Loss:
-        """End a running or stopping run's attempt as lost."""
-        lease = self.leases[run.id]
-        lost = run.lost + 1
-        verdict = rules.loss_verdict(
-            run.state,
-            run.reason,
-            lost=lost,
-            max_lost=run.max_lost,
-            deleted=run.schedule not in self.schedules,
-            now=now,
-        )
-        over = verdict.retry_at is None
-        attempt = replace(
-            run.attempts[-1],
-            state=AttemptState.LOST,
-            reason=Reason.LOST,
-            finished_at=now,
-        )
-        after = replace(
-            run,
-            state=verdict.state,
-            reason=verdict.reason,
-            lost=lost,
-            available_at=verdict.retry_at or run.available_at,
-            finished_at=now if over else None,
-            attempts=(*run.attempts[:-1], attempt),
-        )
-        self.put(after, now=now)
-        return Loss(
-            run.id, run.schedule, run.tenant, lease.worker, run.token, after.state
-        )
 
     def known(self, worker: str, run: str, token: int) -> Run | None:
         """Return the run, if this worker was ever given this token of it."""
@@ -250,6 +302,12 @@ class Memory:
         except KeyError:
             raise errors.NotFound("worker", worker) from None
 
+    def see(self, worker: Worker, *, now: datetime) -> None:
+        """Keep a worker that was seen just now."""
+        seen_at = max(worker.seen_at, cut(now))
+        self.workers[worker.id] = replace(worker, seen_at=seen_at)
+        self.lost.discard(worker.id)
+
 
 def attempt_of(run: Run, token: int) -> Attempt | None:
     """Return the run's attempt under that token."""
@@ -261,32 +319,30 @@ def summary(run: Run) -> Run:
     return kept(replace(run, attempts=(), result=None))
 
 
-def paged(
-    items: Iterable[Item],
-    key: Callable[[Item], Position],
-    *,
-    order: Callable[[Position], tuple[object, ...]],
-    limit: int,
-    after: Position | None,
-) -> Page[Item]:
-    """Return the ``limit`` items that come after a position.
+def _told_end(before: Run | None, run: Run) -> AttemptState | None:
+    """Return how an attempt has ended, where that is told by itself."""
+    if before is None or not run.attempts:
+        return None
+    newest = run.attempts[-1]
+    was = attempt_of(before, newest.token)
+    ends = was is not None and was.state is not newest.state
+    return newest.state if ends and newest.state in changes.ENDS_TOLD else None
 
-    ``order`` turns a position into what sorts like it.
-    """
 
-    def place(item: Item) -> tuple[object, ...]:
-        return order(key(item))
-
-    found = sorted(items, key=place)
-    if after is not None:
-        found = [item for item in found if place(item) > order(after)]
-    more = len(found) > limit
-    return Page(
-        tuple(kept(item) for item in found[:limit]),
-        key(found[limit - 1]) if more and limit else None,
+def _other_version(before: Schedule, after: Schedule) -> bool:
+    return (before.revision, before.held, before.rules) != (
+        after.revision,
+        after.held,
+        after.rules,
     )
 
 
-def ready(lines: set[tuple[str, str]]) -> Ready:
-    """Return the lines as the contract names them."""
-    return frozenset(lines)
+def _version(schedule: Schedule, since: datetime) -> Version:
+    return Version(
+        schedule=schedule.id,
+        revision=schedule.revision,
+        since=since,
+        definition=schedule.definition,
+        held=schedule.held,
+        rules=schedule.rules,
+    )

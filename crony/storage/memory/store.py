@@ -13,12 +13,20 @@ from crony.model.state import RunState, ScheduleState
 from crony.model.worker import Quotas, Tenant
 from crony.storage.codec import cut
 from crony.storage.contract import QueueStats, Stats, Store
+from crony.storage.memory.events import MemoryEvents
+from crony.storage.memory.groups import MemoryGroups, MemoryProfiles
 from crony.storage.memory.leases import MemoryLeases
 from crony.storage.memory.logs import MemoryLogs
 from crony.storage.memory.runs import MemoryRuns
 from crony.storage.memory.schedules import MemorySchedules
 from crony.storage.memory.state import Memory
-from crony.storage.memory.tenants import MemoryAnswers, MemoryDuties, MemoryTenants
+from crony.storage.memory.tenants import (
+    MemoryAnswers,
+    MemoryDuties,
+    MemoryTenants,
+    add_tenant,
+)
+from crony.storage.memory.webhooks import MemoryWebhooks
 from crony.storage.memory.workers import MemoryKeys, MemoryWorkers
 
 
@@ -34,6 +42,10 @@ class MemoryStore(Store):
         self.workers = MemoryWorkers(memory)
         self.keys = MemoryKeys(memory)
         self.tenants = MemoryTenants(memory)
+        self.groups = MemoryGroups(memory)
+        self.profiles = MemoryProfiles(memory)
+        self.events = MemoryEvents(memory)
+        self.webhooks = MemoryWebhooks(memory)
         self.answers = MemoryAnswers(memory)
         self.duties = MemoryDuties(memory)
 
@@ -45,16 +57,15 @@ class MemoryStore(Store):
     def migrate(self) -> None:
         with self._memory.lock:
             now = cut(self.now())
-            self._memory.tenants.setdefault(
-                "default",
-                Tenant(
+            if "default" not in self._memory.tenants:
+                default = Tenant(
                     name="default",
                     revision=1,
                     quotas=Quotas(),
                     created_at=now,
                     updated_at=now,
-                ),
-            )
+                )
+                add_tenant(self._memory, default)
 
     def open(self) -> None:
         with self._memory.lock:

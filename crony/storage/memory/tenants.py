@@ -8,9 +8,19 @@ from crony import errors
 from crony.model.lease import Ready
 from crony.model.state import RunState
 from crony.model.worker import Tenant, Usage
+from crony.storage import changes
 from crony.storage.codec import cut, kept
 from crony.storage.contract import Answer, Answers, Duties, Tenants
+from crony.storage.memory.admission import change, ready
+from crony.storage.memory.references import check_profile
 from crony.storage.memory.state import Duty, Memory
+
+
+def add_tenant(memory: Memory, tenant: Tenant) -> None:
+    """Keep a tenant; a new one has a group from its beginning."""
+    memory.tenants[tenant.name] = kept(tenant)
+    group = kept(changes.default_group(tenant))
+    memory.groups.setdefault((tenant.name, group.name), group)
 
 
 class MemoryTenants(Tenants):
@@ -28,8 +38,10 @@ class MemoryTenants(Tenants):
             stored = self._memory.tenants.get(tenant.name)
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
-            self._memory.tenants[tenant.name] = kept(tenant)
-            return True, frozenset()
+            check_profile(self._memory, tenant.name, tenant.profile)
+            with change(self._memory) as lines:
+                add_tenant(self._memory, tenant)
+            return True, ready(lines)
 
     def delete(self, tenant: str, *, expected: int) -> bool:
         memory = self._memory
@@ -61,11 +73,40 @@ class MemoryTenants(Tenants):
         memory.keys = {k: v for k, v in memory.keys.items() if v.tenant != tenant}
         memory.runs = {k: v for k, v in memory.runs.items() if v.tenant != tenant}
         memory.answers = {k: v for k, v in memory.answers.items() if k[0] != tenant}
+        memory.groups = {k: v for k, v in memory.groups.items() if k[0] != tenant}
+        memory.profiles = {k: v for k, v in memory.profiles.items() if k[0] != tenant}
+        memory.webhooks = {k: v for k, v in memory.webhooks.items() if k[0] != tenant}
+        memory.deliveries = {
+            k: v for k, v in memory.deliveries.items() if k[0] != tenant
+        }
+        memory.events = [event for event in memory.events if event.tenant != tenant]
+        memory.forgotten.pop(tenant, None)
+        self._purge_runs()
+        self._purge_schedules(tenant)
+
+    def _purge_runs(self) -> None:
+        """Remove what belongs to runs that are gone."""
+        memory = self._memory
         memory.outputs = {
             k: v for k, v in memory.outputs.items() if k[0] in memory.runs
         }
         memory.grants = {k: v for k, v in memory.grants.items() if k[0] in memory.runs}
+        memory.says = {k: v for k, v in memory.says.items() if k[0] in memory.runs}
+        memory.follow_ups = {
+            k: v for k, v in memory.follow_ups.items() if k[0] in memory.runs
+        }
         memory.admitted &= memory.runs.keys()
+
+    def _purge_schedules(self, tenant: str) -> None:
+        """Remove what is left of the tenant's deleted schedules; their ids stay."""
+        memory = self._memory
+        gone = {name for name, owner in memory.used.items() if owner == tenant}
+        memory.definitions = {
+            k: v for k, v in memory.definitions.items() if k[0] not in gone
+        }
+        for name in gone:
+            memory.versions.pop(name, None)
+            memory.pruned.pop(name, None)
 
     def usage(self, tenant: str) -> Usage:
         with self._memory.verb():

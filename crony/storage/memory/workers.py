@@ -11,7 +11,8 @@ from crony.model.worker import Key, Role, Worker
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
 from crony.storage.contract import Keys, Page, Position, Workers
-from crony.storage.memory.state import Memory, paged
+from crony.storage.memory.paging import as_it_is, paged
+from crony.storage.memory.state import Memory
 
 
 class MemoryWorkers(Workers):
@@ -41,9 +42,11 @@ class MemoryWorkers(Workers):
                     sequence=known.sequence,
                 )
                 self._forget_keys(known.id)
-            memory.workers[worker.id] = kept(replace(worker, draining=False))
+            stored = kept(replace(worker, draining=False))
+            memory.see(stored, now=stored.seen_at)
             memory.keys[key.id] = kept(replace(key, worker=worker.id))
-            return kept(memory.workers[worker.id])
+            memory.tell_worker("registered", stored, now=stored.seen_at)
+            return kept(stored)
 
     def _forget_keys(self, worker: str) -> None:
         memory = self._memory
@@ -66,7 +69,7 @@ class MemoryWorkers(Workers):
             return paged(
                 [w for w in self._memory.workers.values() if w.tenant == tenant],
                 lambda worker: (worker.name, worker.id),
-                order=lambda position: position,
+                order=as_it_is,
                 limit=limit,
                 after=after,
             )
@@ -84,8 +87,11 @@ class MemoryWorkers(Workers):
             found = self._find(tenant, worker)
             if found is None:
                 return None
-            self._memory.workers[found.id] = replace(found, draining=True)
-            return kept(self._memory.workers[found.id])
+            drained = replace(found, draining=True)
+            self._memory.workers[found.id] = drained
+            if not found.draining:
+                self._memory.tell_worker("draining", drained, now=now)
+            return kept(drained)
 
     def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         with self._memory.verb():
@@ -94,8 +100,24 @@ class MemoryWorkers(Workers):
                 return False
             del self._memory.workers[found.id]
             self._memory.sessions.pop(found.id, None)
+            self._memory.lost.discard(found.id)
             self._forget_keys(found.id)
+            self._memory.tell_worker("deleted", found, now=now)
             return True
+
+    def lose(self, *, before: datetime, limit: int, now: datetime) -> Sequence[Worker]:
+        memory = self._memory
+        with memory.verb():
+            unseen = [
+                worker
+                for worker in memory.workers.values()
+                if worker.seen_at < cut(before) and worker.id not in memory.lost
+            ]
+            unseen.sort(key=lambda worker: (worker.seen_at, worker.id))
+            for worker in unseen[:limit]:
+                memory.lost.add(worker.id)
+                memory.tell_worker("lost", worker, now=now)
+            return kept(tuple(unseen[:limit]))
 
     def satisfying(
         self, tenant: str, *, queue: str, requires: Mapping[str, str]
@@ -141,7 +163,7 @@ class MemoryKeys(Keys):
                     if key.tenant == tenant and key.role is not Role.WORKER
                 ],
                 lambda key: (instant_out(key.created_at), key.id),
-                order=lambda position: position,
+                order=as_it_is,
                 limit=limit,
                 after=after,
             )

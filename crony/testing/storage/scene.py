@@ -48,6 +48,9 @@ class Scene:
             sandbox = SandboxSettings(level=str(level))
             changes["policy"] = PolicySettings(sandbox=sandbox)
         schedule = factories.make_schedule(**{"cursor": self.now, **changes})
+        if self.store.tenants.find(schedule.tenant) is None:
+            tenant = factories.make_tenant(name=schedule.tenant)
+            self.store.tenants.put(tenant, expected=None)
         assert self.store.schedules.create(schedule, limit=limit, quota=None)
         return schedule
 

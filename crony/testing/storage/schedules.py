@@ -59,6 +59,7 @@ class TestCreate:
 
     def test_a_name_is_free_in_another_tenant(self, store: Store) -> None:
         Scene(store).schedule(name="a")
+        store.tenants.put(factories.make_tenant(name="other"), expected=None)
         other = factories.make_schedule(name="a", tenant="other")
         assert store.schedules.create(other, limit=1, quota=None)
         assert store.schedules.find(TENANT, other.id) is None
