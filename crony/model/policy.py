@@ -105,6 +105,10 @@ class SandboxSettings:
     pass_env: tuple[str, ...] | None = None
 
 
+#: Of an attempt's output so many of the first bytes are kept, if not fewer are in all.
+LOG_HEAD = 64 << 10
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """What is kept: the newest runs, while they are not too old; bytes of log.
@@ -115,6 +119,11 @@ class Retention:
     runs: int = 1000
     age: timedelta = timedelta(days=90)
     log: int = 1 << 20
+
+    @property
+    def log_head(self) -> int:
+        """How much of an attempt's output is its beginning: the rest is the newest."""
+        return min(LOG_HEAD, self.log // 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

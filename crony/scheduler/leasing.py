@@ -36,10 +36,6 @@ from crony.storage.contract import Store
 
 _log = log.get(__name__)
 
-#: Of an attempt's output so many of the first bytes are kept, and the newest up to
-#: what the policy says.
-LOG_HEAD = 64 << 10
-
 _AGAIN = (AttemptState.FAILED, AttemptState.TIMED_OUT)
 
 #: So many workers' tenants are remembered; a worker never changes its own.
@@ -230,9 +226,9 @@ class Leasing:
     ) -> Standing:
         """Add output of an attempt."""
         found = self._store.leases.inputs([run]).get(run)
-        bound = (found[0].policy if found else Policy()).retention.log
+        kept = (found[0].policy if found else Policy()).retention
         standing = self._store.logs.append(
-            worker_id, run, token, chunks, head=min(LOG_HEAD, bound), bound=bound
+            worker_id, run, token, chunks, head=kept.log_head, bound=kept.log
         )
         if standing is Standing.ACCEPTED:
             self._wakes.publish_run(run)

@@ -13,9 +13,6 @@ from crony.model.task import JsonObject
 from crony.model.worker import Worker
 from crony.scheduler.workers import WorkerView
 
-#: Of an attempt's output so much at most is its beginning.
-LOG_PART = 64 << 10
-
 
 def whole(view: WorkerView) -> Object:
     """Return a worker as people read it."""
@@ -61,7 +58,6 @@ def registered(
 def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
     """Return a lease; its durations count from the answer's receipt."""
     holds = value.run.policy
-    log = holds.retention.log
     return {
         "run": value.run.id,
         "schedule": value.run.schedule,
@@ -79,8 +75,8 @@ def offer(value: Offer, *, task: JsonObject, now: datetime) -> Object:
             "max_runtime": wire.format_duration(holds.max_runtime),
             "grace": wire.format_duration(holds.grace),
             "deadline_in": _until(value.run.deadline_at, now),
-            "log": wire.format_size(log),
-            "log_part": wire.format_size(min(LOG_PART, log)),
+            "log": wire.format_size(holds.retention.log),
+            "log_part": wire.format_size(holds.retention.log_head),
         },
         "sandbox": policy.sandbox(holds.sandbox),
     }

@@ -128,3 +128,10 @@ def test_every_verdict_is_a_transition_of_the_table(
         verdict = policy.after_report(before, attempt, None, retry_at=retry_at, now=NOW)
         assert verdict.state in TRANSITIONS[before]
         assert (verdict.retry_at is None) == (verdict.state in TERMINAL)
+
+
+@pytest.mark.parametrize(
+    ("log", "head"), [(1 << 20, 64 << 10), (64 << 10, 32 << 10), (1 << 10, 512)]
+)
+def test_of_little_output_the_end_is_kept_as_well(log: int, head: int) -> None:
+    assert policy.Retention(log=log).log_head == head
