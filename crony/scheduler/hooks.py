@@ -24,7 +24,7 @@ from crony.model.hook import FollowUp, Hook, HookKind
 from crony.model.lease import Closing
 from crony.model.policy import QUEUE, Policy, Retries
 from crony.model.run import LogChunk, Run
-from crony.model.state import TERMINAL, Origin, RunState
+from crony.model.state import EXECUTING, TERMINAL, Origin, RunState
 from crony.model.task import Json, JsonObject
 from crony.scheduler.rendering import instant, plain, summary
 from crony.scheduler.wakes import Wakes
@@ -77,11 +77,11 @@ class Hooks:
         hook = definition.hooks.get(item.kind) if definition is not None else None
         if hook is None:
             return None
-        if item.kind is HookKind.PROGRESS and not self._wanted(item, parent):
+        if item.kind is HookKind.PROGRESS and not self._wanted(item, parent, now=now):
             return None
         return _made(item, parent, hook, now=now)
 
-    def _wanted(self, item: FollowUp, parent: Run) -> bool:
+    def _wanted(self, item: FollowUp, parent: Run, *, now: datetime) -> bool:
         """Whether the attempt goes on, and the look before this one is over."""
         if parent.state is not RunState.RUNNING or parent.attempt != item.attempt:
             return False
@@ -93,7 +93,7 @@ class Hooks:
         )
         # There are two more at most: the other kinds follow an attempt's end.
         found = self._store.runs.page(item.tenant, query, limit=10, after=None).items
-        return all(run.hook is not HookKind.PROGRESS for run in found)
+        return not any(_looks(run, now=now) for run in found)
 
     def _insert(self, run: Run) -> None:
         try:
@@ -111,6 +111,15 @@ class Hooks:
         self._wakes.publish(ready)
         for worker in recalled:
             self._wakes.publish_worker(worker)
+
+
+def _looks(run: Run, *, now: datetime) -> bool:
+    """Whether a progress hook looks still, or will: at its deadline it gives way."""
+    if run.hook is not HookKind.PROGRESS:
+        return False
+    if run.state in EXECUTING:
+        return True
+    return run.deadline_at is None or run.deadline_at > now
 
 
 def _made(item: FollowUp, parent: Run, hook: Hook, *, now: datetime) -> Run:

@@ -16,7 +16,15 @@ from tests.integration.worker.witness import Witness
 #: A JSON object of an answer; tests look into it freely.
 Found = dict[str, Any]
 
-OVER = ("succeeded", "failed", "timed_out", "cancelled", "missed", "skipped")
+OVER = (
+    "succeeded",
+    "failed",
+    "timed_out",
+    "cancelled",
+    "missed",
+    "skipped",
+    "expired",
+)
 
 
 class Stage:
@@ -66,8 +74,27 @@ class Stage:
         return self.schedule({"command": line}, **fields)
 
     def runs(self, schedule: str) -> list[Found]:
-        """Return its runs, oldest first."""
-        return [dict(run) for run in self.client.each_run(schedule)][::-1]
+        """Return its runs, oldest first; those of its hooks are left out."""
+        found = [dict(run) for run in self.client.each_run(schedule)][::-1]
+        return [run for run in found if run["origin"] != "hook"]
+
+    def hooked(self, schedule: str) -> list[Found]:
+        """Return the runs of its hooks, oldest first."""
+        found = [dict(run) for run in self.client.each_run(schedule)][::-1]
+        return [run for run in found if run["origin"] == "hook"]
+
+    def seen(
+        self, schedule: str, condition: Callable[[Found], bool], *, within: float = 30
+    ) -> Found:
+        """Wait for the schedule itself to be so; return it."""
+        deadline = time.monotonic() + within
+        found: Found = {}
+        while time.monotonic() < deadline:
+            found = dict(self.client.get_schedule(schedule))
+            if condition(found):
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"it never came so far within {within} s: {found}")
 
     def until(
         self, schedule: str, condition: Callable[[Found], bool], *, within: float = 30
