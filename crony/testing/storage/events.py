@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from crony.model.event import Event
 from crony.model.state import RunState, ScheduleState
 from crony.model.worker import Role
 from crony.storage.contract import Store
@@ -83,7 +84,9 @@ class TestSchedules:
 class TestWorkers:
     def test_what_happens_to_a_worker_is_told(self, store: Store) -> None:
         scene = Scene(store)
-        worker = factories.make_worker(name="a", registered_at=second(3))
+        worker = factories.make_worker(
+            name="a", registered_at=second(3), seen_at=second(3)
+        )
         key = factories.make_key(role=Role.WORKER)
         store.workers.register(worker, key, quota=None)
         store.workers.drain(TENANT, worker.id, now=second(4))
@@ -125,7 +128,7 @@ class TestPage:
         sequences = [event.sequence for event in every]
         assert sequences == sorted(set(sequences))
         assert sequences[0] > 0
-        seen = []
+        seen: list[Event] = []
         after = 0
         while page := store.events.page(TENANT, after=after, limit=2):
             assert len(page) <= 2
@@ -145,10 +148,9 @@ class TestPage:
         worker = scene.worker()
         scene.start(worker, slots=1)
 
-        def types(*wanted: str, **query: object) -> list[str]:
-            return [
-                event.type for event in scene.events(types=frozenset(wanted), **query)
-            ]
+        def types(*wanted: str, schedule: str | None = None) -> list[str]:
+            found = scene.events(types=frozenset(wanted), schedule=schedule)
+            return [event.type for event in found]
 
         assert types("run.running") == ["run.running"]
         assert types("run.*", schedule=schedule.id) == [
@@ -180,7 +182,7 @@ class TestPrune:
         scene.tenant("other")
         assert store.events.bounds(TENANT) == (0, 0)
         for _ in range(4):
-            scene.schedule()
+            scene.schedule(created_at=scene.now)
             scene.after(1)
         sequences = [event.sequence for event in scene.events()]
         assert store.events.bounds(TENANT) == (0, sequences[-1])

@@ -178,11 +178,11 @@ class TestProfiles:
     ) -> None:
         scene = Scene(store)
         scene.profile("slow")
-        if user == "schedule":
-            used_by = scene.schedule(name="nightly", profile="slow")
-        elif user == "group":
-            group = scene.group("etl", profile="slow")
-        else:
+        used_by = scene.schedule(
+            name="nightly", profile="slow" if user == "schedule" else None
+        )
+        group = scene.group("etl", profile="slow" if user == "group" else None)
+        if user == "tenant":
             scene.tenant(profile="slow")
         who = {"schedule": "nightly", "group": "etl", "tenant": TENANT}[user]
         with pytest.raises(errors.InUse, match=f"{user}.*{who}"):

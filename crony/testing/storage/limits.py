@@ -269,7 +269,7 @@ class TestTenantLimits:
         found = store.tenants.find(TENANT)
         assert found is not None
         lifted = replace(found, revision=3, max_concurrent=None)
-        assert store.tenants.put(lifted, expected=2) == (True, {LINE})
+        assert store.tenants.put(lifted, expected=2) == (True, frozenset({LINE}))
         assert len(scene.lease(worker)) == 2
 
     def test_an_offer_ahead_gives_way_to_a_run_of_its_full_tenant_that_is_due(
@@ -325,7 +325,7 @@ class TestHooksRuns:
             scheduled_for=scene.now,
         )
         stored, ready, recalled = store.runs.insert(hook, quota=None)
-        assert (stored, ready, recalled) == (True, {LINE}, frozenset())
+        assert (stored, ready, recalled) == (True, frozenset({LINE}), frozenset())
 
     def test_a_limit_of_none_at_all_does_not_keep_a_hook(self, store: Store) -> None:
         scene = Scene(store)

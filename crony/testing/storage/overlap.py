@@ -153,14 +153,15 @@ class TestSkip:
         schedule = scene.schedule()
         (first,) = scene.due(schedule, 0)
         worker = scene.worker()
-        if in_the_way == "leased":
-            scene.lease(worker)
-        elif in_the_way != "pending":
-            (item,) = scene.start(worker)
-        if in_the_way == "stopping":
-            store.runs.cancel(TENANT, first.id, now=scene.now)
-        if in_the_way == "retry":
-            scene.report(worker, item, AttemptState.FAILED, retry_at=second(99))
+        match in_the_way:
+            case "leased":
+                scene.lease(worker)
+            case "stopping":
+                scene.start(worker)
+                store.runs.cancel(TENANT, first.id, now=scene.now)
+            case "retry":
+                (item,) = scene.start(worker)
+                scene.report(worker, item, AttemptState.FAILED, retry_at=second(99))
         (run,) = scene.due(schedule, 1, overlap=SKIP)
         scene.after(1)
         assert [change.run for change in scene.overlap()] == [run.id]

@@ -345,5 +345,5 @@ class TestReservation:
         scene.report(case.worker, case.item, AttemptState.CANCELLED)
         assert scene.leased(case.worker, slots=1) == [case.higher.id]
         scene.after(5)
-        assert scene.expire() == ([], {LINE})
+        assert scene.expire() == ([], frozenset({LINE}))
         assert scene.leased(scene.worker(slots=1), slots=1) == [case.higher.id]

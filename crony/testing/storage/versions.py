@@ -127,11 +127,12 @@ class TestGroupOfASchedule:
         scene.group("etl", tenant="other")
         scene.profile("slow", tenant="other")
         schedule = scene.schedule()
-        for changes in ({"group": "etl"}, {"profile": "slow"}):
+        missing: tuple[dict[str, object], ...] = ({"group": "etl"}, {"profile": "slow"})
+        for changes in missing:
             with pytest.raises(errors.NotFound):
-                scene.schedule(**changes)
+                scene.schedule(limit=1, **changes)
             with pytest.raises(errors.NotFound):
-                scene.edit(schedule, **changes)
+                scene.edit(schedule, limit=1, **changes)
         assert scene.stored(schedule) == schedule
         assert store.tenants.usage(TENANT).schedules == 1
 

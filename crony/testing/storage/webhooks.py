@@ -44,7 +44,7 @@ def delivery(of: Webhook, event: Event, **changes: object) -> Delivery:
 def added(store: Store, of: Webhook, *deliveries: Delivery) -> Webhook:
     """Add deliveries; return the webhook as it is stored."""
     position = max(item.event.sequence for item in deliveries)
-    assert store.webhooks.advance(of, position=position, deliveries=deliveries)
+    assert store.webhooks.advance(of, position=position, deliveries=deliveries, most=99)
     found = store.webhooks.find(of.tenant, of.name)
     assert found is not None
     return found
@@ -73,7 +73,7 @@ class TestWebhooks:
         self, store: Store
     ) -> None:
         made = webhook(store)
-        assert store.webhooks.advance(made, position=7, deliveries=())
+        assert store.webhooks.advance(made, position=7, deliveries=(), most=1)
         changed = replace(made, revision=2, url="https://b.example/", position=3)
         assert not store.webhooks.put(changed, expected=2)
         assert store.webhooks.put(changed, expected=1)
@@ -139,7 +139,7 @@ class TestAdvance:
         added(store, made, delivery(made, events[0]))
         again = delivery(made, events[1])
         assert not store.webhooks.advance(
-            made, position=events[1].sequence, deliveries=[again]
+            made, position=events[1].sequence, deliveries=[again], most=99
         )
         assert [item.event for item in listed(store)] == [events[0]]
         found = store.webhooks.find(TENANT, "ops")
@@ -149,9 +149,29 @@ class TestAdvance:
         (event,) = happened(store, 1)
         made = factories.make_webhook(name="ops")
         assert not store.webhooks.advance(
-            made, position=event.sequence, deliveries=[delivery(made, event)]
+            made, position=event.sequence, deliveries=[delivery(made, event)], most=9
         )
         assert due(store) == []
+
+    def test_none_are_added_while_too_many_wait(self, store: Store) -> None:
+        events = happened(store, 4)
+        made = webhook(store)
+        items = [delivery(made, event) for event in events]
+
+        def advance(of: Webhook, item: Delivery) -> bool:
+            return store.webhooks.advance(
+                of, position=item.event.sequence, deliveries=[item], most=2
+            )
+
+        moved = added(store, made, items[0])
+        assert advance(moved, items[1])
+        moved = replace(moved, position=events[1].sequence)
+        assert not advance(moved, items[2])
+        assert store.webhooks.find(TENANT, "ops") == moved
+        over = replace(items[0], tries=1, state=DeliveryState.FAILED, next_at=None)
+        assert store.webhooks.record(over, tries=0)
+        assert advance(moved, items[2])
+        assert [item.event for item in listed(store)] == events[2::-1]
 
     def test_an_event_is_delivered_once_to_each_webhook(self, store: Store) -> None:
         (event,) = happened(store, 1)
@@ -170,18 +190,44 @@ class TestDue:
         self, store: Store
     ) -> None:
         events = happened(store)
-        made = webhook(store)
+        hooks = [webhook(store, name) for name in ("a", "b", "c")]
         items = [
-            delivery(made, event, next_at=second(at))
-            for event, at in zip(events, (3, 1, 2), strict=True)
+            delivery(hook, event, next_at=second(at))
+            for hook, event, at in zip(hooks, events, (3, 1, 2), strict=True)
         ]
-        moved = added(store, made, *items)
+        moved = [added(store, h, item) for h, item in zip(hooks, items, strict=True)]
         assert store.webhooks.earliest() == second(1)
         assert due(store, 0.999) == []
         assert due(store, 2) == [items[1], items[2]]
         assert due(store, 9, limit=1) == [items[1]]
         ((_, of),) = store.webhooks.due(now=second(1), limit=9)
-        assert of == moved
+        assert of == moved[1]
+
+    def test_of_each_webhook_the_first_alone_is_told(self, store: Store) -> None:
+        events = happened(store)
+        one, two = webhook(store, "one"), webhook(store, "two")
+        mine = [
+            delivery(one, event, next_at=second(at))
+            for event, at in zip(events, (2, 1, 1), strict=True)
+        ]
+        added(store, one, *mine)
+        other = delivery(two, events[0], next_at=second(3))
+        added(store, two, other)
+        assert due(store, 9) == [mine[1], other]
+        over = replace(mine[1], tries=1, state=DeliveryState.DELIVERED, next_at=None)
+        assert store.webhooks.record(over, tries=0)
+        assert due(store, 9) == [mine[2], other]
+
+    def test_webhooks_that_are_left_out_hide_nobody(self, store: Store) -> None:
+        (event,) = happened(store, 1)
+        for name in ("one", "two"):
+            hook = webhook(store, name)
+            added(store, hook, delivery(hook, event))
+        without = [(TENANT, "one"), ("other", "two")]
+        ((item, _),) = store.webhooks.due(now=second(9), limit=1, without=without)
+        assert item.webhook == "two"
+        both = [(TENANT, "one"), (TENANT, "two")]
+        assert not store.webhooks.due(now=second(9), limit=9, without=both)
 
     def test_those_of_a_paused_webhook_wait(self, store: Store) -> None:
         (event,) = happened(store, 1)
@@ -275,6 +321,20 @@ class TestDeliveries:
         assert rest.next is None
         other = store.webhooks.deliveries("other", "ops", limit=2, after=None)
         assert other == Page((), None)
+
+    def test_one_is_found_by_the_sequence_of_its_event(self, store: Store) -> None:
+        events = happened(store, 2)
+        made = webhook(store)
+        item = delivery(made, events[0])
+        added(store, made, item)
+
+        def found(tenant: str, name: str, event: Event) -> Delivery | None:
+            return store.webhooks.delivery(tenant, name, sequence=event.sequence)
+
+        assert found(TENANT, "ops", events[0]) == item
+        assert found(TENANT, "ops", events[1]) is None
+        assert found("other", "ops", events[0]) is None
+        assert found(TENANT, "other", events[0]) is None
 
     def test_those_that_ended_long_ago_are_forgotten(self, store: Store) -> None:
         events = happened(store, 4)

@@ -11,7 +11,7 @@ from crony.model.worker import Role, Worker
 from crony.storage.contract import Store
 from crony.testing.clock import START
 from crony.testing.factories import make_key, make_worker
-from crony.testing.storage.scene import TENANT, Scene, second
+from crony.testing.storage.scene import LEASE_TTL, TENANT, Scene, second
 
 
 def register(store: Store, worker: Worker, *, quota: int | None = None) -> str:
@@ -113,6 +113,57 @@ class TestWorkers:
         assert not satisfying("a", os="bsd")
         assert not satisfying("a", tpu="1")
         assert not store.workers.satisfying("other", queue="a", requires={})
+
+
+class TestLose:
+    def test_a_worker_that_was_not_seen_is_noted_once(self, store: Store) -> None:
+        scene = Scene(store)
+        silent, alive = scene.worker(), scene.worker()
+        scene.after(5)
+        scene.poll(alive)
+
+        def lose(before: float) -> list[str]:
+            lost = store.workers.lose(before=second(before), limit=9, now=scene.now)
+            return [worker.id for worker in lost]
+
+        assert lose(0) == []
+        assert lose(5) == [silent.id]
+        assert lose(5) == []
+        assert scene.told(silent.id) == ["worker.registered", "worker.lost"]
+        assert scene.told(alive.id) == ["worker.registered"]
+
+    @pytest.mark.parametrize("by", ["poll", "renewal", "registration"])
+    def test_one_that_was_seen_again_may_be_lost_again(
+        self, store: Store, by: str
+    ) -> None:
+        scene = Scene(store)
+        worker = scene.worker(name="a")
+        for _ in range(2):
+            scene.after(5)
+            lost = store.workers.lose(before=scene.now, limit=9, now=scene.now)
+            assert [gone.id for gone in lost] == [worker.id]
+            if by == "poll":
+                scene.poll(worker)
+            elif by == "registration":
+                register(store, replace(worker, seen_at=scene.now))
+            else:
+                store.leases.renew(
+                    worker.id,
+                    session="session",
+                    holding=(),
+                    now=scene.now,
+                    lease_ttl=LEASE_TTL,
+                )
+
+    def test_no_more_than_the_limit_are_noted(self, store: Store) -> None:
+        scene = Scene(store)
+        for _ in range(3):
+            scene.worker()
+        counts = [
+            len(store.workers.lose(before=second(1), limit=2, now=second(1)))
+            for _ in range(3)
+        ]
+        assert counts == [2, 1, 0]
 
 
 class TestKeys:

@@ -1,0 +1,3 @@
+"""The shared tests of ``events``, on every driver."""
+
+from crony.testing.storage.events import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The shared tests of ``hooks``, on every driver."""
+
+from crony.testing.storage.hooks import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The shared tests of ``limits``, on every driver."""
+
+from crony.testing.storage.limits import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The shared tests of ``order``, on every driver."""
+
+from crony.testing.storage.order import *  # noqa: F403
