@@ -62,6 +62,8 @@ TABLE: Mapping[type[errors.CronyError], Kind] = {
     errors.InUse: Kind(409, "in-use", "Something still refers to it"),
     errors.StaleToken: Kind(409, "stale-token", "A newer one has replaced it"),
     errors.RunOver: Kind(409, "run-over", "The run is over"),
+    # Whoever meets it tries again, and gives up as overloaded.
+    errors.Contended: OVERLOADED,
     errors.KeyInProgress: Kind(
         409, "key-in-progress", "The first request with this key is under way"
     ),
