@@ -140,7 +140,7 @@ class Account:
             # When it was deleted is not kept, so that nothing is known to be due.
             return
         low, high = max(low, era.low), min(high, era.last)
-        if era.due(low, high) is None:
+        if era.first(low, high) is None:
             return
         cursor = self._schedule.cursor
         settled = self._now

@@ -54,6 +54,13 @@ class Era:
     last: datetime
     doubt: Doubt | None = None
 
+    def first(self, low: datetime, high: datetime) -> datetime | None:
+        """Return the first occurrence in a part of it, both ends inclusive."""
+        if self.calendar is None or low > high:
+            return None
+        found = self.calendar.first(max(low, self.low), inclusive=True)
+        return None if found is None or found > min(high, self.last) else found
+
     def due(self, low: datetime, high: datetime) -> Stretch | None:
         """Return what was due in a part of it, both ends inclusive."""
         if self.calendar is None:
@@ -210,7 +217,7 @@ def _spliced(eras: Sequence[Era], late: Sequence[Era]) -> Iterator[Era]:
         low = era.low
         for single in sorted(late, key=lambda each: each.low):
             at = single.low
-            if not low <= at <= era.high or era.due(at, at) is not None:
+            if not low <= at <= era.high or era.first(at, at) is not None:
                 continue
             if low < at:
                 yield _part(era, low, at - MOMENT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crony.clock import MOMENT
 from crony.triggers import Bounded
+
+_NEAR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +26,14 @@ def stretch(calendar: Bounded, low: datetime, high: datetime) -> Stretch | None:
     if first is None or first > high:
         return None
     number = calendar.count(first - MOMENT, high)
-    last = first if number == 1 else nth(calendar, first, high, number)
+    last = first if number == 1 else _last(calendar, first, high)
     return Stretch(first, last, number)
 
 
 def nth(calendar: Bounded, low: datetime, high: datetime, number: int) -> datetime:
     """Return the instant of the ``number``-th occurrence from ``low`` on.
 
-    There must be so many up to ``high``. Found by halving: a stretch may hold years
-    of seconds.
+    There must be so many up to ``high``.
     """
     before = low - MOMENT
     least, most = 0, (high - low) // MOMENT
@@ -47,5 +48,24 @@ def nth(calendar: Bounded, low: datetime, high: datetime, number: int) -> dateti
 
 def latest(calendar: Bounded, low: datetime, high: datetime) -> datetime | None:
     """Return the last occurrence from ``low`` to ``high``, both inclusive."""
-    found = stretch(calendar, low, high)
-    return None if found is None else found.last
+    first = calendar.first(low, inclusive=True) if low <= high else None
+    return None if first is None or first > high else _last(calendar, first, high)
+
+
+def _last(calendar: Bounded, low: datetime, high: datetime) -> datetime:
+    """Return the last occurrence from ``low``, which is one, to ``high``.
+
+    Looked for from the end: to count far back costs more, the farther it is.
+    """
+    span = _NEAR
+    while span < high - low and not calendar.count(high - span, high):
+        span *= 2
+    begin = max(low, high - span)
+    least, most = 0, (high - begin) // MOMENT
+    while least < most:
+        middle = (least + most + 1) // 2
+        if calendar.count(begin + (middle - 1) * MOMENT, high):
+            least = middle
+        else:
+            most = middle - 1
+    return begin + least * MOMENT

@@ -97,7 +97,7 @@ class _Look:
             if entry.run is None or entry.run.range_until is None:
                 return entry
             # A stretch stands for the occurrences in it, not for all between them.
-            due = self._era(at).due(at, at)
+            due = self._era(at).first(at, at)
             if due is not None or at in (entry.at, entry.until):
                 return entry
         return None
@@ -244,10 +244,9 @@ class _Look:
     def _after(self, at: datetime) -> datetime | None:
         start = at + MOMENT
         for era in self.history.eras(start, min(start + _FAR, _END)):
-            if era.calendar is not None:
-                found = era.calendar.first(era.low, inclusive=True)
-                if found is not None and found <= min(era.high, era.last):
-                    return found
+            found = era.first(era.low, era.high)
+            if found is not None:
+                return found
         return None
 
 
