@@ -15,6 +15,7 @@ from crony.api.node import Node
 from crony.api.request import Request, canonical, new_number
 from crony.api.resources.actions import Actions
 from crony.api.resources.batch import Batch
+from crony.api.resources.events import Events
 from crony.api.resources.groups import Groups
 from crony.api.resources.health import Health
 from crony.api.resources.keys import Keys
@@ -27,6 +28,7 @@ from crony.api.resources.reports import Reports
 from crony.api.resources.runs import Runs
 from crony.api.resources.schedules import Schedules
 from crony.api.resources.tenants import Tenants
+from crony.api.resources.webhooks import Webhooks
 from crony.api.resources.workers import Workers
 from crony.api.routes import ROUTES
 
@@ -41,6 +43,8 @@ RESOURCES = (
     Workers,
     Leases,
     Reports,
+    Events,
+    Webhooks,
     Keys,
     Tenants,
     Numbers,

@@ -17,6 +17,7 @@ from crony.api.bodies.profile import LIVE_OF_PROFILE, ProfileBody
 from crony.api.bodies.schedule import LIVE, ScheduleBody
 from crony.api.bodies.task import CommandTask, HttpTask, PythonTask, ScriptTask
 from crony.api.bodies.trigger import KINDS as TRIGGERS
+from crony.api.bodies.webhook import LIVE_OF_WEBHOOK, WebhookBody
 from crony.api.bodies.worker import BatchItem
 from crony.api.openapi import parameters
 from crony.api.openapi.examples import EXAMPLES
@@ -141,6 +142,7 @@ _REPLACED: dict[type[BaseModel], frozenset[str]] = {
     GroupBody: LIVE_OF_GROUP,
     ProfileBody: LIVE_OF_PROFILE,
     TenantBody: LIVE_OF_TENANT,
+    WebhookBody: LIVE_OF_WEBHOOK,
 }
 
 
@@ -177,11 +179,14 @@ def _answer(route: Route, media: str) -> Schema:
     return {"schema": ref(route.answer) if route.answer else {"type": "object"}}
 
 
+_WITH_ETAG = ("Schedule", "Tenant", "Group", "Profile", "Webhook", "NewWebhook")
+
+
 def _headers(route: Route, status: int) -> Schema:
     names: list[str] = []
     if status in (201, 202) and route.operation != "put_schedule":
         names.append("Location")
-    if route.answer in ("Schedule", "Tenant", "Group", "Profile"):
+    if route.answer in _WITH_ETAG:
         names.append("ETag")
     if route.answer and route.answer.endswith("Page"):
         names.append("Link")

@@ -61,6 +61,11 @@ EXAMPLES: dict[str, Json] = {
     "report": _REPORT,
     "reports": {"reports": [{"run": _RUN, **_REPORT}]},
     "create_key": {"role": "editor", "description": "ci"},
+    "put_webhook": {
+        "url": "https://example.org/hook",
+        "types": ["run.failed", "worker.*"],
+        "description": "The team's alarm",
+    },
     "put_tenant": {
         "retention": {"runs": 1000, "age": "30d"},
         "quotas": {"schedules": 1000, "requests_per_second": 50},

@@ -6,12 +6,13 @@ import re
 
 from crony.api import auth, once
 from crony.api.bodies.trigger import KINDS
-from crony.api.openapi.shapes import Schema, words
+from crony.api.openapi.shapes import Schema, identity, words
 from crony.api.params import DEFAULT_LIMIT, LIMIT
 from crony.api.resources.actions import COUNT
 from crony.api.resources.schedules import SORTS
 from crony.api.routes import Route
 from crony.api.vocabulary import STATES
+from crony.model.event import FILTERS
 from crony.model.state import ScheduleState
 
 _TEXT: Schema = {"type": "string", "maxLength": 512}
@@ -21,6 +22,8 @@ _INSTANT: Schema = {
     "format": "date-time",
     "examples": ["2026-11-20T22:00:00.000Z"],
 }
+_TYPES = "|".join(re.escape(each) for each in FILTERS)
+_EVENT_ID: Schema = identity("evt")
 _STATES = "|".join(state.value for state in STATES)
 
 #: In queries: what it means, and its schema; ``state`` differs by route.
@@ -61,6 +64,16 @@ QUERY: dict[str, tuple[str, Schema]] = {
             "default": 10,
         },
     ),
+    "types": (
+        "Of these types, with commas between them; `run.*` is all of runs.",
+        {
+            "type": "string",
+            "pattern": f"^({_TYPES})(, *({_TYPES}))*$",
+            "examples": ["run.failed,worker.*"],
+        },
+    ),
+    "schedule": ("Of this schedule, by id or name, and its runs.", _TEXT),
+    "after": ("After this event: an `id`, or `next` of the page before.", _EVENT_ID),
     "attempt": (
         "Of this attempt; at default the newest.",
         {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
@@ -87,6 +100,8 @@ PATH = {
     "tenant": "A tenant's name.",
     "group": "A group's name.",
     "profile": "A profile's name.",
+    "webhook": "A webhook's name.",
+    "event": "An event's id.",
 }
 _ETAGS: Schema = {
     "type": "string",
@@ -156,6 +171,8 @@ def _in_headers(route: Route) -> list[Schema]:
                 {"type": "string", "pattern": "^[!-~]{1,255}$"},
             )
         )
+    if "text/event-stream" in route.media and "after" in route.query:
+        found.append(_header("Last-Event-ID", "Go on after this event.", _EVENT_ID))
     if 206 in route.also:
         found.append(
             _header(

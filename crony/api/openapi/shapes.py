@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from crony.api.bodies.fields import NAME_PATTERN
 from crony.api.vocabulary import ATTEMPT_STATES, ORIGINS, REASONS, REVOKED, STATES
+from crony.model.event import TYPES
 from crony.model.policy import BUILT_IN, GROUP, PROFILE, SCHEDULE, TENANT, Policy
 from crony.model.state import ScheduleState
 from crony.model.task import Json
+from crony.model.webhook import DeliveryState
 from crony.model.worker import Role, WorkerState
 
 Schema = dict[str, Json]
@@ -225,6 +227,38 @@ def _by(kind: type[StrEnum]) -> Schema:
     return members(**{member.value: COUNT for member in kind})
 
 
+#: A worker that is gone has none.
+_WORKER_STATES = (*(state.value for state in WorkerState), "deleted")
+
+EVENT = members(
+    specversion={"const": "1.0"},
+    id=identity("evt"),
+    source={"type": "string", "pattern": "^urn:crony:tenant:"},
+    type={"type": "string", "enum": list(TYPES)},
+    subject=TEXT,
+    time=INSTANT,
+    datacontenttype={"const": "application/json"},
+    data={
+        "anyOf": [
+            ref("RunSummary"),
+            members(id=identity("sch"), name=nullable(NAME), revision=COUNT),
+            members(id=identity("wrk"), name=NAME, state={"enum": [*_WORKER_STATES]}),
+        ]
+    },
+)
+
+WEBHOOK = members(
+    name=NAME,
+    tenant=NAME,
+    revision=COUNT,
+    url=TEXT,
+    types=TEXTS,
+    description=TEXT,
+    paused=FLAG,
+    created_at=INSTANT,
+    updated_at=INSTANT,
+)
+
 #: By the names that the route table uses.
 ANSWERS: dict[str, Schema] = {
     "RunSummary": RUN_SUMMARY,
@@ -334,6 +368,24 @@ ANSWERS: dict[str, Schema] = {
         ),
         usage=members(schedules=COUNT, workers=COUNT, pending_runs=COUNT),
     ),
+    "Event": EVENT,
+    "Events": members(items=array(ref("Event")), next=identity("evt")),
+    "Webhook": WEBHOOK,
+    "NewWebhook": with_members(WEBHOOK, secret=nullable(TEXT)),
+    "WebhookPage": page("Webhook"),
+    "Delivery": members(
+        event=identity("evt"),
+        type=TEXT,
+        subject=TEXT,
+        state=words(DeliveryState),
+        tries=COUNT,
+        next_at=nullable(INSTANT),
+        status=nullable(COUNT),
+        error=nullable(TEXT),
+        created_at=INSTANT,
+        finished_at=nullable(INSTANT),
+    ),
+    "DeliveryPage": page("Delivery"),
     "Stats": members(
         at=INSTANT,
         schedules=_by(ScheduleState),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from crony import errors
 from crony.api import params
 from crony.api.answers import Response, encoded, send
+from crony.api.event_types import types_of
 from crony.api.node import Node
 from crony.api.request import Request
 from crony.api.streams import first
 from crony.model import ids
-from crony.model.event import FILTERS, Event
+from crony.model.event import Event
 from crony.model.worker import Key
 from crony.scheduler.events import Look, event_id, told
 
@@ -140,23 +140,6 @@ class Events:
         except errors.Unavailable:
             return True
         return True
-
-
-def types_of(text: str) -> frozenset[str]:
-    """Return the types that a list names; raises ``ValueError``."""
-    found = [word.strip() for word in text.split(",")]
-    for word in found:
-        check_type(word)
-    return frozenset(found)
-
-
-def check_type(word: str) -> str:
-    """Return a type of events, or of all of a noun; raises ``ValueError``."""
-    if word in FILTERS:
-        return word
-    close = get_close_matches(word[:64], FILTERS, n=1)
-    hint = f'did you mean "{close[0]}"?' if close else 'such as "run.failed" or "run.*"'
-    raise ValueError(f'"{word[:64]}" is not a type of event; {hint}')
 
 
 def _after(req: Request) -> int | None:

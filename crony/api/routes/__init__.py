@@ -5,7 +5,7 @@ From it come the wiring (``app``), the roles (``auth``), the known parameters
 method that serves the route, and the client's word for it.
 """
 
-from crony.api.routes import groups, operations, runs, schedules, workers
+from crony.api.routes import events, groups, operations, runs, schedules, workers
 from crony.api.routes.route import PUBLIC, WORK, Route
 
 __all__ = ["BY_PLACE", "PUBLIC", "ROUTES", "WORK", "Route"]
@@ -15,6 +15,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *runs.ROUTES,
     *workers.ROUTES,
+    *events.ROUTES,
     *operations.ROUTES,
 )
 

@@ -25,7 +25,7 @@ class Caller:
         self, method: str, path: str, body: Any = None, /, **more: Any
     ) -> requests.Response:
         """Send a request; ``body`` is sent as JSON."""
-        headers = {**self.headers, **more.pop("headers", {})}
+        headers = {**self.headers, **(more.pop("headers", None) or {})}
         if self.key is not None:
             headers.setdefault("Authorization", f"Bearer {self.key}")
         if body is not None:

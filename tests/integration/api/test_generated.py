@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from crony.api.routes import ROUTES, WORK, Route
 from crony.testing.service import ServiceProcess
 from tests.integration.api.caller import Caller
-from tests.integration.api.walk import World, new_world
+from tests.integration.api.walk import HEADERS, World, new_world
 
 CHECKS = [
     not_a_server_error,
@@ -115,7 +115,7 @@ def headers_for(world: World, route: Route) -> dict[str, str]:
     headers = {"Authorization": f"Bearer {key}"}
     if route.roles != WORK:
         headers |= world.caller.headers
-    return headers
+    return headers | HEADERS.get(route.operation, {})
 
 
 def can_be_wrong(route: Route) -> bool:

@@ -15,7 +15,7 @@ from crony.api.routes import ROUTES, WORK, Route
 from crony.model.worker import Role
 from crony.scheduler.wakes import Wakes
 from crony.storage import open_store
-from tests.integration.api.walk import BODIES
+from tests.integration.api.walk import BODIES, NO_EVENT
 
 #: What needs no store.
 WITHOUT = {"live", "openapi"}
@@ -61,7 +61,15 @@ def test_a_route_says_that_the_store_does_not_answer(
     answer = client.simulate_request(
         route.method,
         route.path.format(
-            schedule="a", run="r", worker=keys["id"], key="k", tenant="default"
+            schedule="a",
+            run="r",
+            worker=keys["id"],
+            key="k",
+            tenant="default",
+            group="g",
+            profile="p",
+            webhook="h",
+            event=NO_EVENT,
         ),
         json=BODIES.get(route.operation),
         headers={"Authorization": f"Bearer {key}"},

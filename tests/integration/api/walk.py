@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from crony.api.routes import Route
 from tests.integration.api.caller import ECHO, Caller, Worker, unique
+
+#: What a request must say so that its answer has an end.
+HEADERS = {"list_events": {"Accept": "application/json"}}
+
+#: The id that an event would have, which nothing led to.
+NO_EVENT = "evt_" + 26 * "0"
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class World:
     key: str
     group: str
     profile: str
+    webhook: str
 
     def path(self, route: Route) -> str:
         """Return the route's path in this tenant."""
@@ -37,8 +45,21 @@ class World:
             "tenant": self.name,
             "group": self.group,
             "profile": self.profile,
+            "webhook": self.webhook,
         }
+        if "{event}" in route.path:
+            known["event"] = self.event()
         return {name: known[name] for name in known if f"{{{name}}}" in route.path}
+
+    def event(self) -> str:
+        """Return the id of an event that is to be sent to the webhook."""
+        path = f"/webhooks/{self.webhook}/deliveries"
+        if not self.caller.got(path)["items"]:
+            self.caller.worker()
+        until = time.monotonic() + 20
+        while not (items := self.caller.got(path)["items"]):
+            assert time.monotonic() < until
+        return str(items[0]["event"])
 
 
 def new_world(admin: Caller) -> World:
@@ -50,6 +71,8 @@ def new_world(admin: Caller) -> World:
     group, profile = unique("g"), unique("p")
     assert caller("PUT", f"/groups/{group}", {}).status_code == 201
     assert caller("PUT", f"/profiles/{profile}", {}).status_code == 201
+    webhook, hook = unique("h"), {"url": "http://hooks.invalid/", "types": ["worker.*"]}
+    assert caller("PUT", f"/webhooks/{webhook}", hook).status_code == 201
     return World(
         caller=caller,
         name=caller.headers["X-Crony-Tenant"],
@@ -59,6 +82,7 @@ def new_world(admin: Caller) -> World:
         key=caller.made("/keys", {"role": "viewer"})["id"],
         group=group,
         profile=profile,
+        webhook=webhook,
     )
 
 
@@ -70,6 +94,7 @@ BODIES: dict[str, Any] = {
     "batch_schedules": {"schedules": [{"every": "1h", "task": ECHO}, {}]},
     "put_group": {"description": "changed"},
     "put_profile": {"max_runtime": "2h"},
+    "put_webhook": {"url": "http://hooks.invalid/", "paused": True},
     "patch_schedule": {"description": "changed"},
     "preview": {"every": "1h"},
     "report": {"token": 1, "state": "running"},
