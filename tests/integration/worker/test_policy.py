@@ -108,9 +108,13 @@ def test_a_later_occurrence_replaces_the_earlier_run(
     run = stage.finished(schedule)
     assert (run["state"], run["reason"]) == ("cancelled", "replaced")
     assert stage.log(run) == "up\nasked\n"
+    stage.until(
+        schedule, lambda _: [it["state"] for it in stage.runs(schedule)][1] == "running"
+    )
     stage.client.pause_schedule(schedule)
-    (second, *_) = stage.runs(schedule)[1:]
-    assert second["started_at"] is not None or second["state"] in ("pending", "leased")
+    second = stage.runs(schedule)[1]
+    assert second["started_at"] >= second["scheduled_for"] > run["scheduled_for"]
+    stage.client.cancel_run(second["id"])
 
 
 def test_of_an_attempts_output_as_much_is_kept_as_the_policy_says(
