@@ -10,13 +10,13 @@ import pytest
 from crony.model.event import Event
 from crony.model.webhook import Delivery, DeliveryState, Webhook
 from crony.storage.contract import Page, Store
-from crony.testing import factories
+from crony.testing.factories import make_delivery, make_webhook
 from crony.testing.storage.scene import TENANT, Scene, second
 
 
 def webhook(store: Store, name: str = "ops", **changes: object) -> Webhook:
     """Store a webhook."""
-    made = factories.make_webhook(name=name, **changes)
+    made = make_webhook(name=name, **changes)
     assert store.webhooks.put(made, expected=None)
     return made
 
@@ -27,18 +27,6 @@ def happened(store: Store, number: int = 3) -> list[Event]:
     for _ in range(number):
         scene.schedule()
     return scene.events()
-
-
-def delivery(of: Webhook, event: Event, **changes: object) -> Delivery:
-    """Return a delivery that is due at once."""
-    made = Delivery(
-        webhook=of.name,
-        tenant=of.tenant,
-        event=event,
-        next_at=second(0),
-        created_at=second(0),
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]  # the test's members
 
 
 def added(store: Store, of: Webhook, *deliveries: Delivery) -> Webhook:
@@ -109,7 +97,7 @@ class TestWebhooks:
     def test_a_webhook_is_deleted_with_its_deliveries(self, store: Store) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        added(store, made, delivery(made, event))
+        added(store, made, make_delivery(made, event))
         assert not store.webhooks.delete(TENANT, "ops", expected=2)
         assert store.webhooks.delete(TENANT, "ops", expected=1)
         assert not store.webhooks.delete(TENANT, "ops", expected=1)
@@ -129,15 +117,17 @@ class TestAdvance:
     def test_deliveries_are_added_as_the_position_moves(self, store: Store) -> None:
         events = happened(store)
         made = webhook(store)
-        moved = added(store, made, *(delivery(made, event) for event in events[:2]))
+        moved = added(
+            store, made, *(make_delivery(made, event) for event in events[:2])
+        )
         assert moved == replace(made, position=events[1].sequence)
         assert [item.event for item in listed(store)] == [events[1], events[0]]
 
     def test_only_from_the_position_that_is_stored(self, store: Store) -> None:
         events = happened(store)
         made = webhook(store)
-        added(store, made, delivery(made, events[0]))
-        again = delivery(made, events[1])
+        added(store, made, make_delivery(made, events[0]))
+        again = make_delivery(made, events[1])
         assert not store.webhooks.advance(
             made, position=events[1].sequence, deliveries=[again], most=99
         )
@@ -147,16 +137,19 @@ class TestAdvance:
 
     def test_a_webhook_that_is_gone_does_not_count(self, store: Store) -> None:
         (event,) = happened(store, 1)
-        made = factories.make_webhook(name="ops")
+        made = make_webhook(name="ops")
         assert not store.webhooks.advance(
-            made, position=event.sequence, deliveries=[delivery(made, event)], most=9
+            made,
+            position=event.sequence,
+            deliveries=[make_delivery(made, event)],
+            most=9,
         )
         assert due(store) == []
 
     def test_none_are_added_while_too_many_wait(self, store: Store) -> None:
         events = happened(store, 4)
         made = webhook(store)
-        items = [delivery(made, event) for event in events]
+        items = [make_delivery(made, event) for event in events]
 
         def advance(of: Webhook, item: Delivery) -> bool:
             return store.webhooks.advance(
@@ -176,11 +169,11 @@ class TestAdvance:
     def test_an_event_is_delivered_once_to_each_webhook(self, store: Store) -> None:
         (event,) = happened(store, 1)
         one, two = webhook(store, "one"), webhook(store, "two")
-        moved = added(store, one, delivery(one, event))
-        tried = delivery(one, event, tries=1, status=500)
+        moved = added(store, one, make_delivery(one, event))
+        tried = make_delivery(one, event, tries=1, status=500)
         assert store.webhooks.record(tried, tries=0)
-        added(store, moved, delivery(one, event))
-        added(store, two, delivery(two, event))
+        added(store, moved, make_delivery(one, event))
+        added(store, two, make_delivery(two, event))
         assert list(listed(store, "one")) == [tried]
         assert len(listed(store, "two")) == 1
 
@@ -192,7 +185,7 @@ class TestDue:
         events = happened(store)
         hooks = [webhook(store, name) for name in ("a", "b", "c")]
         items = [
-            delivery(hook, event, next_at=second(at))
+            make_delivery(hook, event, next_at=second(at))
             for hook, event, at in zip(hooks, events, (3, 1, 2), strict=True)
         ]
         moved = [added(store, h, item) for h, item in zip(hooks, items, strict=True)]
@@ -207,11 +200,11 @@ class TestDue:
         events = happened(store)
         one, two = webhook(store, "one"), webhook(store, "two")
         mine = [
-            delivery(one, event, next_at=second(at))
+            make_delivery(one, event, next_at=second(at))
             for event, at in zip(events, (2, 1, 1), strict=True)
         ]
         added(store, one, *mine)
-        other = delivery(two, events[0], next_at=second(3))
+        other = make_delivery(two, events[0], next_at=second(3))
         added(store, two, other)
         assert due(store, 9) == [mine[1], other]
         over = replace(mine[1], tries=1, state=DeliveryState.DELIVERED, next_at=None)
@@ -222,7 +215,7 @@ class TestDue:
         (event,) = happened(store, 1)
         for name in ("one", "two"):
             hook = webhook(store, name)
-            added(store, hook, delivery(hook, event))
+            added(store, hook, make_delivery(hook, event))
         without = [(TENANT, "one"), ("other", "two")]
         ((item, _),) = store.webhooks.due(now=second(9), limit=1, without=without)
         assert item.webhook == "two"
@@ -232,7 +225,7 @@ class TestDue:
     def test_those_of_a_paused_webhook_wait(self, store: Store) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        moved = added(store, made, delivery(made, event))
+        moved = added(store, made, make_delivery(made, event))
         paused = replace(moved, revision=2, paused=True)
         assert store.webhooks.put(paused, expected=1)
         assert due(store) == []
@@ -251,7 +244,7 @@ class TestDue:
     ) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        added(store, made, delivery(made, event))
+        added(store, made, make_delivery(made, event))
         assert store.events.prune(before=second(1), limit=9) == 1
         assert [item.event for item in due(store)] == [event]
 
@@ -263,7 +256,7 @@ class TestRecord:
     ) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        item = delivery(made, event)
+        item = make_delivery(made, event)
         added(store, made, item)
         over = replace(
             item,
@@ -282,7 +275,7 @@ class TestRecord:
     def test_what_failed_is_due_again_later(self, store: Store) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        item = delivery(made, event)
+        item = make_delivery(made, event)
         added(store, made, item)
         later = replace(item, tries=1, next_at=second(30), status=503)
         assert store.webhooks.record(later, tries=0)
@@ -292,7 +285,7 @@ class TestRecord:
     def test_of_two_that_tried_at_once_one_counts(self, store: Store) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        item = delivery(made, event)
+        item = make_delivery(made, event)
         added(store, made, item)
         first = replace(item, tries=1, status=200)
         other = replace(item, tries=1, status=500)
@@ -304,7 +297,7 @@ class TestRecord:
     def test_a_delivery_that_is_gone_does_not_count(self, store: Store) -> None:
         (event,) = happened(store, 1)
         made = webhook(store)
-        assert not store.webhooks.record(delivery(made, event, tries=1), tries=0)
+        assert not store.webhooks.record(make_delivery(made, event, tries=1), tries=0)
         assert listed(store) == ()
 
 
@@ -314,7 +307,7 @@ class TestDeliveries:
     ) -> None:
         events = happened(store)
         made = webhook(store)
-        added(store, made, *(delivery(made, event) for event in events))
+        added(store, made, *(make_delivery(made, event) for event in events))
         first = store.webhooks.deliveries(TENANT, "ops", limit=2, after=None)
         rest = store.webhooks.deliveries(TENANT, "ops", limit=2, after=first.next)
         assert [item.event for item in first.items + rest.items] == events[::-1]
@@ -325,7 +318,7 @@ class TestDeliveries:
     def test_one_is_found_by_the_sequence_of_its_event(self, store: Store) -> None:
         events = happened(store, 2)
         made = webhook(store)
-        item = delivery(made, events[0])
+        item = make_delivery(made, events[0])
         added(store, made, item)
 
         def found(tenant: str, name: str, event: Event) -> Delivery | None:
@@ -339,7 +332,7 @@ class TestDeliveries:
     def test_those_that_ended_long_ago_are_forgotten(self, store: Store) -> None:
         events = happened(store, 4)
         made = webhook(store)
-        items = [delivery(made, event) for event in events]
+        items = [make_delivery(made, event) for event in events]
         added(store, made, *items)
         for number, item in enumerate(items[:3]):
             over = replace(
