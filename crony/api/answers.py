@@ -54,15 +54,16 @@ def send_page(
     resp: Response,
     page: Page[Item],
     render: Callable[[Sequence[Item]], Sequence[Mapping[str, Json]]],
+    **more: Json,
 ) -> None:
-    """Answer with one page of a list, and where it goes on."""
+    """Answer with one page of a list, where it goes on, and what else there is."""
     following = params.next_cursor(req, page.next)
     if following is not None:
         query = {name: values[0] for name, values in req.parameters.items()}
         query["cursor"] = following
         target = f"{req.raw_path.partition('?')[0]}?{urlencode(query)}"
         resp.set_header("Link", f'<{target}>; rel="next"')
-    send(resp, {"items": list(render(page.items)), "next": following})
+    send(resp, {"items": list(render(page.items)), "next": following, **more})
 
 
 def etag(revision: int) -> str:

@@ -14,12 +14,14 @@ from crony.api.middleware import Door, handle
 from crony.api.node import Node
 from crony.api.request import Request, canonical, new_number
 from crony.api.resources.actions import Actions
+from crony.api.resources.backfill import Backfill
 from crony.api.resources.batch import Batch
 from crony.api.resources.events import Events
 from crony.api.resources.groups import Groups
 from crony.api.resources.health import Health
 from crony.api.resources.keys import Keys
 from crony.api.resources.leases import Leases
+from crony.api.resources.ledger import Ledger
 from crony.api.resources.logs import Logs
 from crony.api.resources.numbers import Numbers
 from crony.api.resources.openapi import OpenApi
@@ -40,6 +42,8 @@ RESOURCES = (
     Profiles,
     Runs,
     Logs,
+    Ledger,
+    Backfill,
     Workers,
     Leases,
     Reports,

@@ -123,7 +123,8 @@ def _detail(error: ErrorDetails, owner: type[BaseModel] | None, *, hinted: bool)
     kind = error["type"]
     context = error.get("ctx", {})
     if kind == "extra_forbidden":
-        known = list(owner.model_fields) if owner else []
+        fields = owner.model_fields if owner else {}
+        known = [field.alias or name for name, field in fields.items()]
         return unknown(str(error["loc"][-1]), known, hinted=hinted)
     if kind == "value_error":
         return str(context.get("error", error["msg"]))

@@ -20,6 +20,7 @@ from crony.api.bodies.trigger import KINDS as TRIGGERS
 from crony.api.bodies.webhook import LIVE_OF_WEBHOOK, WebhookBody
 from crony.api.bodies.worker import BatchItem
 from crony.api.openapi import parameters
+from crony.api.openapi.accounts import ACCOUNTS
 from crony.api.openapi.examples import EXAMPLES
 from crony.api.openapi.shapes import ANSWERS, LIVE_OF_SCHEDULE, Schema, members, ref
 from crony.api.openapi.shapes import LIVE_OF_PROFILE as PROFILE_AS_READ
@@ -91,7 +92,7 @@ def _operation(route: Route) -> Schema:
         "operationId": route.operation,
         "summary": route.summary,
         "tags": [route.tag],
-        "description": _for_whom(route),
+        "description": f"{route.note} {_for_whom(route)}".strip(),
         "parameters": parameters.of(route),
         "responses": {**_successes(route), **_refusals(route)},
     }
@@ -256,7 +257,7 @@ def _schemas() -> Schema:
         ref_template="#/components/schemas/{model}",
     )
     schemas: dict[str, Schema] = deepcopy(made["$defs"])
-    schemas |= ANSWERS
+    schemas |= ANSWERS | ACCOUNTS
     schedule = schemas["ScheduleBody"]
     schemas["Schedule"] = _schedule(schedule)
     schemas["ScheduleReplacement"] = _replacement(schedule, sorted(LIVE))

@@ -39,6 +39,11 @@ EXAMPLES: dict[str, Json] = {
         "retries": {"max": 2},
         "sandbox": {"memory": "4G"},
     },
+    "backfill_schedule": {
+        "from": "2026-11-01T00:00:00Z",
+        "to": "2026-11-08T00:00:00Z",
+        "dry_run": True,
+    },
     "run_schedule": {"task": {"env": {"LEVEL": "debug"}}},
     "preview": {"cron": "0 9 * * 1-5", "timezone": "Europe/Berlin", "count": 3},
     "register_worker": {

@@ -74,6 +74,9 @@ QUERY: dict[str, tuple[str, Schema]] = {
     ),
     "schedule": ("Of this schedule, by id or name, and its runs.", _TEXT),
     "after": ("After this event: an `id`, or `next` of the page before.", _EVENT_ID),
+    "from": ("From this instant on.", _INSTANT),
+    "to": ("Up to this instant, exclusive.", _INSTANT),
+    "at": ("About the occurrence at this instant.", _INSTANT),
     "attempt": (
         "Of this attempt; at default the newest.",
         {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},

@@ -5,7 +5,15 @@ From it come the wiring (``app``), the roles (``auth``), the known parameters
 method that serves the route, and the client's word for it.
 """
 
-from crony.api.routes import events, groups, operations, runs, schedules, workers
+from crony.api.routes import (
+    events,
+    groups,
+    ledger,
+    operations,
+    runs,
+    schedules,
+    workers,
+)
 from crony.api.routes.route import PUBLIC, WORK, Route
 
 __all__ = ["BY_PLACE", "PUBLIC", "ROUTES", "WORK", "Route"]
@@ -14,6 +22,7 @@ ROUTES: tuple[Route, ...] = (
     *schedules.ROUTES,
     *groups.ROUTES,
     *runs.ROUTES,
+    *ledger.ROUTES,
     *workers.ROUTES,
     *events.ROUTES,
     *operations.ROUTES,

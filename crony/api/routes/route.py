@@ -29,6 +29,8 @@ class Route:
     operation: str
     summary: str
     tag: str
+    #: What the summary can't say.
+    note: str = ""
     #: Empty: no key is needed.
     roles: frozenset[Role]
     query: tuple[str, ...] = ()

@@ -97,6 +97,7 @@ BODIES: dict[str, Any] = {
     "put_webhook": {"url": "http://hooks.invalid/", "paused": True},
     "patch_schedule": {"description": "changed"},
     "preview": {"every": "1h"},
+    "backfill_schedule": {"from": "2020-01-01T00:00:00Z", "to": "2021-01-01T00:00:00Z"},
     "report": {"token": 1, "state": "running"},
     "reports": {"reports": [{"run": "run_x", "token": 1}]},
     "register_worker": {
