@@ -668,16 +668,16 @@ class Leases(ABC):
     def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
         """Stop preemptible runs for pending ones of higher priority.
 
-        For a leasable run that has been available for ``policy.PREEMPT_AFTER`` or
-        more and is not reserved, when no worker that may execute it (those draining
-        or noted as lost apart) has a slot without a lease: the run
-        of lowest priority, below its own, that is ``running`` and preemptible on
-        such a worker, the newest started first, becomes ``stopping``, reason
-        ``preempted``, and the pending run is reserved for that worker until
-        the victim's lease would be over. Also where the group's or tenant's limit is
-        what keeps it, free slots or not: then the victim, on such a worker, is of the
-        same group or tenant. In the order of leasing, at most ``limit`` victims,
-        which are returned.
+        For a leasable run, a hook's apart (it stops nobody's work), that has been
+        available for ``policy.PREEMPT_AFTER`` or more and is not reserved, when no
+        worker that may execute it (those draining or noted as lost apart) has a slot
+        without a lease: the run of lowest priority, below its own, that is ``running``
+        and preemptible on such a worker, the newest started first, becomes
+        ``stopping``, reason ``preempted``, and the pending run is reserved for that
+        worker until the victim's lease would be over. Also where the group's or
+        tenant's limit is what keeps it, free slots or not: then the victim, on such a
+        worker, is of the same group or tenant. In the order of leasing, at most
+        ``limit`` victims, which are returned.
         """
         raise NotImplementedError
 

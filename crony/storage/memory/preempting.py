@@ -23,7 +23,7 @@ def preempt(memory: Memory, *, now: datetime, limit: int) -> Sequence[Change]:
     for run in candidates(memory, None, horizon=horizon):
         if len(victims) >= limit:
             break
-        if reserved(memory, run, now=now) is None:
+        if run.origin is not Origin.HOOK and not reserved(memory, run, now=now):
             victim = _victim(memory, run)
             if victim is not None:
                 victims.append(_make_room(memory, run, victim, now=now))

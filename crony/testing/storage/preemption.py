@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from crony import errors
+from crony.model.hook import HookKind
 from crony.model.lease import Change, Holding
 from crony.model.policy import Policy
 from crony.model.run import Run
 from crony.model.schedule import Schedule
-from crony.model.state import AttemptState, Reason, RunState
+from crony.model.state import AttemptState, Origin, Reason, RunState
 from crony.model.worker import Worker
 from crony.storage.contract import Store
 from crony.testing.storage.scene import LINE, TENANT, Scene, second
@@ -68,6 +69,23 @@ class TestPreempt:
         assert not scene.lease(worker, slots=0)
         scene.report(worker, item, AttemptState.CANCELLED)
         assert scene.leased(worker, slots=1) == [higher.id]
+
+    def test_nobody_gives_way_to_a_hook(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 0, policy=PREEMPTIBLE)
+        worker = scene.worker(slots=1)
+        scene.start(worker, slots=1)
+        scene.manual(
+            schedule,
+            origin=Origin.HOOK,
+            parent=run.id,
+            hook=HookKind.PROGRESS,
+            hook_attempt=1,
+            priority=5,
+        )
+        scene.after(0.5)
+        assert scene.preempt() == []
 
     def test_what_gave_way_is_pending_again_and_the_attempt_does_not_count(
         self, store: Store
