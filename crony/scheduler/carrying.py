@@ -40,6 +40,8 @@ class Carrier:
     def __init__(self, store: Store, *, edits: Holding) -> None:
         self._store = store
         self._edits = edits
+        #: Schedules that can't follow, by the revision of the group they should.
+        self._bad: dict[str, int] = {}
 
     def carry(self, tenant: str, name: str) -> None:
         """Let all schedules of a group follow it; raises ``Overloaded``."""
@@ -84,9 +86,11 @@ class Carrier:
         except errors.Unavailable:
             raise
         except Exception:  # noqa: BLE001  # one bad row must not stop the others
-            _log.exception(
-                "a schedule can't follow its group",
-                tenant=schedule.tenant,
-                schedule=schedule.id,
-            )
+            if self._bad.get(schedule.id) != group.revision:
+                self._bad[schedule.id] = group.revision
+                _log.exception(
+                    "a schedule can't follow its group",
+                    tenant=schedule.tenant,
+                    schedule=schedule.id,
+                )
             return False

@@ -14,9 +14,12 @@ from crony.scheduler import named, references
 from crony.scheduler.carrying import Carrier
 from crony.scheduler.profiles import Rework
 from crony.scheduler.wakes import Wakes
-from crony.storage.contract import Page, Position, Store
+from crony.storage.contract import Page, Position, ScheduleQuery, Store
 
 _log = log.get(__name__)
+
+#: So many of those that keep a group in use are named.
+_NAMED = 5
 
 
 class Groups:
@@ -111,12 +114,22 @@ class Groups:
         named.delete(
             "group",
             find=partial(self.find, tenant, name),
-            remove=lambda revision: self._store.groups.delete(
-                tenant, name, expected=revision
-            ),
+            remove=partial(self._remove, tenant, name),
             if_match=if_match,
         )
         _log.info("group deleted", tenant=tenant, group=name)
+
+    def _remove(self, tenant: str, name: str, expected: int) -> bool:
+        try:
+            return self._store.groups.delete(tenant, name, expected=expected)
+        except errors.InUse as exc:
+            query = ScheduleQuery(group=name, sort="name")
+            page = self._store.schedules.page(tenant, query, limit=_NAMED, after=None)
+            if not page.items:
+                raise
+            some = ", ".join(each.definition.name or each.id for each in page.items)
+            more = ", …" if page.next else ""
+            raise errors.InUse(f"{exc}: {some}{more}") from exc
 
     def _set_paused(
         self, tenant: str, name: str, *, paused: bool, misfire: str | None

@@ -74,7 +74,9 @@ def test_all_faults_of_a_group_come_at_once(tenant: Caller) -> None:
 def test_a_group_with_schedules_stays(tenant: Caller) -> None:
     group(tenant, "reports")
     tenant.schedule(name="a", group="reports")
-    assert kind(tenant("DELETE", "/groups/reports")) == (409, "in-use")
+    refused = tenant("DELETE", "/groups/reports")
+    assert kind(refused) == (409, "in-use")
+    assert refused.json()["detail"].endswith("1 schedule: a.")
     tenant("PATCH", "/schedules/a", {"group": None})
     assert tenant.got("/schedules/a")["group"] == "default"
     assert tenant("DELETE", "/groups/reports").status_code == 204
