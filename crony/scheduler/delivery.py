@@ -85,6 +85,11 @@ class Line:
         self._socket: socket.socket | None = None
         self._cut = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what was read since may be a part of what was said."""
+        return self._cut
+
     def opened(self, connection: socket.socket) -> None:
         """Take a socket; raises ``ConnectionError`` when it is too late."""
         with self._lock:
@@ -158,7 +163,10 @@ def send(
     late.daemon = True
     late.start()
     try:
-        return _exchange(webhook.url, payload, headers, rules, line, seconds)
+        answer = _exchange(webhook.url, payload, headers, rules, line, seconds)
+        if line.is_cut:
+            return Answer(error=f"no answer within {seconds:g} s")
+        return answer
     except (errors.AddressRefused, ConnectionError) as exc:
         return Answer(error=str(exc))
     finally:

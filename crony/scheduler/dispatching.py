@@ -266,17 +266,25 @@ class Dispatcher:
         if self._thread is not None:
             self._thread.join(timeout=10)
         with self._lock:
-            flying = list(self._flying.values())
-        for line, _ in flying:
+            lines = [line for line, _ in self._flying.values()]
+        for line in lines:
             line.cut()
-        for _, thread in flying:
-            thread.join(timeout=2)
+        self.settle(within=2)
         if self._held_at is None:
             return
         try:
             self._store.duties.release(DUTY, self._holder)
         except errors.Unavailable:
             _log.warning("the duty to dispatch runs out by itself")
+
+    def settle(self, *, within: float) -> bool:
+        """Wait until what is under way has ended; return whether it has."""
+        until = time.monotonic() + within
+        with self._lock:
+            threads = [thread for _, thread in self._flying.values()]
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
 
     def _hear(self, _: Wake) -> None:
         # One wake is enough until the next look: there may be thousands a second.

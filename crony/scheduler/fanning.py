@@ -33,8 +33,9 @@ Key = tuple[str, str]
 class Fan:
     """Moves webhooks on through the events, and stores what is to be sent."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, *, most: int = MOST) -> None:
         self._store = store
+        self._most = most
         self._events = Events(store, clock)
         #: By revision, how far events were looked at that lead to nothing.
         self._seen: dict[Key, tuple[int, int]] = {}
@@ -114,5 +115,5 @@ class Fan:
                 )
                 for event in look.events
             ],
-            most=MOST,
+            most=self._most,
         )
