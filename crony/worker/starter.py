@@ -155,7 +155,7 @@ class Starter:
             expires_at = sent + reading.duration(result, "expires_in")
         runner.confirm(start_at=start_at, expires_at=expires_at)
         if runner.start_at <= self._now():
-            runner.let_go()
+            _start(runner)
             runner.wake()
             return
         with self._timed:
@@ -184,6 +184,15 @@ class Starter:
             while self._ready and self._ready[0][0] <= now:
                 due.append(heapq.heappop(self._ready)[2])
         for runner in due:
-            runner.let_go()
+            _start(runner)
         for runner in due:
             runner.wake()
+
+
+def _start(runner: Runner) -> None:
+    """Let one run go; if that breaks, the others start all the same."""
+    try:
+        runner.let_go()
+    except Exception:  # noqa: BLE001  # nobody knows whether it has started
+        _log.exception("start broke")
+        runner.stop(StopCause.LOST)

@@ -47,7 +47,11 @@ class HttpWork(Work):
         pass
 
     def release(self) -> None:
-        threading.Thread(target=self._execute, name="crony-http", daemon=True).start()
+        thread = threading.Thread(target=self._execute, name="crony-http", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as exc:
+            raise errors.SandboxFailed("no thread for the request") from exc
 
     def _execute(self) -> None:
         try:
