@@ -11,7 +11,8 @@ from crony.model.run import Run
 from crony.model.state import AttemptState, RunState
 from crony.storage import rules
 from crony.storage.codec import cut
-from crony.storage.memory.state import Lease, Memory
+from crony.storage.memory.records import Lease
+from crony.storage.memory.state import Memory
 
 #: What a run says of its newest attempt's end, before that has come.
 _NOTHING_ENDED: dict[str, Any] = {

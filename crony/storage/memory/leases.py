@@ -37,7 +37,8 @@ from crony.storage.memory.ending import lose, take_offer
 from crony.storage.memory.offering import offers
 from crony.storage.memory.preempting import preempt
 from crony.storage.memory.pulsing import pulse
-from crony.storage.memory.state import Lease, Memory
+from crony.storage.memory.records import Lease
+from crony.storage.memory.state import Memory
 
 
 class MemoryLeases(Leases):

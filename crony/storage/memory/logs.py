@@ -9,7 +9,8 @@ from crony.model.run import LogChunk
 from crony.model.state import HELD, AttemptState
 from crony.storage import rules
 from crony.storage.contract import Logs
-from crony.storage.memory.state import Memory, Output
+from crony.storage.memory.records import Output
+from crony.storage.memory.state import Memory
 
 
 class MemoryLogs(Logs):

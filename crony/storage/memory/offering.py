@@ -14,7 +14,8 @@ from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import cut, kept
 from crony.storage.memory.admission import has_place, offered
-from crony.storage.memory.state import Lease, Memory
+from crony.storage.memory.records import Lease
+from crony.storage.memory.state import Memory
 
 
 def offers(

@@ -13,7 +13,8 @@ from crony.model.worker import Worker
 from crony.storage.memory.admission import group_has_place, tenant_has_place
 from crony.storage.memory.ending import stop
 from crony.storage.memory.offering import candidates, may_execute, reserved
-from crony.storage.memory.state import Memory, Reservation
+from crony.storage.memory.records import Reservation
+from crony.storage.memory.state import Memory
 
 
 def preempt(memory: Memory, *, now: datetime, limit: int) -> Sequence[Change]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from crony.model.hook import FollowUp, HookKind
 from crony.storage import rules
-from crony.storage.memory.state import Memory, Pulse
+from crony.storage.memory.records import Pulse
+from crony.storage.memory.state import Memory
 
 
 def pulse(memory: Memory, *, now: datetime, limit: int) -> int:

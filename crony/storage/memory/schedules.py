@@ -13,7 +13,6 @@ from crony.model.schedule import Definition, Schedule, Version
 from crony.model.state import (
     HELD,
     Origin,
-    Reason,
     RunState,
     ScheduleState,
 )
@@ -27,14 +26,15 @@ from crony.storage.contract import (
     Schedules,
 )
 from crony.storage.memory.admission import change, ready
-from crony.storage.memory.ending import (
-    UNCONFIRMED,
-    end_unstarted,
-    stop,
-    without_offer,
-)
 from crony.storage.memory.paging import paged
 from crony.storage.memory.references import check_references
+from crony.storage.memory.settling import (
+    is_ahead,
+    materialise,
+    settle,
+    strike,
+    withdraw,
+)
 from crony.storage.memory.state import Memory
 
 _SORTS: dict[str, Callable[[Schedule], str | int | None]] = {
@@ -149,9 +149,9 @@ class MemorySchedules(Schedules):
             check_references(memory, schedule)
             with change(memory, schedule.id) as lines:
                 count = stored.occurrences + sum(
-                    self._settle(run, now=now) for run in settled
+                    settle(memory, run, now=now) for run in settled
                 )
-                count -= self._withdraw(schedule.id, now=now)
+                count -= withdraw(memory, schedule.id, now=now)
                 changed = replace(
                     schedule,
                     tenant=stored.tenant,
@@ -193,7 +193,7 @@ class MemorySchedules(Schedules):
             found = {
                 run.schedule
                 for run in self._memory.runs.values()
-                if run.tenant == tenant and _ahead(run, cut(now))
+                if run.tenant == tenant and is_ahead(run, cut(now))
             }
             return tuple(sorted(n for n in found if n > (after or ""))[:limit])
 
@@ -207,54 +207,6 @@ class MemorySchedules(Schedules):
             kept(expected.cursor),
         )
         return stored if same else None
-
-    def _settle(self, run: Run, *, now: datetime) -> int:
-        """Insert a run or take it back; return by how much occurrences grow."""
-        memory = self._memory
-        run = kept(run)
-        before = memory.runs.get(run.id)
-        if before is None:
-            memory.put(replace(run, attempts=()), now=now)
-            return run.range_count
-        if before.state is not RunState.WITHDRAWN:
-            return 0
-        back = replace(
-            before,
-            state=run.state,
-            reason=run.reason,
-            revision=run.revision,
-            schedule_name=run.schedule_name,
-            group=run.group,
-            policy=run.policy,
-            due_at=run.due_at,
-            available_at=run.available_at,
-            catch_up=run.catch_up,
-            deadline_at=run.deadline_at,
-            overlap=run.overlap,
-            hooks=run.hooks,
-            hook_interval=run.hook_interval,
-            range_until=run.range_until,
-            range_count=run.range_count,
-            queue=run.queue,
-            priority=run.priority,
-            max_lost=run.max_lost,
-            finished_at=run.finished_at,
-        )
-        memory.put(back, now=now)
-        return run.range_count
-
-    def _withdraw(self, schedule: str, *, now: datetime) -> int:
-        """Withdraw what is still to come; return by how much occurrences shrink."""
-        memory = self._memory
-        count = 0
-        for run in list(memory.runs.values()):
-            if run.schedule == schedule and _ahead(run, cut(now)):
-                withdrawn = replace(
-                    without_offer(run), state=RunState.WITHDRAWN, reason=None
-                )
-                memory.put(withdrawn, now=now)
-                count += run.range_count
-        return count
 
     def delete(
         self,
@@ -270,22 +222,14 @@ class MemorySchedules(Schedules):
                 return False, (), frozenset()
             with change(memory, expected.id) as lines:
                 for run in settled:
-                    self._settle(run, now=now)
+                    settle(memory, run, now=now)
                 mine = [r for r in memory.runs.values() if r.schedule == expected.id]
                 before = [memory.full(run) for run in mine if run.state in HELD]
                 for run in mine:
-                    self._strike(run, cancel_running=cancel_running, now=now)
+                    strike(memory, run, cancel_running=cancel_running, now=now)
                 memory.drop_schedule(expected.id, now=now)
             held = tuple(sorted(before, key=lambda run: run.id))
             return True, held, ready(lines)
-
-    def _strike(self, run: Run, *, cancel_running: bool, now: datetime) -> None:
-        """Cancel a run of a schedule that is deleted."""
-        memory = self._memory
-        if run.state in UNCONFIRMED:
-            end_unstarted(memory, run, RunState.CANCELLED, Reason.DELETED, now=now)
-        elif run.state is RunState.RUNNING and cancel_running:
-            stop(memory, run, Reason.DELETED, now=now)
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         with self._memory.verb():
@@ -333,36 +277,5 @@ class MemorySchedules(Schedules):
         with self._memory.verb():
             touched = {item.schedule for item in batch}
             with change(self._memory, *touched) as lines:
-                counted = [self._materialise(item, now=now) for item in batch]
+                counted = [materialise(self._memory, item, now=now) for item in batch]
             return tuple(counted), ready(lines)
-
-    def _materialise(self, item: Materialisation, *, now: datetime) -> bool:
-        stored = self._memory.schedules.get(item.schedule)
-        if (
-            stored is None
-            or stored.tenant != item.tenant
-            or stored.state is not ScheduleState.ACTIVE
-            or (stored.revision, stored.cursor) != (item.revision, cut(item.cursor))
-        ):
-            return False
-        count = sum(self._settle(run, now=now) for run in item.runs)
-        finished = item.next_cursor is None
-        if item.limit is not None:
-            self._memory.limits[item.schedule] = item.limit
-        moved = replace(
-            stored,
-            cursor=kept(item.next_cursor),
-            state=ScheduleState.FINISHED if finished else stored.state,
-            occurrences=stored.occurrences + count,
-        )
-        self._memory.move(moved, now=now)
-        return True
-
-
-def _ahead(run: Run, now: datetime) -> bool:
-    """Return whether a run of an occurrence is still to come, and may be taken back."""
-    return (
-        run.origin is Origin.SCHEDULE
-        and run.state in UNCONFIRMED
-        and run.scheduled_for > now
-    )

@@ -12,8 +12,9 @@ from crony.storage import changes
 from crony.storage.codec import cut, kept
 from crony.storage.contract import Answer, Answers, Duties, Tenants
 from crony.storage.memory.admission import change, ready
+from crony.storage.memory.records import Duty
 from crony.storage.memory.references import check_profile
-from crony.storage.memory.state import Duty, Memory
+from crony.storage.memory.state import Memory
 
 
 def add_tenant(memory: Memory, tenant: Tenant) -> None:
