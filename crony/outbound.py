@@ -105,7 +105,7 @@ def connect(
     opened = _opened(rules.resolve(host, port), port, seconds=seconds)
     if opened is None:
         raise ConnectionError(f"no connection to {parts.netloc}")
-    connected(opened)
+    _hand_over(opened, connected)
     connection = http.client.HTTPConnection(host, port, timeout=seconds)
     if secure:
         # Only the default port may be left out of the Host header.
@@ -132,6 +132,14 @@ def _opened(
     return None
 
 
+def _hand_over(opened: socket.socket, connected: Connected) -> None:
+    try:
+        connected(opened)
+    except BaseException:
+        opened.close()
+        raise
+
+
 def _wrapped(opened: socket.socket, host: str, connected: Connected) -> ssl.SSLSocket:
     try:
         secured = ssl.create_default_context().wrap_socket(
@@ -141,7 +149,7 @@ def _wrapped(opened: socket.socket, host: str, connected: Connected) -> ssl.SSLS
         opened.close()
         raise ConnectionError(f"no TLS connection with {host}") from exc
     # Before the handshake, which may take as long as the other end likes.
-    connected(secured)
+    _hand_over(secured, connected)
     try:
         secured.do_handshake()
     except (OSError, ValueError) as exc:

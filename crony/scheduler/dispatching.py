@@ -277,6 +277,11 @@ class Dispatcher:
         except errors.Unavailable:
             _log.warning("the duty to dispatch runs out by itself")
 
+    def under_way(self) -> frozenset[Key]:
+        """Return the webhooks that something is being sent to."""
+        with self._lock:
+            return frozenset(self._flying)
+
     def settle(self, *, within: float) -> bool:
         """Wait until what is under way has ended; return whether it has."""
         until = time.monotonic() + within

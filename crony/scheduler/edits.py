@@ -169,6 +169,7 @@ class Edits:
         if gone:
             _log.info("schedule deleted", tenant=found.tenant, schedule=found.id)
             self._wakes.publish(ready)
+            self._wakes.publish_events()
             self._tell_holders(held)
         return gone
 

@@ -84,6 +84,7 @@ class Workers:
         )
         key, secret = self._key_of(worker, now)
         stored = self._store.workers.register(worker, key, quota=found.quotas.workers)
+        self._wakes.publish_events()
         _log.info("worker registered", tenant=tenant, worker=stored.id, name=name)
         return stored, secret
 
