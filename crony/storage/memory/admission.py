@@ -162,6 +162,16 @@ def scopes(memory: Memory, run: Run) -> Sequence[Scope]:
     )
 
 
+def offering(memory: Memory, tenant: str) -> set[str]:
+    """Return the schedules of which workers hold offers."""
+    held = [memory.runs[name] for name in memory.leases]
+    return {
+        run.schedule
+        for run in held
+        if run.tenant == tenant and run.state is RunState.LEASED
+    }
+
+
 def recall_for(memory: Memory, run: Run) -> frozenset[str]:
     """Take back the offers that give way to a new run; return their workers."""
     recalled = set()

@@ -16,7 +16,7 @@ from crony.model.state import EXECUTING, Origin, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
 from crony.storage.contract import Page, Position, Pruned, RunQuery, Runs
-from crony.storage.memory.admission import change, ready, recall_for
+from crony.storage.memory.admission import change, offering, ready, recall_for
 from crony.storage.memory.ending import end_unstarted, stop, stops_for_good
 from crony.storage.memory.paging import Down, paged
 from crony.storage.memory.pruning import prunable, prune
@@ -41,7 +41,8 @@ class MemoryRuns(Runs):
             if run.schedule not in memory.schedules:
                 raise errors.NotFound("schedule", run.schedule)
             self._check_quota(run.tenant, quota=quota, new=1)
-            with change(memory, run.schedule) as lines:
+            # An offer that gives way may be of another schedule.
+            with change(memory, run.schedule, *offering(memory, run.tenant)) as lines:
                 recalled = recall_for(memory, run)
                 memory.put(replace(kept(run), attempts=()), now=run.created_at)
             return True, ready(lines), recalled
