@@ -143,9 +143,11 @@ class Service:
         self.wakes.open()
         self.ticker.start()
         self.chores.start()
+        self.dispatcher.start()
 
     def stop(self) -> None:
         """Stop ticking, and leave."""
+        self.dispatcher.stop()
         self.chores.stop()
         self.ticker.stop()
         self.wakes.close()
