@@ -40,6 +40,7 @@ class Plan:
         #: Why the task is stopped, or given up.
         self.cause: StopCause | None = None
         self._kill_at: timedelta | None = None
+        self._over = False
 
     def refine(self, start_at: timedelta) -> None:
         """Take another reading of the instant to start at.
@@ -76,8 +77,11 @@ class Plan:
         """Stop for this cause, if none outweighs it.
 
         One that ends all claims on the run does, and whatever ends the run outweighs
-        a preemption, after which it would go on elsewhere.
+        a preemption, after which it would go on elsewhere. What has ended by itself
+        is not stopped any more.
         """
+        if self._over and not cause.silent:
+            return
         if self.cause is None or cause.weight > self.cause.weight:
             self.cause = cause
             if not cause.graceful:
@@ -137,6 +141,7 @@ class Plan:
 
     def ended(self, now: timedelta, *, killed: bool) -> None:
         """Take note of the task's end; past the lease, a kill was the watchdog's."""
+        self._over = True
         if self.cause is None and killed and now >= self.limit.kill_at:
             self.cause = StopCause.LEASE_END
 

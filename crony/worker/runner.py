@@ -252,9 +252,9 @@ class Runner:
         """Return how the attempt ended, once all of it has."""
         ending = work.wait()
         now = self._now()
-        sources.drain()
         with self._lock:
             self._plan.ended(now, killed=ending.signal == "SIGKILL")
+        sources.drain()
         if self.progress.has_result and "python" in self.lease.task:
             ending = replace(ending, result=self.progress.result)
         return self._judged(ending, now - started, started - self._plan.start_at)

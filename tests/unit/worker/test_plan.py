@@ -134,6 +134,16 @@ def test_a_cancel_outweighs_a_preemption_and_grants_no_second_grace() -> None:
     assert plan.action(seconds(15)) is Action.KILL
 
 
+def test_what_has_ended_by_itself_is_not_stopped_any_more() -> None:
+    plan = started()
+    plan.ended(seconds(5), killed=False)
+    plan.stop(StopCause.PREEMPTED, seconds(5))
+    assert plan.cause is None
+    # Another has it: what became of it here is of no interest.
+    plan.stop(StopCause.LOST, seconds(5))
+    assert plan.cause is StopCause.LOST
+
+
 def test_an_offer_that_is_stopped_is_given_up() -> None:
     plan = Plan(lease())
     plan.stop(StopCause.CANCELLED, seconds(0))
