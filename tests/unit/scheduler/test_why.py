@@ -1,0 +1,427 @@
+"""Why: each answer names what stands in the way, and what to do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from crony import errors
+from crony.model.policy import RetriesSettings
+from crony.model.schedule import Schedule
+from crony.model.state import AttemptState, Reason, RunState
+from crony.model.trigger import At, Every
+from crony.scheduler.reasons import Answer, Code
+from tests.unit.scheduler.stage import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    TENANT,
+    Stage,
+    at,
+    held,
+    policy,
+)
+
+
+def why(stage: Stage, schedule: Schedule, when: str | datetime | None = None) -> Answer:
+    """Ask about an instant."""
+    instant = at(when) if isinstance(when, str) else when
+    return stage.service.why.of(TENANT, schedule.id, at=instant)
+
+
+def said(answer: Answer) -> tuple[Code, str]:
+    return answer.because.code, answer.because.detail
+
+
+def test_an_instant_that_is_none_has_its_nearest_beside_it(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    answer = why(stage, schedule, "12:14")
+    code, detail = said(answer)
+    assert code is Code.NOT_DUE
+    assert "every 10 minutes" in detail.lower()
+    assert (answer.before, answer.after) == (at("12:10"), at("12:20"))
+    assert answer.occurrence is None
+
+
+def test_without_an_instant_it_is_about_the_newest_that_has_come_due(
+    stage: Stage,
+) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    worker = stage.worker()
+    stage.live(MINUTE * 14, step=MINUTE)
+    assert why(stage, schedule).occurrence == at("12:10")
+    stage.start(worker)
+    later = stage.add(trigger=At(at("18:00")))
+    answer = why(stage, later)
+    assert (answer.occurrence, answer.because.code) == (at("18:00"), Code.UPCOMING)
+
+
+def test_what_is_to_come_says_when(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    code, detail = said(why(stage, schedule, "12:30"))
+    assert code is Code.UPCOMING
+    assert "30m" in detail
+
+
+def test_what_was_made_ahead_is_to_come(stage: Stage) -> None:
+    schedule = stage.add(trigger=At(at("12:00:04")))
+    stage.tick()
+    answer = why(stage, schedule, "12:00:04")
+    assert answer.because.code is Code.UPCOMING
+    assert answer.run == stage.run(schedule).id
+
+
+def test_what_nothing_ticked_for_is_due(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    stage.tick(SECOND)
+    stage.advance(MINUTE * 12)
+    code, detail = said(why(stage, schedule, "12:10"))
+    assert code is Code.DUE
+    assert "/health/ready" in detail
+
+
+def test_a_pause_says_since_when_and_how_it_ends(stage: Stage) -> None:
+    schedule = stage.add(name="a", trigger=Every(MINUTE * 10))
+    stage.tick(MINUTE)
+    stage.service.schedules.pause(TENANT, "a")
+    stage.live(MINUTE * 12, step=MINUTE)
+    for when in ("12:10", "12:20"):
+        code, detail = said(why(stage, schedule, when))
+        assert code is Code.PAUSED
+        assert "2026-11-20T12:01:00" in detail
+        assert "POST /schedules/a/resume" in detail
+    stage.service.schedules.resume(TENANT, "a")
+    answer = why(stage, schedule, "12:10")
+    assert answer.because.code is Code.PAUSED
+    assert "/backfill" in answer.because.detail
+    assert answer.run is not None
+    assert why(stage, schedule, "12:20").because.code is Code.UPCOMING
+
+
+def test_the_pause_of_a_group_names_it(stage: Stage) -> None:
+    stage.group("reports")
+    schedule = stage.add(trigger=Every(MINUTE * 10), group="reports")
+    stage.tick(SECOND)
+    stage.service.groups.pause(TENANT, "reports")
+    stage.live(MINUTE * 12, step=MINUTE)
+    code, detail = said(why(stage, schedule, "12:10"))
+    assert code is Code.PAUSED
+    assert 'group "reports"' in detail
+    stage.service.groups.resume(TENANT, "reports")
+    assert 'group "reports"' in why(stage, schedule, "12:10").because.detail
+
+
+@pytest.mark.parametrize(
+    ("when", "word"),
+    [
+        ("11:50", "made at"),
+        ("12:10", "start_at"),
+        ("12:40", "max_runs"),
+        ("13:00", "end_at"),
+    ],
+)
+def test_beyond_a_bound_it_is_named(stage: Stage, when: str, word: str) -> None:
+    schedule = stage.add(
+        trigger=Every(MINUTE * 10),
+        start_at=at("12:20"),
+        end_at=at("13:00"),
+        max_runs=2,
+    )
+    stage.live(HOUR, step=MINUTE)
+    code, detail = said(why(stage, schedule, when))
+    assert code is Code.OUTSIDE_BOUNDS
+    assert word in detail
+
+
+@pytest.mark.parametrize(
+    ("misfire", "word"), [("none", '"none"'), ("latest", '"latest"')]
+)
+def test_what_was_missed_says_by_which_policy(
+    stage: Stage, misfire: str, word: str
+) -> None:
+    schedule = stage.add(policy=policy(misfire=misfire))
+    stage.live(SECOND * 2)
+    stage.advance(MINUTE * 30)
+    stage.tick()
+    code, detail = said(why(stage, schedule, "12:07"))
+    assert code is Code.MISFIRE
+    assert word in detail
+    assert why(stage, schedule, "12:07:30").because.code is Code.NOT_DUE
+
+
+def test_what_is_older_than_the_window_says_so(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(HOUR))
+    stage.live(SECOND * 2)
+    stage.advance(DAY * 2)
+    stage.tick()
+    code, detail = said(why(stage, schedule, "13:00"))
+    assert code is Code.MISFIRE
+    assert "misfire_window, 1d" in detail
+
+
+def test_a_skipped_overlap_names_the_run_in_the_way(stage: Stage) -> None:
+    schedule = stage.add(policy=policy(on_overlap="skip"))
+    worker = stage.worker()
+    (offer,) = stage.start(worker)
+    stage.live(MINUTE + SECOND)
+    answer = why(stage, schedule, "12:01")
+    assert answer.because.code is Code.OVERLAP
+    assert answer.because.runs == (offer.run.id,)
+
+
+def test_a_replaced_run_names_the_one_that_took_its_place(stage: Stage) -> None:
+    schedule = stage.add(policy=policy(on_overlap="replace"))
+    stage.live(MINUTE + SECOND)
+    first, second = stage.runs(schedule)
+    assert first.state is RunState.CANCELLED
+    answer = why(stage, schedule, "12:00")
+    assert answer.because.code is Code.OVERLAP
+    assert answer.because.runs == (second.id,)
+
+
+def test_a_full_schedule_names_what_is_under_way(stage: Stage) -> None:
+    schedule = stage.add()
+    worker = stage.worker()
+    (offer,) = stage.start(worker)
+    stage.live(MINUTE + SECOND)
+    stage.poll(worker, holding=held([offer]))
+    answer = why(stage, schedule, "12:01")
+    assert answer.because.code is Code.LIMIT
+    assert "max_concurrent of the schedule is 1" in answer.because.detail
+    assert answer.because.runs == (offer.run.id,)
+
+
+def test_a_full_group_is_named(stage: Stage) -> None:
+    stage.group("reports", max_concurrent=1)
+    one = stage.add(trigger=At(at("12:00")), group="reports")
+    two = stage.add(trigger=At(at("12:00")), group="reports")
+    worker = stage.worker()
+    stage.tick()
+    (offer,) = stage.start(worker)
+    other = two if offer.run.schedule == one.id else one
+    answer = why(stage, other, "12:00")
+    assert answer.because.code is Code.LIMIT
+    assert 'group "reports" is 1' in answer.because.detail
+    assert answer.because.runs == (offer.run.id,)
+
+
+@pytest.mark.parametrize(
+    ("worker", "word"),
+    [
+        (None, "no worker is registered"),
+        ({"queues": ["other"]}, "--queue default"),
+        ({"labels": {"os": "mac"}}, "os=linux"),
+        ({"labels": {"os": "linux"}, "sandbox_level": "none"}, "sandbox level"),
+    ],
+)
+def test_where_no_worker_may_run_it_the_lack_is_named(
+    stage: Stage, worker: dict[str, object] | None, word: str
+) -> None:
+    schedule = stage.add(requires={"os": "linux"})
+    if worker is not None:
+        stage.worker(**worker)
+    stage.tick()
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.NO_WORKER
+    assert word in detail
+
+
+def test_workers_that_are_gone_or_drain_are_named(stage: Stage) -> None:
+    schedule = stage.add()
+    worker = stage.worker(name="host-b")
+    stage.tick()
+    stage.service.workers.drain(TENANT, worker.id)
+    detail = why(stage, schedule, "12:00").because.detail
+    assert "host-b" in detail
+    assert "drain" in detail
+    stage.advance(MINUTE * 2)
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.NO_WORKER
+    assert "host-b" in detail
+    assert "heard of" in detail
+
+
+def test_busy_workers_are_told_from_missing_ones(stage: Stage) -> None:
+    other = stage.add(trigger=At(at("12:00")))
+    worker = stage.worker(slots=1)
+    stage.tick()
+    (offer,) = stage.start(worker, slots=1)
+    schedule = stage.add(trigger=At(at("12:00")))
+    stage.tick()
+    assert offer.run.schedule == other.id
+    answer = why(stage, schedule, "12:00")
+    assert answer.because.code is Code.NO_SLOT
+    assert answer.because.runs == (offer.run.id,)
+
+
+def test_what_a_worker_may_take_waits_for_its_next_question(stage: Stage) -> None:
+    schedule = stage.add()
+    stage.worker(name="host-b")
+    stage.tick()
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.WAITING
+    assert "host-b" in detail
+
+
+def test_an_offer_and_a_running_attempt_name_the_worker(stage: Stage) -> None:
+    schedule = stage.add()
+    worker = stage.worker(name="host-b")
+    stage.tick()
+    offers = stage.poll(worker).offers
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.LEASED
+    assert "host-b" in detail
+    stage.service.leasing.confirm(worker.id, held(offers))
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.RUNNING
+    assert "host-b" in detail
+    stage.service.runs.cancel(TENANT, offers[0].run.id)
+    assert why(stage, schedule, "12:00").because.code is Code.STOPPING
+
+
+def test_a_retry_that_waits_says_until_when_and_why(stage: Stage) -> None:
+    schedule = stage.add(
+        trigger=At(at("12:00")),
+        policy=policy(retries=RetriesSettings(max=2, backoff=MINUTE)),
+    )
+    worker = stage.worker()
+    stage.tick()
+    (offer,) = stage.start(worker)
+    stage.end(worker, offer, state=AttemptState.FAILED)
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.WAITING_RETRY
+    assert "exit code 1" in detail
+    assert "1m" in detail
+
+
+def test_a_lost_attempt_names_its_worker(stage: Stage) -> None:
+    schedule = stage.add(trigger=At(at("12:00")), policy=policy(max_lost=2))
+    worker = stage.worker(name="host-b")
+    stage.tick()
+    stage.start(worker)
+    stage.live(MINUTE * 2, step=SECOND * 10)
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.LOST
+    assert 'worker "host-b"' in detail
+    stage.start(worker)
+    stage.live(MINUTE * 2, step=SECOND * 10)
+    assert stage.run(schedule).state is RunState.FAILED
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.LOST
+    assert "host-b" in detail
+
+
+def test_a_preempted_run_names_the_one_that_took_its_place(stage: Stage) -> None:
+    schedule = stage.add(trigger=At(at("12:00")), policy=policy(preemptible=True))
+    worker = stage.worker(slots=1)
+    stage.tick()
+    (victim,) = stage.start(worker, slots=1)
+    stage.advance(SECOND)
+    urgent = stage.add(trigger=At(at("12:00:01")), policy=policy(priority=50))
+    stage.live(SECOND * 3)
+    stage.poll(worker, slots=0, holding=held([victim]))
+    stage.end(worker, victim, state=AttemptState.PREEMPTED, reason=Reason.PREEMPTED)
+    (offer,) = stage.start(worker, slots=1)
+    assert offer.run.schedule == urgent.id
+    stage.advance(SECOND)
+    answer = why(stage, schedule, "12:00")
+    assert answer.because.code is Code.PREEMPTED
+    assert answer.because.runs == (offer.run.id,)
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "word"),
+    [
+        ({}, Code.SUCCEEDED, "after 2s"),
+        ({"state": AttemptState.FAILED}, Code.FAILED, "exit code 1"),
+        (
+            {"state": AttemptState.TIMED_OUT, "reason": Reason.MAX_RUNTIME},
+            Code.TIMED_OUT,
+            "max_runtime, 1h",
+        ),
+        (
+            {"state": AttemptState.TIMED_OUT, "reason": Reason.DEADLINE},
+            Code.DEADLINE,
+            "2026-11-20T12:30:00",
+        ),
+    ],
+)
+def test_an_end_is_told_in_words(
+    stage: Stage, facts: dict[str, object], code: Code, word: str
+) -> None:
+    schedule = stage.add(
+        trigger=At(at("12:00")), policy=policy(deadline=timedelta(minutes=30))
+    )
+    worker = stage.worker()
+    stage.tick()
+    (offer,) = stage.start(worker)
+    stage.end(worker, offer, **facts)
+    answer = why(stage, schedule)
+    assert said(answer)[0] is code
+    assert word in said(answer)[1]
+    assert answer.run == offer.run.id
+
+
+def test_what_had_not_started_by_its_deadline_says_so(stage: Stage) -> None:
+    schedule = stage.add(trigger=At(at("12:00")), policy=policy(deadline=MINUTE))
+    stage.live(MINUTE * 2, step=SECOND * 10)
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.DEADLINE
+    assert "2026-11-20T12:01:00" in detail
+
+
+def test_what_a_person_cancelled_says_how_to_run_it_again(stage: Stage) -> None:
+    schedule = stage.add(trigger=At(at("12:00")))
+    stage.tick()
+    run = stage.run(schedule)
+    stage.service.runs.cancel(TENANT, run.id)
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.CANCELLED
+    assert f"/runs/{run.id}/retry" in detail
+
+
+def test_a_deleted_schedule_explains_what_it_left(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    stage.tick(SECOND)
+    stage.delete(schedule)
+    assert why(stage, schedule, "12:00").because.code is Code.DELETED
+    assert why(stage, schedule, "12:10").because.code is Code.DELETED
+    assert why(stage, schedule).occurrence == at("12:00")
+
+
+def test_what_an_edit_took_back_says_so(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(SECOND * 30))
+    stage.tick(SECOND * 27)
+    assert len(stage.runs(schedule)) == 2
+    stage.edit(schedule, trigger=Every(MINUTE * 10))
+    answer = why(stage, schedule, "12:00:30")
+    assert answer.because.code is Code.WITHDRAWN
+    assert "2026-11-20T12:00:27" in answer.because.detail
+
+
+def test_what_was_pruned_says_so(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    worker = stage.worker()
+    (offer,) = stage.start(worker)
+    stage.end(worker, offer)
+    stage.tick(MINUTE * 10)
+    stage.store.runs.prune(
+        schedule.id, keep=0, before=at("00:00"), now=stage.clock.now(), limit=10
+    )
+    code, detail = said(why(stage, schedule, "12:00"))
+    assert code is Code.PRUNED
+    assert "retention" in detail
+
+
+def test_a_schedule_of_another_tenant_is_not_there(stage: Stage) -> None:
+    schedule = stage.add()
+    with pytest.raises(errors.NotFound):
+        stage.service.why.of("other", schedule.id)
+
+
+def test_the_far_future_is_answered_at_once(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE), max_runs=10**9)
+    answer = why(stage, schedule, at("12:00") + DAY * 365 * 900)
+    assert answer.because.code is Code.UPCOMING
