@@ -12,13 +12,15 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, TypeVar, cast
 
 from crony import clock
 from crony.clock import cut
+from crony.model.group import DEFAULT_GROUP
+from crony.model.hook import Hook, HookKind
 from crony.model.ids import milliseconds as instant_out
-from crony.model.policy import PolicySettings
+from crony.model.policy import Policy, PolicySettings, RetentionSettings
 from crony.model.schedule import Definition
 from crony.model.task import Json, JsonObject
 from crony.model.trigger import At, Cadence, Cron, DstRule, Every, Trigger
@@ -39,6 +41,12 @@ __all__ = [
     "maybe_instant_in",
     "maybe_instant_out",
     "object_in",
+    "policy_in",
+    "policy_out",
+    "retention_in",
+    "retention_out",
+    "settings_in",
+    "settings_out",
     "trigger_kind",
 ]
 
@@ -218,6 +226,39 @@ def _settings_out(settings: object) -> Json:
     return members
 
 
+#: PERF: very many runs have one of few policies.
+@lru_cache(maxsize=1024)
+def policy_out(policy: Policy) -> str:
+    """Return a policy as JSON text, with all of its members."""
+    return dumps(_settings_out(policy))
+
+
+@lru_cache(maxsize=1024)
+def policy_in(text: str) -> Policy:
+    """Return the policy of ``policy_out``'s text, or of that of settings."""
+    return _settings_in(Policy, json.loads(text))
+
+
+def settings_out(settings: PolicySettings) -> str:
+    """Return the settings of one level as JSON text."""
+    return dumps(_settings_out(settings))
+
+
+def settings_in(text: str) -> PolicySettings:
+    """Return the settings of ``settings_out``'s text."""
+    return _settings_in(PolicySettings, json.loads(text))
+
+
+def retention_out(settings: RetentionSettings) -> str:
+    """Return what a tenant says of retention as JSON text."""
+    return dumps(_settings_out(settings))
+
+
+def retention_in(text: str) -> RetentionSettings:
+    """Return the settings of ``retention_out``'s text."""
+    return _settings_in(RetentionSettings, json.loads(text))
+
+
 def definition_out(definition: Definition) -> str:
     """Return the definition as JSON text."""
     return dumps(
@@ -235,6 +276,15 @@ def definition_out(definition: Definition) -> str:
             "requires": dict(definition.requires),
             "policy": _settings_out(definition.policy),
             "paused": definition.paused,
+            "group": definition.group,
+            "profile": definition.profile,
+            "hooks": {
+                kind.value: {
+                    "task": dict(hook.task),
+                    "interval": maybe_duration_out(hook.interval),
+                }
+                for kind, hook in definition.hooks.items()
+            },
         }
     )
 
@@ -256,4 +306,13 @@ def definition_in(text: str) -> Definition:
         requires=kept["requires"],
         policy=_settings_in(PolicySettings, kept["policy"]),
         paused=kept["paused"],
+        # Older releases had none of these.
+        group=kept.get("group", DEFAULT_GROUP),
+        profile=kept.get("profile"),
+        hooks={
+            HookKind(kind): Hook(
+                task=hook["task"], interval=maybe_duration_in(hook["interval"])
+            )
+            for kind, hook in kept.get("hooks", {}).items()
+        },
     )

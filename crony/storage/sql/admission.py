@@ -9,27 +9,29 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Ready
-from crony.storage.sql import dialect
+from crony.storage.sql import dialect, places
 from crony.storage.sql.dialect import among, each
+from crony.storage.sql.places import Place
 from crony.storage.sql.rows import ids
 
 #: How many runs of each schedule may be admitted beside those held by workers.
 _FREE = text(
     "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
-    " WHERE r.schedule = s.id AND r.state IN ('leased','running','stopping'))"
+    f" WHERE r.schedule = s.id AND {dialect.OF_HOOK} = 0"
+    " AND r.state IN ('leased','running','stopping'))"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 
 #: The first runs of each schedule: those waiting for a retry, then by due time.
 _FIRST = text(
     "SELECT (SELECT json_group_array(id) FROM (SELECT r.id FROM runs r"
-    " WHERE r.schedule = j.value AND r.state = 'pending'"
+    f" WHERE r.schedule = j.value AND {dialect.OF_HOOK} = 0 AND r.state = 'pending'"
     f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free))"
     f" FROM {each('schedules', 'j')}"
 )
@@ -39,6 +41,12 @@ _ADMITTED = text(
     " WHERE r.state = 'pending' AND r.admitted = 1"
 )
 
+#: Hooks' runs, which no limit holds back.
+_HOOKS = text(
+    f"SELECT r.id FROM {each('schedules', 'j')} JOIN runs r ON r.schedule = j.value"
+    f" WHERE {dialect.OF_HOOK} = 1 AND r.state = 'pending'"
+)
+
 _ADMIT = text(
     f"UPDATE runs SET admitted = 1 WHERE id IN {among('runs')} RETURNING tenant, queue"
 )
@@ -46,11 +54,18 @@ _ADMIT = text(
 _DISMISS = text(f"UPDATE runs SET admitted = 0 WHERE id IN {among('runs')}")
 
 
-def admit(connection: Connection, schedules: Collection[str]) -> Ready:
+def admit(
+    connection: Connection, schedules: Collection[str], *, left: Iterable[Place] = ()
+) -> Ready:
     """Admit anew in these schedules; return the lines of what was admitted.
 
-    A verb that makes a run pending leaves it unadmitted, and is told here.
+    A verb that makes a run pending leaves it unadmitted, and is told here. ``left``
+    is what ``places.freed`` takes: the lines of what waited for that come as well.
     """
+    return _admit(connection, schedules) | places.freed(connection, left)
+
+
+def _admit(connection: Connection, schedules: Collection[str]) -> Ready:
     if not schedules:
         return frozenset()
     touched = {"schedules": ids(set(schedules))}
@@ -58,7 +73,7 @@ def admit(connection: Connection, schedules: Collection[str]) -> Ready:
     for schedule, free in connection.execute(_FREE, touched).all():
         if free > 0:
             by_room[free].append(schedule)
-    first: set[str] = set()
+    first = set(connection.execute(_HOOKS, touched).scalars().all())
     for free, names in by_room.items():
         found = connection.execute(_FIRST, {"schedules": ids(names), "free": free})
         for group in found.scalars().all():

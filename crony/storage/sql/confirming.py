@@ -20,7 +20,9 @@ _CONFIRM = text(
     "UPDATE runs SET state = 'running', started_at = max(start_at, :now),"
     " expires_at = max(expires_at, (max(start_at, :now) * 1000 + :ttl) / 1000),"
     " reason = NULL, lateness = NULL, duration = NULL, exit_code = NULL,"
-    " signal = NULL, error = NULL"
+    " signal = NULL, error = NULL, overlap = NULL, changed_at = :now, pulses = 0,"
+    " pulse_at = CASE WHEN hook_interval IS NOT NULL AND hooks LIKE '%progress%'"
+    " THEN (max(start_at, :now) * 1000 + hook_interval) / 1000 END"
     f" WHERE id IN {among('runs')} RETURNING id, expires_at"
 )
 
@@ -41,6 +43,7 @@ def confirm(
         if (run := hand.known(item.run, item.token)) is not None
         and run.state is RunState.LEASED
         and run.by(worker, item.token)
+        and not run.late(instant_out(now))
     }
     ends = _begin_running(connection, accepted, now=now, ttl=lease_ttl)
     answers = []
@@ -50,7 +53,7 @@ def confirm(
         if run is not None and first:
             # From here on in the batch it is running.
             run.state, run.expires_at = RunState.RUNNING, ends.pop(run.id)
-        answers.append(_confirmed(item, run, first=first))
+        answers.append(_confirmed(item, run, first=first, now=instant_out(now)))
     return tuple(answers)
 
 
@@ -68,12 +71,14 @@ def _begin_running(
     return {row[0]: row[1] for row in connection.execute(_CONFIRM, values).all()}
 
 
-def _confirmed(item: Holding, run: Held | None, *, first: bool) -> Confirmed:
+def _confirmed(item: Holding, run: Held | None, *, first: bool, now: int) -> Confirmed:
     """Return the answer to a confirm; ``first``: it is what made the run running."""
     if run is None:
         return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
     if run.state is RunState.RUNNING and run.token == item.token:
         standing = Standing.ACCEPTED if first else Standing.REPEATED
+    elif run.state is RunState.LEASED and run.token == item.token and run.late(now):
+        standing = Standing.OVER
     else:
         standing = rules.standing(
             item.token, current=run.token, state=run.state, counts=()

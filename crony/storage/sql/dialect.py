@@ -21,6 +21,22 @@ SCHEDULE_SORTS = {
 #: False, and so first, for a run that waits for its retry.
 UNTRIED = "(attempt = 0)"
 
+#: Last, for a run without one.
+DEADLINE = f"coalesce(deadline_at, {NEVER})"
+
+#: Whether a run is a hook's: those count towards no limit.
+OF_HOOK = "(origin = 'hook')"
+
+#: Attempts that a schedule's list of errors shows.
+FAULT = "(state IN ('failed','timed_out','lost') OR says IS NOT NULL)"
+
+#: The run and attempt that such a line names: a hook's are those that it followed.
+FAULT_RUN = "coalesce(followed, run)"
+FAULT_ATTEMPT = "coalesce(followed_attempt, number)"
+
+#: When a run ended, for the order in which runs are forgotten.
+ENDED_AT = "coalesce(finished_at, created_at)"
+
 #: Run on each new connection.
 CONNECTION_SETTINGS = (
     "PRAGMA busy_timeout = 10000",
@@ -56,6 +72,16 @@ def part(name: str, index: int) -> str:
     return f"json_extract({name}.value, '$[{index}]')"
 
 
+def greatest(one: str, other: str) -> str:
+    """Return the greater of two expressions."""
+    return f"max({one}, {other})"
+
+
+def member(column: str, name: str) -> str:
+    """Return a member of an object that is kept as text, as text."""
+    return f"json_extract({column}, '$.{name}')"
+
+
 _LIVE = "('pending', 'leased', 'running', 'stopping')"
 
 
@@ -89,4 +115,51 @@ TALLY_TRIGGERS = (
     f"CREATE TRIGGER schedules_changed AFTER UPDATE OF state ON schedules"
     f" WHEN OLD.state <> NEW.state"
     f" BEGIN {_down('OLD', repr(''))} {_up('NEW', repr(''))} END",
+)
+
+#: The members of a run that an event tells, beside its id.
+EVENT_MEMBERS = (
+    *("tenant", "schedule", "schedule_name", "revision", "origin", "parent"),
+    *("group_name", "policy", "scheduled_for", "due_at", "available_at", "catch_up"),
+    *("deadline_at", "overlap", "hooks", "hook_interval", "hook", "hook_attempt"),
+    *("range_until", "range_count", "state", "reason", "queue", "priority"),
+    *("max_lost", "overrides", "created_at", "started_at", "finished_at"),
+    *("lateness", "duration", "attempt", "token", "failures", "lost"),
+    *("exit_code", "signal", "error", "progress"),
+)
+
+#: Those of them that are numbers.
+EVENT_NUMBERS = frozenset(
+    (
+        *("revision", "policy", "scheduled_for", "due_at", "available_at", "catch_up"),
+        *("deadline_at", "hook_interval", "hook_attempt", "range_until"),
+        *("range_count", "priority", "max_lost", "created_at", "started_at"),
+        *("finished_at", "lateness", "duration", "attempt", "token", "failures"),
+        *("lost", "exit_code"),
+    )
+)
+
+
+def _tell(kind: str) -> str:
+    """Return the statement that tells of a run as it is now."""
+    members = ", ".join(f"NEW.{name}" for name in ("id", *EVENT_MEMBERS))
+    return (
+        f"INSERT INTO events (type, at, subject, {', '.join(EVENT_MEMBERS)})"
+        f" VALUES ({kind}, NEW.changed_at, {members});"
+    )
+
+
+_STATE = "'run.' || NEW.state"
+_ENDED_APART = "(NEW.lost > OLD.lost OR NEW.preempted > OLD.preempted)"
+_APART = "CASE WHEN NEW.lost > OLD.lost THEN 'run.lost' ELSE 'run.preempted' END"
+
+#: They keep ``events``: no statement can change a state and not tell of it.
+EVENT_TRIGGERS = (
+    f"CREATE TRIGGER runs_told_new AFTER INSERT ON runs BEGIN {_tell(_STATE)} END",
+    f"CREATE TRIGGER runs_told AFTER UPDATE OF state ON runs"
+    f" WHEN OLD.state <> NEW.state AND NOT {_ENDED_APART} BEGIN {_tell(_STATE)} END",
+    # One trigger for both, since the order of two is nobody's promise.
+    f"CREATE TRIGGER runs_told_apart AFTER UPDATE OF state ON runs"
+    f" WHEN OLD.state <> NEW.state AND {_ENDED_APART}"
+    f" BEGIN {_tell(_APART)} {_tell(_STATE)} END",
 )

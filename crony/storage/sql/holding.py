@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony.model.hook import HookKind
 from crony.model.lease import Closing, Loss, Standing
 from crony.model.policy import Verdict
 from crony.model.state import (
@@ -29,10 +30,12 @@ from crony.storage.codec import (
     instant_in,
     instant_out,
     maybe_duration_out,
+    maybe_instant_in,
 )
-from crony.storage.sql import rows
+from crony.storage.sql import hooks, rows
 from crony.storage.sql.dialect import each, part
 from crony.storage.sql.engine import Parameters, execute_each
+from crony.storage.sql.places import Place
 from crony.storage.sql.rows import Columns
 
 
@@ -45,6 +48,8 @@ class Held:
     schedule: str
     state: RunState
     reason: Reason | None
+    hooks: frozenset[HookKind]
+    hook: HookKind | None
     token: int
     attempt: int
     failures: int
@@ -57,6 +62,12 @@ class Held:
     started_at: int | None
     start_at: int
     expires_at: int
+    group: str
+    deadline_at: int | None
+    preempted: int
+    #: What a hook's run follows.
+    parent: str | None
+    hook_attempt: int | None
     #: Whether its schedule was deleted, so that nothing of it starts again.
     deleted: bool
 
@@ -69,11 +80,21 @@ class Held:
         """Return whether this worker has it under this token."""
         return self.live and self.token == token and self.worker == worker
 
+    def late(self, now: int) -> bool:
+        """Return whether it may not start any more."""
+        return self.deadline_at is not None and self.deadline_at <= now
+
+    @property
+    def place(self) -> list[Place]:
+        """The place that it leaves when it is live no longer; a hook has none."""
+        return [] if self.hook is not None else [(self.tenant, self.group)]
+
 
 COLUMNS = (
-    "r.id, r.tenant, r.schedule, r.state, r.reason, r.token, r.attempt, r.failures,"
-    " r.lost, r.max_lost, r.available_at, r.worker, r.worker_name, r.leased_at,"
-    " r.started_at, r.start_at, r.expires_at,"
+    "r.id, r.tenant, r.schedule, r.state, r.reason, r.hooks, r.hook, r.token,"
+    " r.attempt, r.failures, r.lost, r.max_lost, r.available_at, r.worker,"
+    " r.worker_name, r.leased_at, r.started_at, r.start_at, r.expires_at,"
+    " r.group_name, r.deadline_at, r.preempted, r.parent, r.hook_attempt,"
     " EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule"
     " AND s.state = 'deleted')"
 )
@@ -94,16 +115,17 @@ _END = text(
     " waiting = :waiting, admitted = 0, finished_at = :finished_at,"
     " lateness = :lateness, duration = :duration, exit_code = :exit_code,"
     " signal = :signal, error = :error, result = :result, failures = :failures,"
-    " lost = :lost, worker_name = NULL, leased_at = NULL, start_at = NULL,"
-    " expires_at = NULL WHERE id = :id"
+    " lost = :lost, preempted = :preempted, worker_name = NULL, leased_at = NULL,"
+    " start_at = NULL, expires_at = NULL, changed_at = :now WHERE id = :id"
 )
 _KEEP_ATTEMPT = text(
     "INSERT INTO attempts (run, number, tenant, schedule, token, state, reason,"
     " worker, worker_name, leased_at, started_at, finished_at, lateness, duration,"
-    " exit_code, signal, error, sandbox_level, limits, usage) VALUES (:run, :number,"
+    " exit_code, signal, error, sandbox_level, limits, usage, says, followed,"
+    " followed_attempt) VALUES (:run, :number,"
     " :tenant, :schedule, :token, :state, :reason, :worker, :worker_name, :leased_at,"
     " :started_at, :finished_at, :lateness, :duration, :exit_code, :signal, :error,"
-    " :sandbox_level, :limits, :usage)"
+    " :sandbox_level, :limits, :usage, :says, :followed, :followed_attempt)"
 )
 
 
@@ -115,7 +137,9 @@ def held(row: Columns) -> Held:
         row[2],
         RunState(row[3]),
         rows.reason_in(row[4]),
-        *row[5:],
+        rows.hooks_in(row[5]),
+        rows.hook_in(row[6]),
+        *row[7:],
     )
 
 
@@ -181,29 +205,39 @@ class Hand:
 _NOTHING_REPORTED: Parameters = dict.fromkeys(
     (
         *("lateness", "duration", "exit_code", "signal", "error"),
-        *("sandbox_level", "limits", "usage"),
+        *("sandbox_level", "limits", "usage", "says"),
     )
 )
 
 
 class Endings:
-    """Attempts that end in one verb, written in two statements."""
+    """Attempts that end in one verb, and what they leave, written at its end."""
 
-    def __init__(self, *, now: datetime) -> None:
+    def __init__(self, connection: Connection, *, now: datetime) -> None:
+        self._connection = connection
         self._now = instant_out(now)
         self._runs: list[Parameters] = []
         self._attempts: list[Parameters] = []
+        self._owed: list[Parameters] = []
+        #: The places that the runs leave.
+        self.left: list[Place] = []
 
-    def close(self, run: Held, item: Closing) -> None:
-        """End an attempt as its worker reports, and let the run follow."""
+    def close(self, run: Held, item: Closing) -> AttemptState:
+        """End an attempt as its worker reports, and let the run follow.
+
+        Returns what the attempt counts as.
+        """
+        ended = rules.ended_as(run.state, run.reason, item.state)
         verdict = rules.closing_verdict(
             run.state,
             run.reason,
             item,
             deleted=run.deleted,
             now=instant_in(self._now),
+            deadline_at=maybe_instant_in(run.deadline_at),
         )
-        run.failures += item.state in (AttemptState.FAILED, AttemptState.TIMED_OUT)
+        run.failures += ended in (AttemptState.FAILED, AttemptState.TIMED_OUT)
+        run.preempted += ended is AttemptState.PREEMPTED
         outcome: Parameters = {
             "finished_at": instant_out(item.finished_at),
             "lateness": maybe_duration_out(item.lateness),
@@ -216,9 +250,13 @@ class Endings:
             "sandbox_level": item.sandbox_level,
             "limits": rows.json_out(item.limits),
             "usage": rows.json_out(item.usage),
+            "says": item.says if run.hook is HookKind.ERROR and item.says else None,
         }
-        self._keep(run, item.state, item.reason, outcome | reported)
+        self._keep(run, ended, item.reason, outcome | reported)
         self._follow(run, verdict, outcome, result=rows.json_out(item.result))
+        self._owe(run, ended)
+        self._hear(run, item)
+        return ended
 
     def lose(self, run: Held) -> Loss:
         """End a running or stopping run's attempt as lost."""
@@ -234,7 +272,30 @@ class Endings:
         outcome = {**_NOTHING_REPORTED, "finished_at": self._now}
         self._keep(run, AttemptState.LOST, Reason.LOST, outcome)
         self._follow(run, verdict, outcome, result=None)
+        self._owe(run, AttemptState.LOST)
         return Loss(run.id, run.schedule, run.tenant, run.worker, run.token, run.state)
+
+    def _owe(self, run: Held, ended: AttemptState) -> None:
+        """Leave the hook that follows, if there is one."""
+        kind = rules.follow_up(run.hooks, ended, run.state)
+        if kind is not None:
+            self._owed.append(hooks.owed(run, kind, number=1, at=self._now))
+
+    def _hear(self, run: Held, item: Closing) -> None:
+        """Take what a hook says of the run that it follows."""
+        if run.hook is None or run.parent is None or run.hook_attempt is None:
+            return
+        entry = rules.hook_progress(
+            run.parent,
+            run.hook_attempt,
+            kind=run.hook,
+            at=item.finished_at,
+            says=item.says,
+        )
+        if entry is not None:
+            # Whether that run is over may have been said a moment before.
+            self.write()
+            hooks.hear(self._connection, run.schedule, entry, now=self._now)
 
     def _keep(
         self,
@@ -257,6 +318,8 @@ class Endings:
                 "leased_at": run.leased_at,
                 # A leased run's is that of an earlier attempt.
                 "started_at": None if run.state is RunState.LEASED else run.started_at,
+                "followed": run.parent if run.hook is not None else None,
+                "followed_attempt": run.hook_attempt,
                 **outcome,
             }
         )
@@ -268,6 +331,7 @@ class Endings:
         if verdict.retry_at is not None:
             run.available_at = instant_out(verdict.retry_at)
         run.state, run.reason = verdict.state, verdict.reason
+        self.left += run.place
         self._runs.append(
             {
                 **outcome,
@@ -280,13 +344,17 @@ class Endings:
                 "result": result if over else None,
                 "failures": run.failures,
                 "lost": run.lost,
+                "preempted": run.preempted,
+                "now": self._now,
             }
         )
 
-    def write(self, connection: Connection) -> None:
+    def write(self) -> None:
         """Write all that was added."""
-        execute_each(connection, _END, self._runs)
-        execute_each(connection, _KEEP_ATTEMPT, self._attempts)
+        execute_each(self._connection, _END, self._runs)
+        execute_each(self._connection, _KEEP_ATTEMPT, self._attempts)
+        hooks.owe(self._connection, self._owed)
+        self._runs, self._attempts, self._owed = [], [], []
 
 
 def offers(runs: Iterable[Held]) -> list[str]:

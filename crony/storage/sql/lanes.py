@@ -1,13 +1,15 @@
-"""Lanes: what runs ask of a worker, each kept once, and known by a number.
+"""Lanes: what runs ask of a worker, and of a group's limit; each kept once.
 
 Leasable runs are indexed by lane, so that a worker looks only where it may take
-from, however many runs wait for others.
+from, however many runs wait for others, and a full group's runs are in nobody's
+way. The runs of hooks, which no limit holds back, are in lanes without a group.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -15,76 +17,92 @@ from sqlalchemy.engine import Connection
 from crony import errors
 from crony.model.run import Run
 from crony.model.schedule import Definition
+from crony.model.state import Origin
 from crony.storage import rules
-from crony.storage.codec import definition_in
 from crony.storage.sql.dialect import each, part
 from crony.storage.sql.rows import ids
 
+#: The group of the lanes of hooks' runs.
+NO_GROUP = ""
+
 _INSERT = text(
-    "INSERT INTO lanes (tenant, queue, requires, level)"
-    " VALUES (:tenant, :queue, :requires, :level)"
-    " ON CONFLICT (tenant, queue, requires, level) DO NOTHING"
+    "INSERT INTO lanes (tenant, queue, requires, level, group_name)"
+    " VALUES (:tenant, :queue, :requires, :level, :group)"
+    " ON CONFLICT (tenant, queue, group_name, requires, level) DO NOTHING"
 )
 _FIND = text(
     "SELECT id FROM lanes WHERE tenant = :tenant AND queue = :queue"
-    " AND requires = :requires AND level = :level"
+    " AND group_name = :group AND requires = :requires AND level = :level"
 )
-_OF_RUNS = text(
-    "SELECT d.schedule, d.revision, d.lane, d.queue"
-    f" FROM {each('pairs', 'j')} JOIN definitions d"
-    f" ON d.schedule = {part('j', 0)}"
+_REQUIRES = text(
+    f"SELECT d.schedule, d.revision, d.requires FROM {each('pairs', 'j')}"
+    f" JOIN definitions d ON d.schedule = {part('j', 0)}"
     f" AND d.revision = {part('j', 1)}"
 )
-_BODY = text(
-    "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"
-)
 _SERVED = text(
-    f"SELECT l.id, l.queue, l.requires, l.level FROM {each('queues', 'q')}"
-    " JOIN lanes l ON l.tenant = :tenant AND l.queue = q.value"
+    "SELECT l.id, l.requires, l.level, l.group_name"
+    f" FROM {each('queues', 'q')} JOIN lanes l"
+    " ON l.tenant = :tenant AND l.queue = q.value"
 )
 
 
-def intern(connection: Connection, lane: rules.Lane) -> int:
-    """Return the number of a lane, which is made if it is new."""
-    values = {
-        "tenant": lane.tenant,
-        "queue": lane.queue,
-        "requires": json.dumps(lane.requires, ensure_ascii=False),
-        "level": lane.level,
-    }
-    found = connection.execute(_FIND, values).scalar()
-    if found is None:
-        connection.execute(_INSERT, values)
-        found = connection.execute(_FIND, values).scalar_one()
-    return int(found)
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane that a worker may take from."""
+
+    id: int
+    #: ``NO_GROUP`` where no limit holds.
+    group: str
 
 
-def of_definition(connection: Connection, tenant: str, definition: Definition) -> int:
-    """Return the lane of the runs of a definition."""
-    return intern(connection, rules.lane(tenant, definition.queue, definition))
+def requires_out(definition: Definition) -> str:
+    """Return the labels that a definition requires, as a lane has them."""
+    return json.dumps(sorted(definition.requires.items()), ensure_ascii=False)
 
 
 def of_runs(connection: Connection, runs: Iterable[Run]) -> Mapping[str, int]:
     """Return the lane of each run, by the run's id."""
     wanted = list(runs)
     pairs = {(run.schedule, run.revision) for run in wanted}
-    rows = connection.execute(_OF_RUNS, {"pairs": json.dumps(list(pairs))})
-    known = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+    rows = connection.execute(_REQUIRES, {"pairs": json.dumps(list(pairs))})
+    requires = {(row[0], row[1]): row[2] for row in rows}
+    # PERF: a batch has few lanes.
+    known: dict[tuple[object, ...], int] = {}
     lanes = {}
     for run in wanted:
-        pair = (run.schedule, run.revision)
-        if pair not in known:
+        labels = requires.get((run.schedule, run.revision))
+        if labels is None:
             raise errors.NotFound("definition", f"{run.schedule}@{run.revision}")
-        lane, queue = known[pair]
-        lanes[run.id] = lane if queue == run.queue else _elsewhere(connection, run)
+        group = NO_GROUP if run.origin is Origin.HOOK else run.group
+        level = rules.rank(run.policy.sandbox.level)
+        lane = (run.tenant, run.queue, group, labels, level)
+        if lane not in known:
+            known[lane] = _intern(connection, *lane)
+        lanes[run.id] = known[lane]
     return lanes
 
 
-def _elsewhere(connection: Connection, run: Run) -> int:
-    """Return the lane of a run whose queue is not its definition's."""
-    asked = {"schedule": run.schedule, "revision": run.revision}
-    body = connection.execute(_BODY, asked).scalar_one()
-    return intern(connection, rules.lane(run.tenant, run.queue, definition_in(body)))
+def _intern(
+    connection: Connection,
+    tenant: str,
+    queue: str,
+    group: str,
+    requires: str,
+    level: int,
+) -> int:
+    """Return the number of a lane, which is made if it is new."""
+    values = {
+        "tenant": tenant,
+        "queue": queue,
+        "group": group,
+        "requires": requires,
+        "level": level,
+    }
+    found = connection.execute(_FIND, values).scalar()
+    if found is None:
+        connection.execute(_INSERT, values)
+        found = connection.execute(_FIND, values).scalar_one()
+    return int(found)
 
 
 def satisfied(
@@ -94,13 +112,13 @@ def satisfied(
     queues: Iterable[str],
     labels: Mapping[str, str],
     level: str,
-) -> list[int]:
+) -> list[Lane]:
     """Return the lanes that a worker with these may take from."""
     rows = connection.execute(_SERVED, {"queues": ids(set(queues)), "tenant": tenant})
     strength = rules.rank(level)
     return [
-        lane
-        for lane, _, requires, least in rows
+        Lane(lane, group)
+        for lane, requires, least, group in rows
         if least <= strength
         and (requires == "[]" or rules.carries(labels, json.loads(requires)))
     ]

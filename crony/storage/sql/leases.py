@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from crony import errors
 from crony.model.lease import (
+    Change,
     Closed,
     Closing,
     Confirmed,
@@ -19,6 +20,7 @@ from crony.model.lease import (
     Ready,
     Renewed,
     Revoked,
+    Scope,
     Standing,
 )
 from crony.model.run import Progress, Run
@@ -31,7 +33,16 @@ from crony.storage.codec import (
     instant_out,
 )
 from crony.storage.contract import Leases
-from crony.storage.sql import confirming, offering, overdue, rows
+from crony.storage.sql import (
+    confirming,
+    deciding,
+    hooks,
+    offering,
+    overdue,
+    preempting,
+    rows,
+    scoping,
+)
 from crony.storage.sql import holding as hands
 from crony.storage.sql.admission import admit
 from crony.storage.sql.engine import Database, execute_each
@@ -45,26 +56,16 @@ _REPLACE = text(
 )
 _BEGIN = text(
     "UPDATE workers SET session = :session, sequence = :sequence,"
-    " seen_at = max(seen_at, :now) WHERE id = :worker"
+    " seen_at = max(seen_at, :now), lost = 0 WHERE id = :worker"
 )
-_SEEN = text("UPDATE workers SET seen_at = max(seen_at, :now) WHERE id = :worker")
+_SEEN = text(
+    "UPDATE workers SET seen_at = max(seen_at, :now), lost = 0 WHERE id = :worker"
+)
 _PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
 _HELD_BY = text(
     f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
     " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
 )
-_SHOW_PROGRESS = text("UPDATE runs SET progress = :entry WHERE id = :run")
-_KEEP_PROGRESS = text(
-    "INSERT INTO progress (schedule, number, tenant, entry)"
-    " SELECT s.id, 1 + coalesce((SELECT max(number) FROM progress"
-    " WHERE schedule = s.id), 0), s.tenant, :entry"
-    " FROM schedules s WHERE s.id = :schedule AND s.state <> 'deleted'"
-)
-_DROP_PROGRESS = text(
-    "DELETE FROM progress WHERE schedule = :schedule AND number <="
-    " (SELECT max(number) FROM progress WHERE schedule = :schedule) - :kept"
-)
-
 _STALE = "a newer request of this worker has come since"
 
 
@@ -187,20 +188,19 @@ class SqlLeases(Leases):
     ) -> tuple[Sequence[Closed], Ready]:
         with self._database.writing() as connection:
             hand = Hand(connection, worker, [(i.run, i.token) for i in items])
-            endings = Endings(now=now)
+            endings = Endings(connection, now=now)
             touched: set[str] = set()
             answers = []
             for item in items:
                 run = hand.known(item.run, item.token)
                 standing = _report_standing(hand, run, worker, item)
                 if run is not None and standing is Standing.ACCEPTED:
-                    endings.close(run, item)
-                    hand.end(run, item.state)
+                    hand.end(run, endings.close(run, item))
                     touched.add(run.schedule)
                 state = None if run is None else run.state
                 answers.append(Closed(item.run, item.token, standing, state))
-            endings.write(connection)
-            return tuple(answers), admit(connection, touched)
+            endings.write()
+            return tuple(answers), admit(connection, touched, left=endings.left)
 
     def progress(self, worker: str, token: int, entry: Progress) -> Standing:
         with self._database.writing() as connection:
@@ -208,15 +208,8 @@ class SqlLeases(Leases):
             standing = hand.standing(entry.run, token)
             run = hand.of_tenant(entry.run)
             if run is not None and standing is Standing.ACCEPTED:
-                values = {
-                    "run": run.id,
-                    "schedule": run.schedule,
-                    "entry": rows.progress_out(entry),
-                    "kept": rules.PROGRESS_KEPT,
-                }
-                connection.execute(_SHOW_PROGRESS, values)
-                connection.execute(_KEEP_PROGRESS, values)
-                connection.execute(_DROP_PROGRESS, values)
+                hooks.note(connection, run.schedule, entry)
+                hooks.show(connection, entry, now=instant_out(entry.at))
             return standing
 
     def expire(
@@ -233,6 +226,40 @@ class SqlLeases(Leases):
                 connection, now, limit=limit, include_leases=include_leases
             )
             return overdue.take(connection, gone, now=now)
+
+    def overlap(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        with self._database.reading() as connection:
+            if not deciding.undecided(connection, now=now, limit=1):
+                return (), frozenset()
+        with self._database.writing() as connection:
+            return deciding.overlap(connection, now=now, limit=limit)
+
+    def lapse(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
+        with self._database.reading() as connection:
+            if not deciding.bounded(connection, now=now, limit=1):
+                return (), frozenset()
+        with self._database.writing() as connection:
+            return deciding.lapse(connection, now=now, limit=limit)
+
+    def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
+        with self._database.snapshot() as connection:
+            if not preempting.waiting(connection, now=now, limit=1):
+                return ()
+        with self._database.writing() as connection:
+            return preempting.preempt(connection, now=now, limit=limit)
+
+    def pulse(self, *, now: datetime, limit: int) -> int:
+        with self._database.reading() as connection:
+            if not hooks.due(connection, now=now, limit=1):
+                return 0
+        with self._database.writing() as connection:
+            found = hooks.due(connection, now=now, limit=limit)
+            hooks.pulse(connection, found, now=now)
+            return len(found)
+
+    def scopes(self, tenant: str, run: str) -> Sequence[Scope]:
+        with self._database.snapshot() as connection:
+            return scoping.scopes(connection, tenant, run)
 
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
         with self._database.reading() as connection:

@@ -11,18 +11,20 @@ import json
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony.model.group import DEFAULT_GROUP
 from crony.model.run import Run
 from crony.model.schedule import Schedule
-from crony.model.state import RunState, ScheduleState
+from crony.model.state import Origin, RunState, ScheduleState
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
 from crony.storage.sql.dialect import among, each
 from crony.storage.sql.engine import Parameters
-from crony.storage.sql.rows import RUN_COLUMNS_OF_R, SCHEDULE_COLUMNS, SCHEDULES
+from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, SUMMARY_COLUMNS_OF_R
 
 _FAILING = (
     "coalesce((SELECT r.state FROM runs r WHERE r.schedule = s.id AND r.attempt > 0"
+    " AND r.origin <> 'hook'"
     " AND r.state IN ('succeeded','failed','timed_out','cancelled','missed',"
     "'skipped','expired') ORDER BY r.scheduled_for DESC, r.id DESC LIMIT 1),"
     " 'succeeded') <> 'succeeded'"
@@ -63,6 +65,7 @@ def _schedule_conditions(query: ScheduleQuery) -> tuple[list[str], Parameters]:
     conditions = ["s.state <> 'deleted'"]
     values: Parameters = {}
     for member, condition in (
+        ("group", "s.group_name = :group"),
         ("queue", "s.queue = :queue"),
         ("state", "s.state = :state"),
         ("trigger", "s.trigger = :trigger"),
@@ -99,41 +102,58 @@ def runs(
     values |= {"tenant": tenant, "limit": limit + 1}
     states = [state.value for state in RunState if state in (query.states or RunState)]
     values["states"] = json.dumps(states)
-    if query.schedule is None and query.worker is None:
-        statement = _BY_STATE
-        if query.states and len(query.states) == 1:
-            statement = _BY_ONE_STATE
-            values["state"] = states[0]
-    else:
-        statement = _BY_OWNER
-        owner = "r.schedule = :schedule" if query.schedule else "r.worker = :worker"
-        conditions.append(owner)
-    found = connection.execute(
-        text(statement.format(conditions="".join(f" AND {c}" for c in conditions))),
-        values,
-    ).all()
+    values["state"] = states[0]
+    statement = text(
+        _statement(query).format(
+            conditions="".join(f" AND {c}" for c in conditions),
+            order=_OLDEST if query.oldest_first else _NEWEST,
+        )
+    )
+    used = {name: values[name] for name in statement.compile().params}
+    found = connection.execute(statement, used).all()
     items = tuple(rows.run(row) for row in found[:limit])
     if len(found) <= limit or not items:
         return Page(items, None)
     return Page(items, (instant_out(items[-1].scheduled_for), items[-1].id))
 
 
-_SUMMARY = RUN_COLUMNS_OF_R.removesuffix("r.result") + "NULL"
 _NEWEST = "ORDER BY r.scheduled_for DESC, r.id DESC LIMIT :limit"
+_OLDEST = "ORDER BY r.scheduled_for, r.id LIMIT :limit"
+#: Each is a range of the index of the owner that it names.
 _BY_OWNER = (
-    f"SELECT {_SUMMARY} FROM runs r WHERE r.tenant = :tenant AND r.state IN"
-    f" {among('states')}{{conditions}} {_NEWEST}"
+    f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.tenant = :tenant AND {{owner}}"
+    f" AND r.state IN {among('states')}{{{{conditions}}}} {{{{order}}}}"
 )
 _BY_ONE_STATE = (
-    f"SELECT {_SUMMARY} FROM runs r WHERE r.tenant = :tenant AND r.state = :state"
-    f"{{conditions}} {_NEWEST}"
+    f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.tenant = :tenant"
+    " AND r.state = :state{conditions} {order}"
 )
 _BY_STATE = (
-    f"SELECT {_SUMMARY} FROM runs r WHERE r.id IN (SELECT n.value"
+    f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
     f" FROM {each('states', 's')}, json_each((SELECT json_group_array(id) FROM"
     " (SELECT r.id FROM runs r WHERE r.tenant = :tenant AND r.state = s.value"
-    f"{{conditions}} {_NEWEST}))) n) {_NEWEST}"
+    "{conditions} {order}))) n) {order}"
 )
+
+
+def _statement(query: RunQuery) -> str:
+    """Return the statement that reads least of what it leaves out."""
+    if query.schedule is not None:
+        return _BY_OWNER.format(owner="r.schedule = :schedule")
+    if query.parent is not None:
+        return _BY_OWNER.format(owner="r.parent = :parent")
+    if query.worker is not None:
+        return _BY_OWNER.format(owner="r.worker = :worker")
+    if len(query.states) == 1:
+        return _BY_ONE_STATE
+    # These two have indexes of what is rare, which the words beside say.
+    if query.group not in (None, DEFAULT_GROUP):
+        owner = f"r.group_name = :group AND r.group_name <> '{DEFAULT_GROUP}'"
+        return _BY_OWNER.format(owner=owner)
+    if query.origin not in (None, Origin.SCHEDULE):
+        owner = "r.origin = :origin AND r.origin <> 'schedule'"
+        return _BY_OWNER.format(owner=owner)
+    return _BY_STATE
 
 
 def _run_conditions(
@@ -141,12 +161,17 @@ def _run_conditions(
 ) -> tuple[list[str], Parameters]:
     conditions = []
     values: Parameters = {}
-    if query.schedule is not None:
-        values["schedule"] = query.schedule
-    if query.worker is not None:
-        values["worker"] = query.worker
-        if query.schedule is not None:
-            conditions.append("r.worker = :worker")
+    for member, column in (
+        ("schedule", "schedule"),
+        ("worker", "worker"),
+        ("parent", "parent"),
+        ("group", "group_name"),
+        ("origin", "origin"),
+    ):
+        value = getattr(query, member)
+        if value is not None:
+            conditions.append(f"r.{column} = :{member}")
+            values[member] = str(value)
     if query.since is not None:
         conditions.append("r.scheduled_for >= :since")
         values["since"] = instant_out(query.since)
@@ -154,16 +179,19 @@ def _run_conditions(
         conditions.append("r.scheduled_for < :until")
         values["until"] = instant_out(query.until)
     if after is not None:
-        conditions.append("r.scheduled_for <= :at")
-        conditions.append("(r.scheduled_for, r.id) < (:at, :id)")
+        beyond = ">" if query.oldest_first else "<"
+        # The first half bounds the index, the second is exact.
+        conditions.append(f"r.scheduled_for {beyond}= :at")
+        conditions.append(f"(r.scheduled_for, r.id) {beyond} (:at, :id)")
         values |= {"at": after[0], "id": after[1]}
     return conditions, values
 
 
 _RECENT = text(
-    f"SELECT {_SUMMARY} FROM runs r WHERE r.id IN (SELECT n.value"
+    f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
     f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(id) FROM"
     " (SELECT r.id FROM runs r WHERE r.schedule = s.value AND r.state <> 'withdrawn'"
+    " AND r.origin <> 'hook'"
     f" {_NEWEST}))) n) ORDER BY r.schedule, r.scheduled_for DESC, r.id DESC"
 )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
@@ -14,36 +13,50 @@ from crony.model.lease import Offer
 from crony.model.run import Run
 from crony.model.schedule import Definition
 from crony.model.worker import Worker
+from crony.storage import rules
 from crony.storage.codec import (
     definition_in,
     duration_out,
     instant_in,
     instant_out,
 )
-from crony.storage.sql import lanes, rows
+from crony.storage.sql import dialect, lanes, places, rows
 from crony.storage.sql.dialect import among, each, part
+from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
-_RANK = "r.priority, r.catch_up, r.due_at, r.id"
+_RANK = f"r.priority, r.catch_up, {dialect.DEADLINE}, r.due_at, r.id"
+_FREE_FOR = (
+    "(r.reserved_for IS NULL OR r.reserved_for = :worker OR r.reserved_until <= :now)"
+)
+#: The first of each lane. What catches up comes apart, for a worker takes few of it:
+#: the others are found however many of it there are.
 _LEASABLE = text(
-    "SELECT (SELECT json_group_array(json_array(priority, catch_up, due_at, id))"
-    f" FROM (SELECT {_RANK} FROM runs r WHERE r.lane = l.value"
+    "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"
+    " deadline, due_at, id)) FROM (SELECT r.priority, r.catch_up,"
+    f" {dialect.DEADLINE} AS deadline, r.due_at, r.id FROM runs r"
+    " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
-    " AND r.available_at <= :horizon"
-    " ORDER BY r.priority DESC, r.catch_up, r.due_at, r.id LIMIT :slots))"
+    f" AND r.available_at <= :horizon AND {_FREE_FOR}"
+    f" ORDER BY r.priority DESC, {dialect.DEADLINE}, r.due_at, r.id LIMIT :slots))"
     f" FROM {each('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
-    f"SELECT {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
+    f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
     " AND r.available_at <= :horizon AND r.admitted = 1"
-    f" AND r.lane IN {among('lanes')}"
+    f" AND r.lane IN {among('lanes')} AND {_FREE_FOR}"
+)
+_CATCHING_UP = text(
+    "SELECT count(*) FROM runs r WHERE r.worker = :worker"
+    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1"
 )
 _LEASE = text(
     "UPDATE runs SET state = 'leased', waiting = 0, token = token + 1,"
     " attempt = attempt + 1, worker = :worker, worker_name = :worker_name,"
     " leased_at = :now, start_at = max(available_at, :now),"
-    " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000"
+    " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000,"
+    " reserved_for = NULL, changed_at = :now"
     f" WHERE id IN {among('runs')}"
     f" RETURNING {RUN_COLUMNS}, start_at, expires_at"
 )
@@ -64,7 +77,7 @@ def offers(
     lease_ttl: timedelta,
 ) -> Sequence[Offer]:
     """Lease the first runs that the worker may have, in the order of leasing."""
-    chosen = _choose(connection, worker, slots=slots, horizon=horizon)
+    chosen = _choose(connection, worker, slots=slots, horizon=horizon, now=now)
     if not chosen:
         return ()
     leased = connection.execute(
@@ -86,8 +99,17 @@ def offers(
     )
 
 
+#: What a run is ordered by, its id last.
+Rank = tuple[int, int, int, int, str]
+
+
 def _choose(
-    connection: Connection, worker: Worker, *, slots: int, horizon: datetime
+    connection: Connection,
+    worker: Worker,
+    *,
+    slots: int,
+    horizon: datetime,
+    now: datetime,
 ) -> list[str]:
     """Return the first runs that the worker may have, in the order of leasing."""
     if worker.draining or slots < 1:
@@ -99,21 +121,83 @@ def _choose(
         labels=worker.labels,
         level=worker.sandbox_level,
     )
+    room = _Room(connection, worker, {lane.group for lane in satisfied})
+    open_lanes = {
+        lane.id: lane.group for lane in satisfied if room.for_group(lane.group)
+    }
     asked = {
-        "lanes": json.dumps(satisfied),
+        "lanes": json.dumps(list(open_lanes)),
         "slots": slots,
         "horizon": instant_out(horizon),
+        "worker": worker.id,
+        "now": instant_out(now),
     }
-    found = [
-        (-priority, catch_up, due_at, run)
-        for group in connection.execute(_LEASABLE, asked).scalars()
-        for priority, catch_up, due_at, run in json.loads(group)
-    ]
-    found += [
-        (-priority, catch_up, due_at, run)
-        for priority, catch_up, due_at, run in connection.execute(_OVERDUE, asked)
-    ]
-    return [run for *_, run in heapq.nsmallest(slots, found)]
+    found = _candidates(connection, asked)
+    chosen: list[str] = []
+    for rank, lane in sorted(found):
+        if len(chosen) == slots:
+            break
+        if room.take(open_lanes[lane], catch_up=rank[1]):
+            chosen.append(rank[-1])
+    return chosen
+
+
+def _candidates(connection: Connection, asked: Parameters) -> list[tuple[Rank, int]]:
+    """Return the first runs of lanes, with the lane of each."""
+    found = []
+    for catch_up in (0, 1):
+        firsts = connection.execute(_LEASABLE, {**asked, "catch_up": catch_up})
+        for lane, group in firsts:
+            for priority, *rest in json.loads(group):
+                found.append(((-priority, *rest), lane))
+    for lane, priority, *rest in connection.execute(_OVERDUE, asked):
+        found.append(((-priority, *rest), lane))
+    return found
+
+
+class _Room:
+    """What a worker may take in one step, under the limits that hold for it.
+
+    That no other lease comes between is the write lock's doing.
+    """
+
+    def __init__(
+        self, connection: Connection, worker: Worker, groups: Collection[str]
+    ) -> None:
+        self._connection = connection
+        self._worker = worker
+        self._tenant = places.of_tenant(connection, worker.tenant).free
+        limits = places.of_groups(connection, worker.tenant, groups)
+        self._groups = {name: taken.free for name, taken in limits.items()}
+        self._share: int | None = None
+
+    def for_group(self, group: str) -> bool:
+        """Return whether a run of the group may be taken; of no group, always."""
+        if group == lanes.NO_GROUP:
+            return True
+        return self._tenant != 0 and self._groups.get(group) != 0
+
+    def take(self, group: str, *, catch_up: int) -> bool:
+        """Take a run of the group, if there is room for it."""
+        if not self.for_group(group) or (catch_up and not self._catch_up()):
+            return False
+        if catch_up and self._share is not None:
+            self._share -= 1
+        if group != lanes.NO_GROUP:
+            if self._tenant is not None:
+                self._tenant -= 1
+            left = self._groups.get(group)
+            if left is not None:
+                self._groups[group] = left - 1
+        return True
+
+    def _catch_up(self) -> bool:
+        """Return whether the worker may take one more run that catches up."""
+        if self._share is None:
+            asked = {"worker": self._worker.id}
+            held = self._connection.execute(_CATCHING_UP, asked).scalar_one()
+            self._share = rules.catch_up_share(self._worker.slots) - held
+        return self._share > 0
 
 
 def definitions(

@@ -40,7 +40,13 @@ _EARLIEST = text(
     " (SELECT expires_at FROM runs WHERE state IN ('running','stopping')"
     " ORDER BY expires_at, id LIMIT 1),"
     " (SELECT available_at FROM runs WHERE state = 'pending' AND waiting = 1"
-    " ORDER BY available_at, id LIMIT 1)"
+    " ORDER BY available_at, id LIMIT 1),"
+    " (SELECT due_at FROM runs WHERE overlap IS NOT NULL AND state = 'pending'"
+    " ORDER BY due_at, id LIMIT 1),"
+    " (SELECT deadline_at FROM runs WHERE deadline_at IS NOT NULL"
+    " AND state IN ('pending','leased') ORDER BY deadline_at, id LIMIT 1),"
+    " (SELECT pulse_at FROM runs WHERE pulse_at IS NOT NULL AND state = 'running'"
+    " ORDER BY pulse_at, id LIMIT 1)"
 )
 
 
@@ -61,15 +67,16 @@ def take(
 ) -> tuple[Sequence[Loss], Ready]:
     """Take leases back: offers become pending, attempts are lost."""
     unconfirmed = offers(runs)
-    endings = Endings(now=now)
+    endings = Endings(connection, now=now)
     losses = [
         endings.lose(run)
         for run in sorted(runs, key=lambda run: run.id)
         if run.state is not RunState.LEASED
     ]
-    drop_offers(connection, unconfirmed, now=now)
-    endings.write(connection)
-    return tuple(losses), admit(connection, {run.schedule for run in runs})
+    left = drop_offers(connection, unconfirmed, now=now)
+    endings.write()
+    touched = {run.schedule for run in runs}
+    return tuple(losses), admit(connection, touched, left=left + endings.left)
 
 
 def waiting(connection: Connection, horizon: datetime, *, limit: int) -> Sequence[str]:
@@ -87,9 +94,9 @@ def promote(connection: Connection, runs: Sequence[str]) -> Ready:
 
 
 def earliest(connection: Connection) -> datetime | None:
-    """Return when there is something to take back, or a run becomes available."""
-    offer, lease, available = connection.execute(_EARLIEST).one()
+    """Return when time has something to do, or a run becomes available."""
+    offer, *others = connection.execute(_EARLIEST).one()
     if offer is not None:
         offer = rows.after(offer, policy.CONFIRM_GRACE)
-    instants = [at for at in (offer, lease, available) if at is not None]
+    instants = [at for at in (offer, *others) if at is not None]
     return maybe_instant_in(min(instants, default=None))

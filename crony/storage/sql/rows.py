@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony.model.hook import HookKind
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Schedule
 from crony.model.state import (
@@ -31,7 +33,10 @@ from crony.storage.codec import (
     maybe_instant_in,
     maybe_instant_out,
     object_in,
+    policy_in,
+    policy_out,
 )
+from crony.storage.sql import dialect
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Parameters
 
@@ -42,25 +47,34 @@ _STATES = {state.value: state for state in RunState}
 _REASONS: dict[str | None, Reason | None] = {None: None}
 _REASONS |= {reason.value: reason for reason in Reason}
 _ORIGINS = {origin.value: origin for origin in Origin}
+_HOOKS: dict[str | None, HookKind | None] = {None: None}
+_HOOKS |= {kind.value: kind for kind in HookKind}
 
 #: The members of a run that it brings with it when it is inserted.
-_GIVEN = (
-    *("id", "tenant", "schedule", "schedule_name", "revision", "origin", "parent"),
-    *("scheduled_for", "due_at", "available_at", "catch_up"),
-    *("range_until", "range_count", "state", "reason", "queue", "priority"),
-    *("max_lost", "overrides", "created_at", "started_at", "finished_at"),
-    *("lateness", "duration", "attempt", "token", "failures", "lost"),
-    *("exit_code", "signal", "error", "progress", "result"),
-)
+_GIVEN = ("id", *dialect.EVENT_MEMBERS, "result")
 
-#: What ``run`` reads, in this order.
-RUN_COLUMNS = ", ".join(_GIVEN)
-#: The same of ``runs AS r``, where another table is joined.
-RUN_COLUMNS_OF_R = ", ".join(f"r.{name}" for name in _GIVEN)
+_POLICY = "(SELECT p.body FROM policies p WHERE p.id = {of}policy)"
+
+
+def _columns(of: str, *, result: str) -> str:
+    """Return what ``run`` reads, in this order, of the table named ``of``."""
+    special = {"policy": _POLICY.format(of=of), "result": result}
+    return ", ".join(special.get(name, f"{of}{name}") for name in _GIVEN)
+
+
+#: What ``run`` reads of ``runs AS r``.
+RUN_COLUMNS_OF_R = _columns("r.", result="r.result")
+#: The same without the result, as lists have it.
+SUMMARY_COLUMNS_OF_R = _columns("r.", result="NULL")
+#: The same of ``runs`` by its own name, for what a statement returns.
+RUN_COLUMNS = _columns("runs.", result="runs.result")
+#: The same of an event ``e``.
+SUMMARY_COLUMNS_OF_E = _columns("e.", result="NULL").replace("e.id", "e.subject", 1)
 
 INSERT_RUN = text(
-    f"INSERT INTO runs ({RUN_COLUMNS}, lane, admitted, waiting)"
-    f" VALUES ({', '.join(f':{name}' for name in _GIVEN)}, :lane, 0, :waiting)"
+    f"INSERT INTO runs ({', '.join(_GIVEN)}, lane, admitted, waiting, preemptible,"
+    f" changed_at) VALUES ({', '.join(f':{name}' for name in _GIVEN)}, :lane, 0,"
+    " :waiting, :preemptible, :now)"
 )
 
 
@@ -84,37 +98,61 @@ def run(row: Columns, *, attempts: tuple[Attempt, ...] = ()) -> Run:
         revision=row[4],
         origin=_ORIGINS[row[5]],
         parent=row[6],
-        scheduled_for=instant_in(row[7]),
-        due_at=instant_in(row[8]),
-        available_at=instant_in(row[9]),
-        catch_up=bool(row[10]),
-        range_until=maybe_instant_in(row[11]),
-        range_count=row[12],
-        state=_STATES[row[13]],
-        reason=_REASONS[row[14]],
-        queue=row[15],
-        priority=row[16],
-        max_lost=row[17],
-        overrides=object_in(row[18]),
-        created_at=instant_in(row[19]),
-        started_at=maybe_instant_in(row[20]),
-        finished_at=maybe_instant_in(row[21]),
-        lateness=maybe_duration_in(row[22]),
-        duration=maybe_duration_in(row[23]),
-        attempt=row[24],
-        token=row[25],
-        failures=row[26],
-        lost=row[27],
-        exit_code=row[28],
-        signal=row[29],
-        error=row[30],
-        progress=progress_in(row[31]),
-        result=None if row[32] is None else cast("Json", json.loads(row[32])),
+        group=row[7],
+        policy=policy_in(row[8]),
+        scheduled_for=instant_in(row[9]),
+        due_at=instant_in(row[10]),
+        available_at=instant_in(row[11]),
+        catch_up=bool(row[12]),
+        deadline_at=maybe_instant_in(row[13]),
+        overlap=row[14],
+        hooks=hooks_in(row[15]),
+        hook_interval=maybe_duration_in(row[16]),
+        hook=_HOOKS[row[17]],
+        hook_attempt=row[18],
+        range_until=maybe_instant_in(row[19]),
+        range_count=row[20],
+        state=_STATES[row[21]],
+        reason=_REASONS[row[22]],
+        queue=row[23],
+        priority=row[24],
+        max_lost=row[25],
+        overrides=object_in(row[26]),
+        created_at=instant_in(row[27]),
+        started_at=maybe_instant_in(row[28]),
+        finished_at=maybe_instant_in(row[29]),
+        lateness=maybe_duration_in(row[30]),
+        duration=maybe_duration_in(row[31]),
+        attempt=row[32],
+        token=row[33],
+        failures=row[34],
+        lost=row[35],
+        exit_code=row[36],
+        signal=row[37],
+        error=row[38],
+        progress=progress_in(row[39]),
+        result=None if row[40] is None else cast("Json", json.loads(row[40])),
         attempts=attempts,
     )
 
 
-def run_out(run: Run, *, lane: int, now: int) -> Parameters:
+def hook_in(kept: str | None) -> HookKind | None:
+    """Return the kind of its text."""
+    return _HOOKS[kept]
+
+
+@cache
+def hooks_in(kept: str) -> frozenset[HookKind]:
+    """Return the kinds of ``hooks_out``'s text."""
+    return frozenset(HookKind(kind) for kind in kept.split(",") if kind)
+
+
+def hooks_out(hooks: frozenset[HookKind]) -> str:
+    """Return the text of kinds of hooks."""
+    return ",".join(sorted(hooks))
+
+
+def run_out(run: Run, *, lane: int, policy: int, now: int) -> Parameters:
     """Return the parameters of ``INSERT_RUN``."""
     available_at = instant_out(run.available_at)
     return {
@@ -125,10 +163,18 @@ def run_out(run: Run, *, lane: int, now: int) -> Parameters:
         "revision": run.revision,
         "origin": run.origin.value,
         "parent": run.parent,
+        "group_name": run.group,
+        "policy": policy,
         "scheduled_for": instant_out(run.scheduled_for),
         "due_at": instant_out(run.due_at),
         "available_at": available_at,
         "catch_up": int(run.catch_up),
+        "deadline_at": maybe_instant_out(run.deadline_at),
+        "overlap": run.overlap,
+        "hooks": hooks_out(run.hooks),
+        "hook_interval": maybe_duration_out(run.hook_interval),
+        "hook": run.hook,
+        "hook_attempt": run.hook_attempt,
         "range_until": maybe_instant_out(run.range_until),
         "range_count": run.range_count,
         "state": run.state.value,
@@ -153,7 +199,16 @@ def run_out(run: Run, *, lane: int, now: int) -> Parameters:
         "result": json_out(run.result),
         "lane": lane,
         "waiting": int(available_at > now),
+        "preemptible": int(run.policy.preemptible),
+        "now": now,
     }
+
+
+def summary_out(run: Run) -> Json:
+    """Return a run, without its attempts, as ``run`` reads it."""
+    values = run_out(run, lane=0, policy=0, now=0)
+    values["policy"] = policy_out(run.policy)
+    return [values[name] for name in _GIVEN]
 
 
 def json_out(value: Json) -> str | None:
@@ -193,7 +248,7 @@ def progress_in(kept: str | None) -> Progress | None:
 #: What ``schedule`` reads of ``schedules AS s`` joined with its definition.
 SCHEDULE_COLUMNS = (
     "s.id, s.tenant, s.revision, d.body, s.state, s.cursor, s.occurrences,"
-    " s.created_at, s.updated_at"
+    " s.created_at, s.updated_at, s.held, s.rules"
 )
 SCHEDULES = (
     "schedules s JOIN definitions d ON d.schedule = s.id AND d.revision = s.revision"
@@ -212,6 +267,8 @@ def schedule(row: Columns) -> Schedule:
         occurrences=row[6],
         created_at=instant_in(row[7]),
         updated_at=instant_in(row[8]),
+        held=bool(row[9]),
+        rules=row[10],
     )
 
 

@@ -9,49 +9,46 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
-from crony.model import policy
+from crony.model.hook import FollowUp, HookKind
 from crony.model.lease import Ready
 from crony.model.run import ErrorEntry, Progress, Run
-from crony.model.state import AttemptState, RunState
+from crony.model.schedule import Schedule
+from crony.model.state import EXECUTING, AttemptState, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_in, instant_out
-from crony.storage.contract import Page, Position, RunQuery, Runs
-from crony.storage.sql import lanes, listing, rows
+from crony.storage.contract import Page, Position, Pruned, RunQuery, Runs
+from crony.storage.sql import dialect, hooks, listing, pruning, recalling, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each
+from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
 from crony.storage.sql.engine import Database
-from crony.storage.sql.settling import drop_offers
+from crony.storage.sql.places import Place
+from crony.storage.sql.rows import SUMMARY_COLUMNS_OF_R
+from crony.storage.sql.settling import insert, standing
 
-_STANDING = text(
-    "SELECT schedule, state FROM runs WHERE id = :run AND tenant = :tenant"
-)
 _EXISTS = text("SELECT 1 FROM runs WHERE id = :run")
 _SCHEDULE = text("SELECT 1 FROM schedules WHERE id = :schedule AND state <> 'deleted'")
+#: Of origin ``schedule``: a hook's run stands beside the occurrence it follows.
+_STANDING_AT = text(
+    f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.schedule = :schedule"
+    " AND r.scheduled_for <= :instant AND r.origin = 'schedule'"
+    " AND r.state <> 'withdrawn' ORDER BY r.scheduled_for DESC, r.id DESC LIMIT 1"
+)
 _PENDING = text(
     "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
     " AND queue <> '' AND state = 'pending'"
 )
-#: The later offers of a schedule whose limit is taken up: as many as that, at most.
-_GIVE_WAY = text(
-    "SELECT r.start_at, r.id, r.worker FROM runs r WHERE r.schedule = :schedule"
-    " AND r.state IN ('leased','running','stopping') AND r.state = 'leased'"
-    " AND r.start_at > :after AND (SELECT count(*) FROM runs h"
-    " WHERE h.schedule = :schedule AND h.state IN ('leased','running','stopping'))"
-    " >= (SELECT s.max_concurrent FROM schedules s WHERE s.id = :schedule)"
-)
-_CANCEL = text(
-    "UPDATE runs SET state = 'cancelled', reason = 'user', finished_at = :now,"
-    " admitted = 0 WHERE id = :run"
-)
-_STOP = text("UPDATE runs SET state = 'stopping', reason = 'user' WHERE id = :run")
+_FIND = text(f"SELECT {CHANGED} FROM runs r WHERE r.id = :run AND r.tenant = :tenant")
+#: The newest attempts at fault, and what error hooks said.
 _FAULTS = text(
-    "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error"
+    "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error,"
+    " a.says, a.followed, a.followed_attempt"
     f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(place) FROM"
     " (SELECT f.rowid AS place FROM attempts f WHERE f.schedule = s.value"
-    " AND f.state IN ('failed','timed_out','lost')"
-    " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit))) n"
-    " JOIN attempts a ON a.rowid = n.value"
-    " ORDER BY s.value, a.finished_at DESC, a.run DESC, a.number DESC"
+    f" AND {dialect.FAULT} ORDER BY f.finished_at DESC, {dialect.FAULT_RUN} DESC,"
+    f" {dialect.FAULT_ATTEMPT} DESC LIMIT :limit))) n"
+    " JOIN attempts a ON a.rowid = n.value ORDER BY s.value, a.finished_at DESC,"
+    f" {dialect.FAULT_RUN} DESC, {dialect.FAULT_ATTEMPT} DESC"
 )
 _PROGRESS = text(
     f"SELECT p.schedule, p.entry FROM {each('schedules', 's')}"
@@ -71,20 +68,61 @@ class SqlRuns(Runs):
         with self._database.writing() as connection:
             if connection.execute(_EXISTS, {"run": run.id}).scalar():
                 return False, frozenset(), frozenset()
-            if not connection.execute(_SCHEDULE, {"schedule": run.schedule}).scalar():
-                raise errors.NotFound("schedule", run.schedule)
-            pending = connection.execute(_PENDING, {"tenant": run.tenant}).scalar_one()
-            if quota is not None and pending >= quota:
-                raise errors.QuotaExceeded(
-                    f"the tenant has {quota} pending runs, which is all it may have",
-                    retry_after=rules.QUOTA_PAUSE,
-                )
-            lane = lanes.of_runs(connection, [run])[run.id]
-            now = instant_out(run.created_at)
-            values = rows.run_out(run, lane=lane, now=now)
-            recalled = _recall_for(connection, run)
-            connection.execute(rows.INSERT_RUN, values)
-            return True, admit(connection, [run.schedule]), recalled
+            _check(connection, [run], quota=quota)
+            recalled, left = recalling.recall_for(connection, run)
+            insert(connection, [run])
+            return True, admit(connection, [run.schedule], left=left), recalled
+
+    def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
+        with self._database.writing() as connection:
+            there = standing(connection, (run.id for run in runs))
+            new = {run.id: run for run in runs if run.id not in there}
+            _check(connection, list(new.values()), quota=quota)
+            insert(connection, new.values())
+            schedules = {run.schedule for run in new.values()}
+            return len(new), admit(connection, schedules)
+
+    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+        asked = {"schedule": schedule, "instant": instant_out(instant)}
+        with self._database.reading() as connection:
+            row = connection.execute(_STANDING_AT, asked).first()
+        return None if row is None else rows.run(row)
+
+    def follow_ups(self, *, limit: int) -> Sequence[FollowUp]:
+        with self._database.reading() as connection:
+            return hooks.follow_ups(connection, limit=limit)
+
+    def followed(self, items: Sequence[FollowUp]) -> None:
+        if items:
+            with self._database.writing() as connection:
+                hooks.followed(connection, items)
+
+    def prune(
+        self,
+        schedule: str,
+        *,
+        keep: int,
+        before: datetime,
+        now: datetime,
+        limit: int,
+    ) -> int:
+        bounds = pruning.Bounds(keep, instant_out(before), instant_out(now))
+        # Most often there is nothing, and then no lock is taken.
+        with self._database.snapshot() as connection:
+            if not pruning.wanted(connection, schedule, bounds):
+                return 0
+        with self._database.writing() as connection:
+            return pruning.prune(connection, schedule, bounds, limit=limit)
+
+    def pruned(self, schedule: str) -> Pruned | None:
+        with self._database.reading() as connection:
+            return pruning.pruned(connection, schedule)
+
+    def prunable(
+        self, *, limit: int, after: str | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        with self._database.snapshot() as connection:
+            return pruning.prunable(connection, limit=limit, after=after)
 
     def find(self, tenant: str, run: str) -> Run | None:
         with self._database.snapshot() as connection:
@@ -110,15 +148,7 @@ class SqlRuns(Runs):
         found: dict[str, list[ErrorEntry]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(_FAULTS, asked):
-                entry = rules.error_entry(
-                    row[1],
-                    row[2],
-                    state=AttemptState(row[3]),
-                    reason=rows.reason_in(row[4]),
-                    at=instant_in(row[5]),
-                    error=row[6],
-                )
-                found.setdefault(row[0], []).append(entry)
+                found.setdefault(row[0], []).append(_fault(row))
         return found
 
     def progress(
@@ -136,39 +166,54 @@ class SqlRuns(Runs):
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         with self._database.writing() as connection:
-            found = connection.execute(
-                _STANDING, {"run": run, "tenant": tenant}
-            ).first()
-            if found is None:
+            row = connection.execute(_FIND, {"run": run, "tenant": tenant}).first()
+            if row is None:
                 raise errors.NotFound("run", run)
-            _cancel(connection, run, RunState(found.state), now=now)
-            ready = admit(connection, [found.schedule])
+            found = Changed.of(row)
+            left: list[Place] = []
+            if found.state in (RunState.PENDING, RunState.LEASED):
+                end = (RunState.CANCELLED, Reason.USER)
+                _, left = end_unstarted(connection, [found], *end, now=now)
+            elif found.state not in EXECUTING:
+                raise errors.RunOver(run, found.state.value)
+            elif not found.stops_for_good:
+                stop(connection, [found], Reason.USER, now=now)
+            ready = admit(connection, [found.schedule], left=left)
             return rows.full_runs(connection, [run])[run], ready
 
 
-def _recall_for(connection: Connection, run: Run) -> frozenset[str]:
-    """Take back the offer that gives way to a new run; return its worker."""
-    after = instant_out(run.available_at + policy.CONFIRM_AHEAD)
-    asked = {"schedule": run.schedule, "after": after}
-    later = connection.execute(_GIVE_WAY, asked).all()
-    if not later:
-        return frozenset()
-    _, last, worker = max(tuple(row) for row in later)
-    drop_offers(connection, [last], now=run.created_at)
-    return frozenset({worker})
+def _check(connection: Connection, new: Sequence[Run], *, quota: int | None) -> None:
+    """Refuse new runs of a schedule that is gone, or more than a tenant may have."""
+    for schedule in {run.schedule for run in new}:
+        if not connection.execute(_SCHEDULE, {"schedule": schedule}).scalar():
+            raise errors.NotFound("schedule", schedule)
+    for tenant in {run.tenant for run in new}:
+        pending = connection.execute(_PENDING, {"tenant": tenant}).scalar_one()
+        if quota is not None and pending + len(new) > quota:
+            raise errors.QuotaExceeded(
+                f"the tenant has {quota} pending runs, which is all it may have",
+                retry_after=rules.QUOTA_PAUSE,
+            )
 
 
-def _cancel(
-    connection: Connection, run: str, state: RunState, *, now: datetime
-) -> None:
-    match state:
-        case RunState.STOPPING:
-            pass
-        case RunState.RUNNING:
-            connection.execute(_STOP, {"run": run})
-        case RunState.PENDING | RunState.LEASED:
-            if state is RunState.LEASED:
-                drop_offers(connection, [run], now=now)
-            connection.execute(_CANCEL, {"run": run, "now": instant_out(now)})
-        case _:
-            raise errors.RunOver(run, state.value)
+def _fault(row: rows.Columns) -> ErrorEntry:
+    """Return the line of a row of ``_FAULTS``."""
+    state, reason, at = AttemptState(row[3]), rows.reason_in(row[4]), instant_in(row[5])
+    if row[8] is None:
+        return rules.error_entry(
+            row[1], row[2], state=state, reason=reason, at=at, error=row[6]
+        )
+    entry = rules.hook_error(
+        row[8],
+        row[9] or 0,
+        # Of others than error hooks, nothing that was said is kept here.
+        kind=HookKind.ERROR,
+        state=state,
+        reason=reason,
+        at=at,
+        error=row[6],
+        says=row[7],
+    )
+    if entry is None:
+        raise AssertionError(f"an attempt of {row[1]} is listed and not at fault")
+    return entry

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
-from crony.model.schedule import Definition, Schedule
-from crony.model.state import ScheduleState
-from crony.storage import rules
+from crony.model.schedule import Definition, Schedule, Version
+from crony.model.state import Reason, RunState, ScheduleState
 from crony.storage.codec import (
     definition_in,
-    definition_out,
-    dumps,
     instant_out,
     maybe_instant_in,
     maybe_instant_out,
-    trigger_kind,
 )
 from crony.storage.contract import (
     Materialisation,
@@ -30,39 +26,14 @@ from crony.storage.contract import (
     ScheduleQuery,
     Schedules,
 )
-from crony.storage.sql import lanes, listing, rows
+from crony.storage.sql import defining, events, listing, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters, execute_each
+from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 from crony.storage.sql.settling import drop_offers, settle
 
-_ID_USED = text("SELECT 1 FROM schedules WHERE id = :id")
-_HOLDER = text(
-    "SELECT id FROM schedules WHERE tenant = :tenant AND name = :name AND id <> :id"
-)
-_COUNT = text(
-    "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
-    " AND queue = '' AND state IN ('active','paused','finished')"
-)
-_INSERT = text(
-    "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
-    " max_concurrent, queue, trigger, labels, created_at, updated_at) VALUES (:id,"
-    " :tenant, :name, :revision, :state, :cursor, :occurrences, :max_concurrent,"
-    " :queue, :trigger, :labels, :created_at, :updated_at)"
-)
-_UPDATE = text(
-    "UPDATE schedules SET name = :name, revision = :revision, state = :state,"
-    " cursor = :cursor, occurrences = :occurrences, max_concurrent = :max_concurrent,"
-    " queue = :queue, trigger = :trigger, labels = :labels, updated_at = :updated_at"
-    " WHERE id = :id"
-)
-_DEFINE = text(
-    "INSERT INTO definitions (schedule, revision, tenant, lane, queue, body)"
-    " VALUES (:id, :revision, :tenant, :lane, :queue, :body)"
-    " ON CONFLICT (schedule, revision) DO UPDATE SET lane = excluded.lane,"
-    " queue = excluded.queue, body = excluded.body"
-)
 _FIND = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.tenant = :tenant"
     " AND s.state <> 'deleted' AND (s.id = :reference OR s.name = :reference)"
@@ -79,14 +50,14 @@ _LEASED = text(
     " AND state IN ('leased','running','stopping') AND state = 'leased'"
 )
 _LEASED_AHEAD = text(
-    "SELECT id FROM runs WHERE schedule = :schedule"
+    "SELECT id, range_count FROM runs WHERE schedule = :schedule"
     " AND state IN ('leased','running','stopping') AND state = 'leased'"
     " AND origin = 'schedule' AND scheduled_for > :now"
 )
 _WITHDRAW = text(
-    "UPDATE runs SET state = 'withdrawn', reason = NULL, admitted = 0"
-    " WHERE schedule = :schedule AND state = 'pending' AND origin = 'schedule'"
-    " AND scheduled_for > :now RETURNING range_count"
+    "UPDATE runs SET state = 'withdrawn', reason = NULL, admitted = 0,"
+    " changed_at = :now WHERE schedule = :schedule AND state = 'pending'"
+    " AND origin = 'schedule' AND scheduled_for > :now RETURNING range_count"
 )
 _HELD = text(
     "SELECT id FROM runs WHERE schedule = :schedule"
@@ -94,10 +65,12 @@ _HELD = text(
 )
 _STRIKE = text(
     "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
-    " admitted = 0 WHERE schedule = :schedule AND state = 'pending'"
+    " overlap = NULL, admitted = 0, changed_at = :now WHERE schedule = :schedule"
+    " AND state = 'pending'"
 )
 _STOP_RUNNING = text(
-    "UPDATE runs SET state = 'stopping', reason = 'deleted' WHERE schedule = :schedule"
+    "UPDATE runs SET state = 'stopping', reason = 'deleted', changed_at = :now"
+    " WHERE schedule = :schedule"
     " AND state IN ('leased','running','stopping') AND state = 'running'"
 )
 _BURY = text(
@@ -117,6 +90,17 @@ _WALK = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id > :after AND s.id <= :last"
     " AND s.cursor IS NOT NULL ORDER BY s.id"
 )
+_IN_GROUP = text(
+    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.tenant = :tenant"
+    " AND s.group_name = :group AND s.held = :held AND s.state <> 'deleted'"
+    " ORDER BY s.id LIMIT :limit"
+)
+#: What is ahead is due in seconds: it is few.
+_AHEAD = text(
+    "SELECT DISTINCT r.schedule FROM runs r WHERE r.tenant = :tenant"
+    " AND r.state IN ('pending','leased') AND r.scheduled_for > :now"
+    " AND r.origin = 'schedule' AND r.schedule > :after"
+)
 _STANDING = text(
     "SELECT s.id, s.tenant, s.state, s.revision, s.cursor"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
@@ -125,6 +109,12 @@ _MOVE = text(
     "UPDATE schedules SET cursor = :cursor, occurrences = occurrences + :grown"
     " WHERE id = :id"
 )
+_LIMITS = text(
+    f"SELECT s.id, s.max_concurrent FROM {each('schedules', 'j')}"
+    " JOIN schedules s ON s.id = j.value"
+)
+_BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
+_LIMIT = text("UPDATE schedules SET max_concurrent = :limit WHERE id = :id")
 #: Apart, since an UPDATE that names the state touches each index that asks for it.
 _FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
@@ -137,19 +127,7 @@ class SqlSchedules(Schedules):
 
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
         with self._database.writing() as connection:
-            if connection.execute(_ID_USED, {"id": schedule.id}).scalar():
-                return False
-            _check_name(connection, schedule)
-            count = connection.execute(_COUNT, {"tenant": schedule.tenant}).scalar_one()
-            if quota is not None and count >= quota:
-                raise errors.QuotaExceeded(
-                    f"the tenant has {quota} schedules, which is all it may have",
-                    retry_after=rules.QUOTA_PAUSE,
-                )
-            _define(connection, schedule)
-            values = _values(schedule, limit=limit, occurrences=schedule.occurrences)
-            connection.execute(_INSERT, values)
-            return True
+            return defining.create(connection, schedule, limit=limit, quota=quota)
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._database.reading() as connection:
@@ -184,13 +162,40 @@ class SqlSchedules(Schedules):
             count = _current(connection, expected)
             if count is None:
                 return False, frozenset()
-            _check_name(connection, schedule)
+            defining.check(connection, schedule)
+            before = _stored(connection, schedule.id)
             count += settle(connection, settled, now=now).get(schedule.id, 0)
-            count -= _withdraw(connection, schedule.id, now=now)
-            _define(connection, schedule)
-            values = _values(schedule, limit=limit, occurrences=count)
-            connection.execute(_UPDATE, values)
-            return True, admit(connection, [schedule.id])
+            withdrawn, left = _withdraw(connection, schedule.id, now=now)
+            after = replace(
+                schedule,
+                tenant=before.tenant,
+                created_at=before.created_at,
+                occurrences=count - withdrawn,
+            )
+            defining.replace(connection, before, after, limit=limit, now=now)
+            return True, admit(connection, [schedule.id], left=left)
+
+    def versions(
+        self, schedule: str, *, until: datetime | None, limit: int
+    ) -> Sequence[Version]:
+        with self._database.reading() as connection:
+            return defining.versions(connection, schedule, until=until, limit=limit)
+
+    def in_group(
+        self, tenant: str, group: str, *, held: bool, limit: int
+    ) -> Sequence[Schedule]:
+        asked = {"tenant": tenant, "group": group, "held": int(held), "limit": limit}
+        with self._database.reading() as connection:
+            found = connection.execute(_IN_GROUP, asked).all()
+        return tuple(rows.schedule(row) for row in found)
+
+    def ahead(
+        self, tenant: str, *, now: datetime, limit: int, after: str | None
+    ) -> Sequence[str]:
+        asked = {"tenant": tenant, "now": instant_out(now), "after": after or ""}
+        with self._database.reading() as connection:
+            found = connection.execute(_AHEAD, asked).scalars().all()
+        return tuple(sorted(found)[:limit])
 
     def delete(
         self,
@@ -203,18 +208,22 @@ class SqlSchedules(Schedules):
         with self._database.writing() as connection:
             if _current(connection, expected) is None:
                 return False, (), frozenset()
+            before = _stored(connection, expected.id)
             settle(connection, settled, now=now)
             mine = {"schedule": expected.id, "now": instant_out(now)}
             held = connection.execute(_HELD, mine).scalars().all()
-            before = rows.full_runs(connection, held)
+            runs = rows.full_runs(connection, held)
             leased = connection.execute(_LEASED, mine).scalars().all()
-            drop_offers(connection, leased, now=now)
+            end = (RunState.CANCELLED, Reason.DELETED)
+            left = drop_offers(connection, leased, now=now, state=end[0], reason=end[1])
             connection.execute(_STRIKE, mine)
             if cancel_running:
                 connection.execute(_STOP_RUNNING, mine)
             connection.execute(_BURY, {"id": expected.id})
             connection.execute(_FORGET_PROGRESS, {"id": expected.id})
-            return True, tuple(before[run] for run in held), frozenset()
+            events.of_schedule(connection, before, ["deleted"], now=now)
+            lines = admit(connection, [expected.id], left=left)
+            return True, tuple(runs[run] for run in held), lines
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         asked = {"horizon": instant_out(horizon), "limit": limit}
@@ -260,8 +269,10 @@ class SqlSchedules(Schedules):
                 for name, item in last.items()
             ]
             execute_each(connection, _MOVE, moves)
-            finished = [move for move in moves if move["cursor"] is None]
-            execute_each(connection, _FINISH, finished)
+            _finish(connection, [m["id"] for m in moves if m["cursor"] is None], now)
+            # The newest limit that an item of it gives.
+            limits = {i.schedule: i.limit for i in items if i.limit is not None}
+            _change_limits(connection, limits)
             return counted, admit(connection, last.keys())
 
 
@@ -292,48 +303,28 @@ def _counted(
     return tuple(counted)
 
 
-def _values(schedule: Schedule, *, limit: int, occurrences: int) -> Parameters:
-    written = schedule.definition
-    return {
-        "id": schedule.id,
-        "tenant": schedule.tenant,
-        "name": written.name,
-        "revision": schedule.revision,
-        "state": schedule.state.value,
-        "cursor": maybe_instant_out(schedule.cursor),
-        "occurrences": occurrences,
-        "max_concurrent": limit,
-        "queue": written.queue,
-        "trigger": trigger_kind(written.trigger),
-        "labels": dumps(dict(written.labels)),
-        "created_at": instant_out(schedule.created_at),
-        "updated_at": instant_out(schedule.updated_at),
-    }
+def _finish(connection: Connection, schedules: Sequence[str], now: datetime) -> None:
+    """Finish schedules that will not be due again."""
+    for name in schedules:
+        connection.execute(_FINISH, {"id": name})
+        schedule = _stored(connection, name)
+        events.of_schedule(connection, schedule, ["finished"], now=now)
 
 
-def _define(connection: Connection, schedule: Schedule) -> None:
-    written = schedule.definition
-    connection.execute(
-        _DEFINE,
-        {
-            "id": schedule.id,
-            "revision": schedule.revision,
-            "tenant": schedule.tenant,
-            "lane": lanes.of_definition(connection, schedule.tenant, written),
-            "queue": written.queue,
-            "body": definition_out(written),
-        },
+def _change_limits(connection: Connection, limits: Mapping[str, int]) -> None:
+    """Give schedules other limits, where they are other ones."""
+    asked = {"schedules": rows.ids(limits)}
+    known = {row[0]: row[1] for row in connection.execute(_LIMITS, asked)}
+    changed = {name: new for name, new in limits.items() if known[name] != new}
+    execute_each(
+        connection,
+        _LIMIT,
+        [{"id": name, "limit": new} for name, new in changed.items()],
     )
 
 
-def _check_name(connection: Connection, schedule: Schedule) -> None:
-    name = schedule.definition.name
-    if name is None:
-        return
-    asked = {"tenant": schedule.tenant, "name": name, "id": schedule.id}
-    holder = connection.execute(_HOLDER, asked).scalar()
-    if holder is not None:
-        raise errors.NameTaken("schedule", name, holder=holder)
+def _stored(connection: Connection, schedule: str) -> Schedule:
+    return rows.schedule(connection.execute(_BY_ID, {"id": schedule}).one())
 
 
 def _current(connection: Connection, expected: Schedule) -> int | None:
@@ -348,9 +339,17 @@ def _current(connection: Connection, expected: Schedule) -> int | None:
     return None if found is None else int(found)
 
 
-def _withdraw(connection: Connection, schedule: str, *, now: datetime) -> int:
-    """Withdraw what is still to come; return by how much occurrences shrink."""
+def _withdraw(
+    connection: Connection, schedule: str, *, now: datetime
+) -> tuple[int, list[Place]]:
+    """Withdraw what is still to come.
+
+    Returns by how much occurrences shrink, and the places that were left.
+    """
     asked = {"schedule": schedule, "now": instant_out(now)}
-    leased = connection.execute(_LEASED_AHEAD, asked).scalars().all()
-    drop_offers(connection, leased, now=now)
-    return sum(connection.execute(_WITHDRAW, asked).scalars())
+    leased = connection.execute(_LEASED_AHEAD, asked).all()
+    left = drop_offers(
+        connection, [row[0] for row in leased], now=now, state=RunState.WITHDRAWN
+    )
+    withdrawn = connection.execute(_WITHDRAW, asked).scalars().all()
+    return sum(withdrawn) + sum(row[1] for row in leased), left

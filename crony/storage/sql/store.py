@@ -15,12 +15,16 @@ from crony.storage.sql import dialect, numbers, tenants, versions
 from crony.storage.sql.answers import SqlAnswers
 from crony.storage.sql.duties import SqlDuties
 from crony.storage.sql.engine import Database, translated
+from crony.storage.sql.events import SqlEvents
+from crony.storage.sql.groups import SqlGroups
 from crony.storage.sql.keys import SqlKeys
 from crony.storage.sql.leases import SqlLeases
 from crony.storage.sql.logs import SqlLogs
+from crony.storage.sql.profiles import SqlProfiles
 from crony.storage.sql.runs import SqlRuns
 from crony.storage.sql.schedules import SqlSchedules
 from crony.storage.sql.tenants import SqlTenants
+from crony.storage.sql.webhooks import SqlWebhooks
 from crony.storage.sql.workers import SqlWorkers
 
 _PING = text("SELECT 1 FROM tenants LIMIT 1")
@@ -38,6 +42,10 @@ class SqlStore(Store):
         self.workers = SqlWorkers(database)
         self.keys = SqlKeys(database)
         self.tenants = SqlTenants(database)
+        self.groups = SqlGroups(database)
+        self.profiles = SqlProfiles(database)
+        self.events = SqlEvents(database)
+        self.webhooks = SqlWebhooks(database)
         self.answers = SqlAnswers(database)
         self.duties = SqlDuties(database)
 

@@ -12,23 +12,28 @@ from sqlalchemy.engine import Connection
 from crony import errors
 from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
-from crony.storage.codec import instant_in, instant_out
+from crony.storage import changes
+from crony.storage.codec import instant_in, instant_out, retention_in, retention_out
 from crony.storage.contract import Tenants
+from crony.storage.sql import groups, places, references
 from crony.storage.sql.engine import Database
+from crony.storage.sql.rows import Columns
 
 _FIND = text(
-    "SELECT name, revision, quotas, created_at, updated_at FROM tenants"
-    " WHERE name = :tenant"
+    "SELECT name, revision, quotas, profile, max_concurrent, retention, created_at,"
+    " updated_at FROM tenants WHERE name = :tenant"
 )
 _INSERT = text(
-    "INSERT INTO tenants (name, revision, quotas, created_at, updated_at)"
-    " VALUES (:name, :revision, :quotas, :created_at, :updated_at)"
-    " ON CONFLICT (name) DO NOTHING RETURNING 1"
+    "INSERT INTO tenants (name, revision, quotas, profile, max_concurrent, retention,"
+    " created_at, updated_at) VALUES (:name, :revision, :quotas, :profile,"
+    " :max_concurrent, :retention, :created_at, :updated_at)"
+    " ON CONFLICT (name) DO NOTHING"
 )
 _REPLACE = text(
-    "UPDATE tenants SET revision = :revision, quotas = :quotas,"
+    "UPDATE tenants SET revision = :revision, quotas = :quotas, profile = :profile,"
+    " max_concurrent = :max_concurrent, retention = :retention,"
     " created_at = :created_at, updated_at = :updated_at"
-    " WHERE name = :name AND revision = :expected RETURNING 1"
+    " WHERE name = :name"
 )
 _DELETE = text("DELETE FROM tenants WHERE name = :tenant")
 _USAGE = text(
@@ -56,6 +61,16 @@ _OWNED = tuple(
         "keys",
         "answers",
         "tallies",
+        "follow_ups",
+        "events",
+        "events_pruned",
+        "deliveries",
+        "webhooks",
+        "versions",
+        "definitions",
+        "pruned",
+        "profiles",
+        "schedule_groups",
     )
 )
 
@@ -69,19 +84,20 @@ class SqlTenants(Tenants):
     def find(self, tenant: str) -> Tenant | None:
         with self._database.reading() as connection:
             row = connection.execute(_FIND, {"tenant": tenant}).first()
-        if row is None:
-            return None
-        return Tenant(
-            name=row.name,
-            revision=row.revision,
-            quotas=Quotas(**json.loads(row.quotas)),
-            created_at=instant_in(row.created_at),
-            updated_at=instant_in(row.updated_at),
-        )
+        return None if row is None else _tenant(row)
 
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._database.writing() as connection:
-            return _put(connection, tenant, expected=expected), frozenset()
+            stored = connection.execute(_FIND, {"tenant": tenant.name}).first()
+            if (stored.revision if stored else None) != expected:
+                return False, frozenset()
+            references.check_profile(connection, tenant.name, tenant.profile)
+            before = places.of_tenant(connection, tenant.name)
+            _put(connection, tenant, new=stored is None)
+            after = places.of_tenant(connection, tenant.name)
+            if before.open or not after.open:
+                return True, frozenset()
+            return True, places.opened(connection, tenant.name)
 
     def delete(self, tenant: str, *, expected: int) -> bool:
         if tenant == "default":
@@ -109,25 +125,38 @@ class SqlTenants(Tenants):
 
 def ensure_default(connection: Connection, *, now: datetime) -> None:
     """Make the tenant ``default`` where there is none."""
-    default = Tenant(
-        name="default", revision=1, quotas=Quotas(), created_at=now, updated_at=now
-    )
-    _put(connection, default, expected=None)
+    if connection.execute(_FIND, {"tenant": "default"}).first() is None:
+        default = Tenant(
+            name="default", revision=1, quotas=Quotas(), created_at=now, updated_at=now
+        )
+        _put(connection, default, new=True)
 
 
-def _put(connection: Connection, tenant: Tenant, *, expected: int | None) -> bool:
+def _put(connection: Connection, tenant: Tenant, *, new: bool) -> None:
     values = {
         "name": tenant.name,
         "revision": tenant.revision,
         "quotas": json.dumps(asdict(tenant.quotas)),
+        "profile": tenant.profile,
+        "max_concurrent": tenant.max_concurrent,
+        "retention": retention_out(tenant.retention),
         "created_at": instant_out(tenant.created_at),
         "updated_at": instant_out(tenant.updated_at),
     }
-    if expected is None:
-        return connection.execute(_INSERT, values).scalar() is not None
-    return (
-        connection.execute(_REPLACE, {**values, "expected": expected}).scalar()
-        is not None
+    connection.execute(_INSERT if new else _REPLACE, values)
+    groups.add(connection, changes.default_group(tenant))
+
+
+def _tenant(row: Columns) -> Tenant:
+    return Tenant(
+        name=row[0],
+        revision=row[1],
+        quotas=Quotas(**json.loads(row[2])),
+        profile=row[3],
+        max_concurrent=row[4],
+        retention=retention_in(row[5]),
+        created_at=instant_in(row[6]),
+        updated_at=instant_in(row[7]),
     )
 
 

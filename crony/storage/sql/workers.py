@@ -14,7 +14,7 @@ from crony.model.worker import Key, Worker
 from crony.storage import rules
 from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
-from crony.storage.sql import keys
+from crony.storage.sql import events, keys
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters
 from crony.storage.sql.rows import Columns, ids
@@ -37,7 +37,7 @@ _INSERT = text(
 )
 _RENEW = text(
     "UPDATE workers SET queues = :queues, labels = :labels, slots = :slots,"
-    " sandbox_level = :sandbox_level, version = :version, draining = 0,"
+    " sandbox_level = :sandbox_level, version = :version, draining = 0, lost = 0,"
     " seen_at = :seen_at WHERE id = :id"
 )
 _PAGE = text(
@@ -50,6 +50,11 @@ _RUNNING = text(
     " ORDER BY r.id"
 )
 _DRAIN = text("UPDATE workers SET draining = 1 WHERE id = :id")
+_UNSEEN = text(
+    f"SELECT {_COLUMNS} FROM workers WHERE lost = 0 AND seen_at < :before"
+    " ORDER BY seen_at, id LIMIT :limit"
+)
+_LOSE = text("UPDATE workers SET lost = 1 WHERE id = :id")
 _DELETE = text("DELETE FROM workers WHERE id = :id")
 _FORGET_SESSIONS = text("DELETE FROM sessions WHERE worker = :id")
 _SATISFYING = text(
@@ -87,7 +92,9 @@ class SqlWorkers(Workers):
                 connection.execute(_RENEW, values)
                 keys.forget_of_worker(connection, known.id)
             keys.put(connection, key, worker=values["id"])
-            return worker_by_id(connection, values["id"])
+            stored = worker_by_id(connection, values["id"])
+            events.of_worker(connection, stored, "registered", now=stored.seen_at)
+            return stored
 
     def find(self, tenant: str, reference: str) -> Worker | None:
         with self._database.reading() as connection:
@@ -118,7 +125,9 @@ class SqlWorkers(Workers):
             found = _find(connection, tenant, worker)
             if found is None:
                 return None
-            connection.execute(_DRAIN, {"id": found.id, "now": instant_out(now)})
+            connection.execute(_DRAIN, {"id": found.id})
+            if not found.draining:
+                events.of_worker(connection, found, "draining", now=now)
             return worker_by_id(connection, found.id)
 
     def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
@@ -126,10 +135,24 @@ class SqlWorkers(Workers):
             found = _find(connection, tenant, worker)
             if found is None:
                 return False
-            connection.execute(_DELETE, {"id": found.id, "now": instant_out(now)})
+            connection.execute(_DELETE, {"id": found.id})
+            events.of_worker(connection, found, "deleted", now=now)
             connection.execute(_FORGET_SESSIONS, {"id": found.id})
             keys.forget_of_worker(connection, found.id)
             return True
+
+    def lose(self, *, before: datetime, limit: int, now: datetime) -> Sequence[Worker]:
+        asked = {"before": instant_out(before), "limit": limit}
+        # Most often there is nobody, and then no lock is taken.
+        with self._database.reading() as connection:
+            if connection.execute(_UNSEEN, {**asked, "limit": 1}).first() is None:
+                return ()
+        with self._database.writing() as connection:
+            unseen = [_worker(row) for row in connection.execute(_UNSEEN, asked)]
+            for worker in unseen:
+                connection.execute(_LOSE, {"id": worker.id})
+                events.of_worker(connection, worker, "lost", now=now)
+            return tuple(unseen)
 
     def satisfying(
         self, tenant: str, *, queue: str, requires: Mapping[str, str]

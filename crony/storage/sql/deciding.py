@@ -1,0 +1,112 @@
+"""What an instant decides of runs that wait: overlaps, and deadlines, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model import policy
+from crony.model.lease import Change, Ready
+from crony.model.state import EXECUTING, Reason, RunState
+from crony.storage.codec import instant_out
+from crony.storage.sql.admission import admit
+from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
+from crony.storage.sql.places import Place
+from crony.storage.sql.rows import Columns
+
+_UNDECIDED = text(
+    f"SELECT {CHANGED}, r.overlap, r.due_at FROM runs r WHERE r.overlap IS NOT NULL"
+    " AND r.state = 'pending' AND r.due_at <= :now ORDER BY r.due_at, r.id"
+    " LIMIT :limit"
+)
+_BOUNDED = text(
+    f"SELECT {CHANGED} FROM runs r WHERE r.deadline_at IS NOT NULL"
+    " AND r.state IN ('pending','leased') AND r.deadline_at <= :now"
+    " ORDER BY r.deadline_at, r.id LIMIT :limit"
+)
+_DECIDED = text("UPDATE runs SET overlap = NULL WHERE id = :run")
+_LIMIT = text("SELECT max_concurrent FROM schedules WHERE id = :schedule")
+_BEFORE = (
+    " AND r.origin NOT IN ('backfill','hook') AND (r.due_at, r.id) < (:due_at, :run)"
+)
+#: What is held, and what waits, each through its own index.
+_IN_THE_WAY = text(
+    f"SELECT {CHANGED}, r.due_at FROM runs r WHERE r.schedule = :schedule"
+    f" AND r.state IN ('leased','running','stopping'){_BEFORE} UNION ALL"
+    f" SELECT {CHANGED}, r.due_at FROM runs r WHERE r.schedule = :schedule"
+    f" AND r.state = 'pending'{_BEFORE}"
+)
+
+
+def undecided(
+    connection: Connection, *, now: datetime, limit: int
+) -> Sequence[Columns]:
+    """Return the runs whose overlap is to be decided on, in the order of that."""
+    return connection.execute(
+        _UNDECIDED, {"now": instant_out(now), "limit": limit}
+    ).all()
+
+
+def bounded(connection: Connection, *, now: datetime, limit: int) -> list[Changed]:
+    """Return the runs that have not started by their deadline."""
+    asked = {"now": instant_out(now), "limit": limit}
+    return [Changed.of(row) for row in connection.execute(_BOUNDED, asked)]
+
+
+def overlap(
+    connection: Connection, *, now: datetime, limit: int
+) -> tuple[Sequence[Change], Ready]:
+    """Decide on runs whose instant has come while others were in their way."""
+    changed: list[Change] = []
+    left: list[Place] = []
+    due = undecided(connection, now=now, limit=limit)
+    touched = set()
+    for *row, kind, due_at in due:
+        run = Changed.of(row)
+        touched.add(run.schedule)
+        for changes, places in _decide(connection, run, kind, due_at, now=now):
+            changed += changes
+            left += places
+    return tuple(changed), admit(connection, touched, left=left)
+
+
+def _decide(
+    connection: Connection, run: Changed, kind: str, due_at: int, *, now: datetime
+) -> list[tuple[list[Change], list[Place]]]:
+    """Decide on one; return what changed, and the places that were left."""
+    connection.execute(_DECIDED, {"run": run.id})
+    asked = {"schedule": run.schedule, "run": run.id, "due_at": due_at}
+    found = connection.execute(_IN_THE_WAY, asked).all()
+    way = [Changed.of(row) for row in sorted(found, key=lambda row: (row[-1], row[0]))]
+    limit = connection.execute(_LIMIT, {"schedule": run.schedule}).scalar_one()
+    if len(way) < limit:
+        return []
+    if kind == policy.SKIP:
+        end = (RunState.SKIPPED, Reason.OVERLAP)
+        return [end_unstarted(connection, [run], *end, now=now)]
+    others = [other for other in way if not other.stops_for_good]
+    stopped = others[: len(others) - limit + 1] if len(others) >= limit else []
+    return [_replace(connection, other, now=now) for other in stopped]
+
+
+def _replace(
+    connection: Connection, run: Changed, *, now: datetime
+) -> tuple[list[Change], list[Place]]:
+    if run.state in EXECUTING:
+        return stop(connection, [run], Reason.REPLACED, now=now), []
+    end = (RunState.CANCELLED, Reason.REPLACED)
+    return end_unstarted(connection, [run], *end, now=now)
+
+
+def lapse(
+    connection: Connection, *, now: datetime, limit: int
+) -> tuple[Sequence[Change], Ready]:
+    """Expire runs that have not started by their deadline."""
+    gone = bounded(connection, now=now, limit=limit)
+    changed, left = end_unstarted(
+        connection, gone, RunState.EXPIRED, Reason.DEADLINE, now=now
+    )
+    return tuple(changed), admit(connection, {r.schedule for r in gone}, left=left)

@@ -1,0 +1,170 @@
+"""What a schedule is, and was: its definitions and versions, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony import errors
+from crony.model.schedule import Schedule, Version
+from crony.storage import changes, rules
+from crony.storage.codec import (
+    definition_in,
+    definition_out,
+    dumps,
+    instant_in,
+    instant_out,
+    maybe_instant_out,
+    trigger_kind,
+)
+from crony.storage.sql import events, lanes, references
+from crony.storage.sql.engine import Parameters
+
+_ID_USED = text("SELECT 1 FROM schedules WHERE id = :id")
+_HOLDER = text(
+    "SELECT id FROM schedules WHERE tenant = :tenant AND name = :name AND id <> :id"
+)
+_COUNT = text(
+    "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
+    " AND queue = '' AND state IN ('active','paused','finished')"
+)
+_INSERT = text(
+    "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
+    " max_concurrent, queue, trigger, labels, group_name, profile, held, rules,"
+    " created_at, updated_at) VALUES (:id, :tenant, :name, :revision, :state, :cursor,"
+    " :occurrences, :max_concurrent, :queue, :trigger, :labels, :group_name, :profile,"
+    " :held, :rules, :created_at, :updated_at)"
+)
+_UPDATE = text(
+    "UPDATE schedules SET name = :name, revision = :revision, state = :state,"
+    " cursor = :cursor, occurrences = :occurrences, max_concurrent = :max_concurrent,"
+    " queue = :queue, trigger = :trigger, labels = :labels, group_name = :group_name,"
+    " profile = :profile, held = :held, rules = :rules, updated_at = :updated_at"
+    " WHERE id = :id"
+)
+_DEFINE = text(
+    "INSERT INTO definitions (schedule, revision, tenant, requires, body)"
+    " VALUES (:id, :revision, :tenant, :requires, :body)"
+    " ON CONFLICT (schedule, revision) DO UPDATE SET requires = excluded.requires,"
+    " body = excluded.body"
+)
+_KEEP_VERSION = text(
+    "INSERT INTO versions (schedule, number, tenant, revision, since, held, rules)"
+    " VALUES (:id, 1 + coalesce((SELECT max(number) FROM versions"
+    " WHERE schedule = :id), 0), :tenant, :revision, :since, :held, :rules)"
+)
+_VERSIONS = text(
+    "SELECT v.schedule, v.revision, v.since, d.body, v.held, v.rules FROM versions v"
+    " JOIN definitions d ON d.schedule = v.schedule AND d.revision = v.revision"
+    " WHERE v.schedule = :schedule AND v.since < :until"
+    " ORDER BY v.number DESC LIMIT :limit"
+)
+
+
+def create(
+    connection: Connection, schedule: Schedule, *, limit: int, quota: int | None
+) -> bool:
+    """Store a new schedule; return whether its id was never used."""
+    if connection.execute(_ID_USED, {"id": schedule.id}).scalar():
+        return False
+    _check_name(connection, schedule)
+    count = connection.execute(_COUNT, {"tenant": schedule.tenant}).scalar_one()
+    if quota is not None and count >= quota:
+        raise errors.QuotaExceeded(
+            f"the tenant has {quota} schedules, which is all it may have",
+            retry_after=rules.QUOTA_PAUSE,
+        )
+    references.check(connection, schedule)
+    values = _values(schedule, limit=limit)
+    connection.execute(_DEFINE, values)
+    connection.execute(_INSERT, values)
+    # What is due at its very beginning stands under its first version.
+    since = instant_out(schedule.created_at) - 1
+    connection.execute(_KEEP_VERSION, {**values, "since": since})
+    events.of_schedule(connection, schedule, ["created"], now=schedule.created_at)
+    return True
+
+
+def check(connection: Connection, schedule: Schedule) -> None:
+    """Refuse a schedule whose name is taken, or what it refers to is not so."""
+    _check_name(connection, schedule)
+    references.check(connection, schedule)
+
+
+def replace(
+    connection: Connection,
+    before: Schedule,
+    after: Schedule,
+    *,
+    limit: int,
+    now: datetime,
+) -> None:
+    """Put a schedule in its own place, and tell what changed."""
+    values = _values(after, limit=limit)
+    connection.execute(_DEFINE, values)
+    connection.execute(_UPDATE, values)
+    told = ("revision", "held", "rules")
+    if any(getattr(before, name) != getattr(after, name) for name in told):
+        connection.execute(_KEEP_VERSION, {**values, "since": instant_out(now)})
+    events.of_schedule(connection, after, changes.of_update(before, after), now=now)
+
+
+def versions(
+    connection: Connection, schedule: str, *, until: datetime | None, limit: int
+) -> Sequence[Version]:
+    """Return what was due under which version, newest first."""
+    end = maybe_instant_out(until)
+    asked = {"schedule": schedule, "limit": limit}
+    asked["until"] = _AT_ANY_TIME if end is None else end
+    return tuple(
+        Version(
+            schedule=row[0],
+            revision=row[1],
+            since=instant_in(row[2]),
+            definition=definition_in(row[3]),
+            held=bool(row[4]),
+            rules=row[5],
+        )
+        for row in connection.execute(_VERSIONS, asked)
+    )
+
+
+_AT_ANY_TIME = 2**63 - 1
+
+
+def _check_name(connection: Connection, schedule: Schedule) -> None:
+    name = schedule.definition.name
+    if name is None:
+        return
+    asked = {"tenant": schedule.tenant, "name": name, "id": schedule.id}
+    holder = connection.execute(_HOLDER, asked).scalar()
+    if holder is not None:
+        raise errors.NameTaken("schedule", name, holder=holder)
+
+
+def _values(schedule: Schedule, *, limit: int) -> Parameters:
+    written = schedule.definition
+    return {
+        "id": schedule.id,
+        "tenant": schedule.tenant,
+        "name": written.name,
+        "revision": schedule.revision,
+        "state": schedule.state.value,
+        "cursor": maybe_instant_out(schedule.cursor),
+        "occurrences": schedule.occurrences,
+        "max_concurrent": limit,
+        "queue": written.queue,
+        "trigger": trigger_kind(written.trigger),
+        "labels": dumps(dict(written.labels)),
+        "group_name": written.group,
+        "profile": written.profile,
+        "held": int(schedule.held),
+        "rules": schedule.rules,
+        "created_at": instant_out(schedule.created_at),
+        "updated_at": instant_out(schedule.updated_at),
+        "requires": lanes.requires_out(written),
+        "body": definition_out(written),
+    }

@@ -1,0 +1,38 @@
+"""Policies of runs: each kept once, and known by a number."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.run import Run
+from crony.storage.codec import policy_out
+from crony.storage.sql.dialect import each
+
+_FIND = text(
+    f"SELECT p.body, p.id FROM {each('bodies', 'j')} JOIN policies p"
+    " ON p.body = j.value"
+)
+_INSERT = text(
+    f"INSERT INTO policies (body) SELECT j.value FROM {each('bodies', 'j')}"
+    " WHERE true ON CONFLICT (body) DO NOTHING"
+)
+
+
+def intern(connection: Connection, runs: Iterable[Run]) -> Mapping[str, int]:
+    """Return the number of each run's policy, by the run's id."""
+    bodies = {run.id: policy_out(run.policy) for run in runs}
+    wanted = set(bodies.values())
+    known = _find(connection, wanted)
+    if new := wanted - known.keys():
+        connection.execute(_INSERT, {"bodies": json.dumps(sorted(new))})
+        known |= _find(connection, new)
+    return {run: known[body] for run, body in bodies.items()}
+
+
+def _find(connection: Connection, bodies: set[str]) -> dict[str, int]:
+    asked = {"bodies": json.dumps(sorted(bodies))}
+    return {row[0]: row[1] for row in connection.execute(_FIND, asked)}

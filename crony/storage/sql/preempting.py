@@ -1,0 +1,215 @@
+"""Runs of low priority make room for those of higher priority, in SQL.
+
+Of a lane, the first runs suffice: all of it may go to the same workers and count
+towards the same limits, so that where there is no victim for one, there is none for
+those behind it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model import policy
+from crony.model.lease import Change
+from crony.model.state import Reason, RunState
+from crony.storage import rules
+from crony.storage.codec import instant_out
+from crony.storage.sql import dialect, lanes, places
+from crony.storage.sql.dialect import among, each
+from crony.storage.sql.ending import Changed, stop
+from crony.storage.sql.rows import ids
+
+_ANY = text(
+    "SELECT r.priority FROM runs r WHERE r.preemptible = 1 AND r.state = 'running'"
+    " ORDER BY r.priority LIMIT 1"
+)
+_VICTIMS = text(
+    "SELECT r.id, r.schedule, r.tenant, r.worker, r.group_name, r.origin, r.priority,"
+    " r.started_at, r.expires_at FROM runs r WHERE r.preemptible = 1"
+    " AND r.state = 'running' AND r.priority < :below"
+    f" AND r.tenant IN {among('tenants')}"
+    " ORDER BY r.priority, r.started_at DESC, r.id"
+)
+_RANK = f"r.priority, r.catch_up, {dialect.DEADLINE}, r.due_at, r.id"
+_SINCE = (
+    "r.available_at <= :since AND r.priority > :above"
+    " AND (r.reserved_for IS NULL OR r.reserved_until <= :now)"
+)
+_LANES = text(
+    "SELECT DISTINCT l.id FROM lanes l WHERE EXISTS (SELECT 1 FROM runs r"
+    " WHERE r.lane = l.id AND r.catch_up IN (0, 1) AND r.priority > :above"
+    " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0)"
+)
+_WAIT = text(
+    "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"
+    " deadline, due_at, id)) FROM (SELECT r.priority, r.catch_up,"
+    f" {dialect.DEADLINE} AS deadline, r.due_at, r.id FROM runs r"
+    " WHERE r.lane = l.value AND r.catch_up = :catch_up"
+    " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
+    f" AND {_SINCE}"
+    f" ORDER BY r.priority DESC, {dialect.DEADLINE}, r.due_at, r.id LIMIT :limit))"
+    f" FROM {each('lanes', 'l')}"
+)
+#: What became available and was not promoted yet: few, for a tick promotes them.
+_OVERDUE = text(
+    f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
+    f" AND r.admitted = 1 AND {_SINCE}"
+)
+_OF_LANES = text(
+    "SELECT l.id, l.tenant, l.queue, l.requires, l.level, l.group_name"
+    f" FROM {each('lanes', 'j')} JOIN lanes l ON l.id = j.value"
+)
+_WORKERS = text(
+    "SELECT w.id, w.tenant, w.queues, w.labels, w.sandbox_level, w.slots,"
+    " (SELECT count(*) FROM runs r WHERE r.worker = w.id"
+    " AND r.state IN ('leased','running','stopping'))"
+    f" FROM workers w WHERE w.tenant IN {among('tenants')}"
+    " AND w.draining = 0 AND w.lost = 0"
+)
+_RESERVE = text(
+    "UPDATE runs SET reserved_for = :worker, reserved_until = :until WHERE id = :run"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A run that has waited long enough; ``rank`` is its place in the order."""
+
+    rank: tuple[int, int, int, int, str]
+    lane: int
+
+    @property
+    def id(self) -> str:
+        return self.rank[-1]
+
+    @property
+    def priority(self) -> int:
+        return -self.rank[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Victim:
+    """A run that may be stopped, as kept."""
+
+    id: str
+    schedule: str
+    tenant: str
+    worker: str
+    group: str
+    origin: str
+    priority: int
+    started_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Where a candidate may run, and what keeps it."""
+
+    group: str
+    #: Workers that may execute it.
+    workers: frozenset[str]
+    #: Whether one of them has a slot without a lease.
+    slot: bool
+    #: Whether there is no place in its group, or in its tenant.
+    group_full: bool
+    full: bool
+
+
+def waiting(connection: Connection, *, now: datetime, limit: int) -> list[_Candidate]:
+    """Return what has waited long enough for a run that may give way."""
+    least = connection.execute(_ANY).scalar()
+    if least is None:
+        return []
+    asked = {"above": least, "now": instant_out(now), "limit": limit}
+    asked["since"] = instant_out(now - policy.PREEMPT_AFTER)
+    found = connection.execute(_LANES, {"above": least}).scalars().all()
+    candidates = []
+    for catch_up in (0, 1):
+        named = {**asked, "lanes": json.dumps(list(found)), "catch_up": catch_up}
+        for lane, group in connection.execute(_WAIT, named):
+            for priority, *rest in json.loads(group):
+                candidates.append(_Candidate((-priority, *rest), lane))
+    asked.pop("limit")
+    for lane, priority, *rest in connection.execute(_OVERDUE, asked):
+        candidates.append(_Candidate((-priority, *rest), lane))
+    return sorted(candidates, key=lambda candidate: candidate.rank)
+
+
+def preempt(connection: Connection, *, now: datetime, limit: int) -> Sequence[Change]:
+    """Stop preemptible runs for what has waited long enough."""
+    candidates = waiting(connection, now=now, limit=limit)
+    if not candidates:
+        return ()
+    lines, tenants = _lines(connection, {c.lane for c in candidates})
+    asked = {"below": candidates[0].priority, "tenants": ids(sorted(tenants))}
+    victims = [_Victim(*row) for row in connection.execute(_VICTIMS, asked)]
+    stopped: list[_Victim] = []
+    for candidate in candidates:
+        if len(stopped) == limit:
+            break
+        victim = _victim(victims, lines[candidate.lane], candidate)
+        if victim is not None:
+            victims.remove(victim)
+            stopped.append(victim)
+            reserved = {"worker": victim.worker, "until": victim.expires_at}
+            connection.execute(_RESERVE, {"run": candidate.id, **reserved})
+    changed = [
+        Changed(v.id, v.schedule, v.tenant, v.worker, RunState.RUNNING, None)
+        for v in stopped
+    ]
+    return tuple(stop(connection, changed, Reason.PREEMPTED, now=now))
+
+
+def _victim(
+    victims: Sequence[_Victim], line: _Line, candidate: _Candidate
+) -> _Victim | None:
+    """Return the run that is to make room for this one, if one should and can."""
+    if line.slot and not line.full:
+        return None
+    for victim in victims:
+        if (
+            victim.priority < candidate.priority
+            and victim.worker in line.workers
+            and (not line.group_full or victim.group == line.group)
+            # A hook's run takes no place that it could free.
+            and not (line.full and victim.origin == "hook")
+        ):
+            return victim
+    return None
+
+
+def _lines(connection: Connection, of: set[int]) -> tuple[dict[int, _Line], set[str]]:
+    """Return what is to be known of lanes, and their tenants."""
+    rows = connection.execute(_OF_LANES, {"lanes": json.dumps(sorted(of))}).all()
+    tenants = {row[1] for row in rows}
+    workers = connection.execute(_WORKERS, {"tenants": ids(sorted(tenants))}).all()
+    lines = {}
+    for lane, tenant, queue, requires, level, group in rows:
+        able = [
+            worker
+            for worker in workers
+            if worker[1] == tenant
+            and queue in json.loads(worker[2])
+            and rules.carries(json.loads(worker[3]), json.loads(requires))
+            and rules.rank(worker[4]) >= level
+        ]
+        group_full = full = False
+        if group != lanes.NO_GROUP:
+            groups = places.of_groups(connection, tenant, [group])
+            group_full = group in groups and not groups[group].open
+            full = group_full or not places.of_tenant(connection, tenant).open
+        lines[lane] = _Line(
+            group,
+            frozenset(worker[0] for worker in able),
+            any(worker[6] < worker[5] for worker in able),
+            group_full,
+            full,
+        )
+    return lines, tenants

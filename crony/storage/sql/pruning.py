@@ -1,0 +1,183 @@
+"""Old runs go, and are counted, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.model.schedule import Schedule
+from crony.model.state import RunState
+from crony.storage.codec import instant_in
+from crony.storage.contract import Pruned
+from crony.storage.sql import dialect, rows
+from crony.storage.sql.dialect import among, each
+from crony.storage.sql.engine import Parameters
+from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
+
+_ENDED = (
+    "r.schedule = :schedule AND r.state IN ('succeeded','failed','timed_out',"
+    "'cancelled','missed','skipped','expired')"
+)
+#: The newest of those beyond what is kept.
+_EDGE = text(
+    f"SELECT {dialect.ENDED_AT}, r.id FROM runs r WHERE {_ENDED}"
+    f" ORDER BY {dialect.ENDED_AT} DESC, r.id DESC LIMIT 1 OFFSET :keep"
+)
+_GONE = text(
+    f"SELECT r.id FROM runs r WHERE {_ENDED} AND {dialect.ENDED_AT} <= :at"
+    f" AND ({dialect.ENDED_AT}, r.id) <= (:at, :edge) AND r.scheduled_for <= :now"
+    " AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.parent = r.id AND c.state IN"
+    " ('pending','leased','running','stopping','withdrawn'))"
+    " AND NOT EXISTS (SELECT 1 FROM follow_ups f WHERE f.run = r.id)"
+    f" ORDER BY {dialect.ENDED_AT}, r.id LIMIT :limit"
+)
+_WITHDRAWN = text(
+    "SELECT r.id FROM runs r WHERE r.schedule = :schedule AND r.state = 'withdrawn'"
+    " AND r.scheduled_for < :end ORDER BY r.scheduled_for, r.id LIMIT :limit"
+)
+_SCHEDULE = text("SELECT state, cursor FROM schedules WHERE id = :schedule")
+_COUNT = text(
+    "INSERT INTO pruned (schedule, kind, state, tenant, count, until)"
+    " SELECT r.schedule,"
+    " CASE WHEN r.origin = 'schedule' THEN 'occurrences' ELSE 'others' END AS kind,"
+    " r.state, r.tenant, sum(r.range_count),"
+    " max(coalesce(r.range_until, r.scheduled_for))"
+    f" FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
+    " GROUP BY r.schedule, kind, r.state, r.tenant"
+    " ON CONFLICT (schedule, kind, state) DO UPDATE SET"
+    f" count = pruned.count + excluded.count,"
+    f" until = {dialect.greatest('pruned.until', 'excluded.until')}"
+)
+#: What belongs to runs, and the runs last.
+_REMOVE = tuple(
+    text(f"DELETE FROM {table} WHERE {column} IN {among('runs')}")
+    for table, column in (
+        ("pieces", "run"),
+        ("outputs", "run"),
+        ("attempts", "run"),
+        ("lapsed", "run"),
+        ("runs", "id"),
+    )
+)
+_ANY_RUN = text("SELECT 1 FROM runs WHERE schedule = :schedule LIMIT 1")
+_ANY_DEFINITION = text("SELECT 1 FROM definitions WHERE schedule = :schedule LIMIT 1")
+_FORGET = tuple(
+    text(f"DELETE FROM {table} WHERE schedule = :schedule")
+    for table in ("definitions", "versions")
+)
+_PRUNED = text(
+    "SELECT kind, state, count, until FROM pruned WHERE schedule = :schedule"
+)
+_WALKED = text("SELECT id FROM schedules WHERE id > :after ORDER BY id LIMIT :limit")
+_THERE = text(
+    "SELECT s.id, s.tenant FROM schedules s WHERE s.id > :after AND s.id <= :last"
+    " AND (EXISTS (SELECT 1 FROM definitions d WHERE d.schedule = s.id)"
+    " OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule = s.id)) ORDER BY s.id"
+)
+_ALIVE = text(
+    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id > :after AND s.id <= :last"
+    " AND s.state <> 'deleted'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What of a schedule's runs is kept; instants as kept."""
+
+    keep: int
+    before: int
+    now: int
+
+
+def wanted(connection: Connection, schedule: str, bounds: Bounds) -> bool:
+    """Return whether there is anything to remove."""
+    if _gone(connection, schedule, bounds, limit=1):
+        return True
+    if _withdrawn(connection, schedule, bounds, limit=1):
+        return True
+    return _to_forget(connection, schedule)
+
+
+def prune(connection: Connection, schedule: str, bounds: Bounds, *, limit: int) -> int:
+    """Remove what nobody has to answer for any more; return how many runs."""
+    gone = _gone(connection, schedule, bounds, limit=limit)
+    if gone:
+        connection.execute(_COUNT, {"runs": rows.ids(gone)})
+    gone += _withdrawn(connection, schedule, bounds, limit=limit - len(gone))
+    if gone:
+        for statement in _REMOVE:
+            connection.execute(statement, {"runs": rows.ids(gone)})
+    if _to_forget(connection, schedule):
+        for statement in _FORGET:
+            connection.execute(statement, {"schedule": schedule})
+    return len(gone)
+
+
+def _gone(
+    connection: Connection, schedule: str, bounds: Bounds, *, limit: int
+) -> list[str]:
+    """Return the ended runs that go, in the order in which they do."""
+    asked: Parameters = {"schedule": schedule, "now": bounds.now, "limit": limit}
+    edge = connection.execute(
+        _EDGE, {"schedule": schedule, "keep": bounds.keep}
+    ).first()
+    # What ended before comes up to the last millisecond, whatever its id.
+    last = (bounds.before - 1, "~")
+    asked["at"], asked["edge"] = last if edge is None else max(last, tuple(edge))
+    return list(connection.execute(_GONE, asked).scalars())
+
+
+def _withdrawn(
+    connection: Connection, schedule: str, bounds: Bounds, *, limit: int
+) -> list[str]:
+    """Return the withdrawn runs that will not be due again."""
+    found = connection.execute(_SCHEDULE, {"schedule": schedule}).first()
+    end = bounds.before
+    if found is None or found.state == "deleted":
+        end = dialect.NEVER
+    elif found.cursor is not None:
+        end = min(end, found.cursor)
+    asked = {"schedule": schedule, "end": end, "limit": limit}
+    return list(connection.execute(_WITHDRAWN, asked).scalars())
+
+
+def _to_forget(connection: Connection, schedule: str) -> bool:
+    """Return whether the schedule is deleted and only its definitions are left."""
+    asked = {"schedule": schedule}
+    found = connection.execute(_SCHEDULE, asked).first()
+    return (
+        (found is None or found.state == "deleted")
+        and connection.execute(_ANY_RUN, asked).first() is None
+        and connection.execute(_ANY_DEFINITION, asked).first() is not None
+    )
+
+
+def pruned(connection: Connection, schedule: str) -> Pruned | None:
+    """Return what is left of the runs that were pruned."""
+    found = connection.execute(_PRUNED, {"schedule": schedule}).all()
+    if not found:
+        return None
+    counts: dict[str, dict[RunState, int]] = {"occurrences": {}, "others": {}}
+    for kind, state, count, _ in found:
+        counts[kind][RunState(state)] = count
+    return Pruned(until=instant_in(max(row[-1] for row in found)), **counts)
+
+
+def prunable(
+    connection: Connection, *, limit: int, after: str | None
+) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+    """Return schedules that have runs or definitions, piece by piece."""
+    asked = {"after": after or "", "limit": limit}
+    walked = connection.execute(_WALKED, asked).scalars().all()
+    if not walked:
+        return (), None
+    span = {"after": after or "", "last": walked[-1]}
+    alive = {row[0]: rows.schedule(row) for row in connection.execute(_ALIVE, span)}
+    found = tuple(
+        (tenant, name, alive.get(name))
+        for name, tenant in connection.execute(_THERE, span)
+    )
+    return found, walked[-1] if len(walked) == limit else None
