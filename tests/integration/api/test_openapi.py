@@ -148,6 +148,8 @@ _RANK = {
     "reports": 2,
     "cancel_run": 6,
     "retry_run": 3,
+    # While the schedule is the one that its body fits.
+    "backfill_schedule": 4,
     "delete_schedule": 7,
     "delete_worker": 8,
     "delete_group": 8,
