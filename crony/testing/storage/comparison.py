@@ -18,21 +18,38 @@ from crony.model.state import AttemptState, Reason, RunState
 from crony.storage.contract import Store
 from crony.testing import factories
 from crony.testing.storage.pair import AHEAD, LEASE_TTL, NUMBERS
-from crony.testing.storage.people import People
+from crony.testing.storage.people import POLICIES
+from crony.testing.storage.policies import Policies
 
 
-class Comparison(People):
+class Comparison(Policies):
     """Histories of a few schedules and workers."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(
+        policies=st.lists(st.sampled_from(list(POLICIES)), min_size=3, max_size=3),
+        places=st.sampled_from([None, None, 1, 2]),
+    )
+    def begin(self, policies: list[str], places: int | None) -> None:
         self.add_worker("host-a", queues=["default"], level="full", labelled=True)
         self.add_worker(
             "host-b", queues=["default", "slow"], level="none", labelled=False
         )
+        self.put_group("etl", places, 2, None, stale=1)
+        self.put_group("etl", places, 2, None, stale=1)
         # Something to do from the start: histories are short.
         for number, (name, limit) in enumerate([("a", 1), (None, 2), ("b", 3)]):
-            self.create(name, limit, "default", picky=False, priority=number % 2)
+            self.create(
+                name,
+                limit,
+                "default",
+                picky=False,
+                priority=number % 2,
+                group="etl" if number else "default",
+                policy=policies[number],
+                hooked=True,
+                profile=None,
+                lagging=1,
+            )
             for step in (1, 3):
                 self.materialise(
                     number, step, 1, RunState.PENDING, catch_up=False, ends=1
@@ -114,6 +131,7 @@ class Comparison(People):
         ),
         retry=st.sampled_from([None, 0, 7, 30]),
         started=st.booleans(),
+        says=st.sampled_from([None, "fine", '{"percent": 7}']),
     )
     def report(
         self,
@@ -122,6 +140,7 @@ class Comparison(People):
         state: AttemptState,
         retry: int | None,
         started: bool,  # noqa: FBT001
+        says: str | None = None,
     ) -> None:
         worker, items = self.holding(number, width)
         if started:
@@ -133,6 +152,7 @@ class Comparison(People):
                 state=state,
                 reason=None if started else Reason.START_FAILED,
                 result={"value": number},
+                says=says,
                 finished_at=self.now - timedelta(microseconds=1500),
                 retry_at=None if retry is None else self.now + timedelta(seconds=retry),
             )
@@ -152,11 +172,18 @@ class Comparison(People):
         self, worker: int, slots: int, state: AttemptState | None, retry: int | None
     ) -> None:
         """Do what a worker does all day, so that histories get somewhere."""
-        self.let_time_pass(10)
+        self.tick(10)
         self.lease(worker, slots, fresh=1, again=1)
         self.confirm(0, slots)
         if state is not None:
             self.report(0, 1, state, retry, started=True)
+
+    @rule(state=st.sampled_from([AttemptState.SUCCEEDED, AttemptState.FAILED]))
+    def toil(self, state: AttemptState) -> None:
+        """Let both workers work, and time pass between."""
+        for worker in (0, 1):
+            self.work(worker, 2, state, None)
+        self.work(0, 2, None, None)
 
     @rule(number=NUMBERS, width=st.integers(1, 4), known=st.integers(0, 5))
     def renew(self, number: int, width: int, known: int) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from crony.model import ids
+from crony.model.hook import HookKind
 from crony.model.policy import PolicySettings, SandboxSettings
+from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
 from crony.storage.contract import Materialisation
 from crony.testing import factories
@@ -18,6 +20,17 @@ from crony.testing.storage.pair import NUMBERS, TENANT, Pair
 
 _limits = st.integers(min_value=0, max_value=3)
 _queues = st.sampled_from(["default", "slow"])
+GROUPS = st.sampled_from(["default", "default", "etl", "web"])
+
+#: What schedules set, besides what is drawn on its own.
+POLICIES: dict[str, PolicySettings] = {
+    "": PolicySettings(),
+    "skip": PolicySettings(on_overlap="skip"),
+    "replace": PolicySettings(on_overlap="replace"),
+    "deadline": PolicySettings(deadline=timedelta(seconds=12)),
+    "preemptible": PolicySettings(preemptible=True),
+    "once": PolicySettings(delivery="at_most_once"),
+}
 
 
 class People(Pair):
@@ -40,6 +53,7 @@ class People(Pair):
             id=self.identity(ids.WORKER),
             name=name,
             queues=tuple(queues),
+            slots=2,
             sandbox_level=level,
             labels={"gpu": "yes"} if labelled else {},
             seen_at=self.now,
@@ -66,6 +80,11 @@ class People(Pair):
         queue=_queues,
         picky=st.booleans(),
         priority=st.integers(0, 1),
+        group=GROUPS,
+        policy=st.sampled_from(list(POLICIES)),
+        hooked=st.booleans(),
+        profile=st.sampled_from([None, None, None, "slow"]),
+        lagging=st.integers(0, 5),
     )
     def create(
         self,
@@ -74,20 +93,47 @@ class People(Pair):
         queue: str,
         picky: bool,  # noqa: FBT001
         priority: int,
+        group: str,
+        policy: str,
+        hooked: bool,  # noqa: FBT001
+        profile: str | None,
+        lagging: int,
     ) -> None:
+        held = self.held_by(group, lagging=not lagging)
         schedule = factories.make_schedule(
             id=self.identity(ids.SCHEDULE),
             name=name,
             queue=queue,
             requires={"gpu": "yes"} if picky else {},
-            policy=PolicySettings(
+            policy=replace(
+                POLICIES[policy],
                 priority=priority,
                 sandbox=SandboxSettings(level="none" if priority else None),
             ),
+            group=group,
+            profile=profile,
+            hooks=factories.make_hooks(*HookKind, interval=10) if hooked else {},
             cursor=self.now,
+            created_at=self.now,
+            held=held,
+            state=ScheduleState.PAUSED if held else ScheduleState.ACTIVE,
         )
         if self.both(lambda s: s.schedules.create(schedule, limit=limit, quota=6)):
             self.schedules.append(schedule.id)
+
+    def held_by(self, group: str, *, lagging: bool) -> bool:
+        """Return whether a group holds its schedules; wrongly so for who lags."""
+        found = self.first.groups.find(TENANT, group)
+        paused = found is not None and found.paused
+        return paused != lagging
+
+    def update(self, changed: Schedule, *, expected: Schedule) -> None:
+        """Replace a schedule."""
+        self.both(
+            lambda s: s.schedules.update(
+                changed, limit=1, expected=expected, settled=(), now=self.now
+            )
+        )
 
     @rule(
         schedule=NUMBERS,
@@ -136,6 +182,8 @@ class People(Pair):
         queue=_queues,
         stale=st.integers(0, 5),
         same=st.integers(0, 3),
+        group=GROUPS,
+        lagging=st.integers(0, 9),
     )
     def edit(
         self,
@@ -146,22 +194,26 @@ class People(Pair):
         queue: str,
         stale: int,
         same: int,
+        group: str,
+        lagging: int,
     ) -> None:
         found = self.schedule(schedule)
         if found is None:
             return
         runs = [self.occurrence(found, settled)]
+        held = self.held_by(group, lagging=not lagging)
         changed = replace(
             found,
             revision=found.revision + 1,
-            definition=replace(found.definition, name=name, queue=queue),
-            state=ScheduleState.ACTIVE,
+            definition=replace(found.definition, name=name, queue=queue, group=group),
+            state=ScheduleState.PAUSED if held else ScheduleState.ACTIVE,
+            held=held,
             cursor=self.now,
             updated_at=self.now,
         )
         if not same:
             # The cursor alone, worked out anew.
-            changed = replace(found, state=ScheduleState.ACTIVE, cursor=self.now)
+            changed = replace(found, cursor=self.now)
         expected = found if stale else replace(found, revision=found.revision - 1)
         self.both(
             lambda s: s.schedules.update(
