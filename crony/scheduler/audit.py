@@ -115,8 +115,10 @@ class Audit:
         ``work`` entries in one go. Raises ``NotFound``.
         """
         now = cut(self._clock.now())
-        end = min(until or now, now)
-        start = since if since is not None else end - SPAN
+        # What is due this moment may be settled already.
+        latest = now + MOMENT
+        end = min(until or latest, latest)
+        start = since if since is not None else min(end, now) - SPAN
         place = _Place.of(after)
         look = _Look(self._store, start=start, end=end - MOMENT, now=now, work=work)
         if schedule is not None:
