@@ -49,12 +49,16 @@ _GROUPS_HELD = text(
     " JOIN schedule_groups g ON g.tenant = :tenant AND g.name = j.value"
     " WHERE g.max_concurrent IS NOT NULL"
 )
-#: The groups whose runs wait, and in which lines.
+#: The groups whose runs wait for a place, and in which lines: those of each lane that
+#: may be leased now, and what is not available yet, of which there is little.
 _WAITING = text(
-    "SELECT DISTINCT l.group_name, l.queue FROM lanes l WHERE l.tenant = :tenant"
+    "SELECT l.group_name, l.queue FROM lanes l WHERE l.tenant = :tenant"
     " AND l.group_name = coalesce(:group, l.group_name) AND l.group_name <> ''"
     " AND EXISTS (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.state = 'pending'"
-    " AND r.admitted = 1)"
+    " AND r.admitted = 1 AND r.waiting = 0)"
+    " UNION SELECT r.group_name, r.queue FROM runs r WHERE r.state = 'pending'"
+    " AND r.waiting = 1 AND r.admitted = 1 AND r.tenant = :tenant"
+    " AND r.group_name = coalesce(:group, r.group_name) AND r.origin <> 'hook'"
 )
 
 

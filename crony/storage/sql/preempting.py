@@ -20,7 +20,7 @@ from crony.model.lease import Change
 from crony.model.state import Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
-from crony.storage.sql import dialect, lanes, places
+from crony.storage.sql import dialect, places
 from crony.storage.sql.dialect import among, each
 from crony.storage.sql.ending import Changed, stop
 from crony.storage.sql.rows import ids
@@ -41,10 +41,11 @@ _SINCE = (
     "r.available_at <= :since AND r.priority > :above"
     " AND (r.reserved_for IS NULL OR r.reserved_until <= :now)"
 )
+#: Those of hooks' runs have no group: nobody gives way to them.
 _LANES = text(
-    "SELECT DISTINCT l.id FROM lanes l WHERE EXISTS (SELECT 1 FROM runs r"
-    " WHERE r.lane = l.id AND r.catch_up IN (0, 1) AND r.priority > :above"
-    " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0)"
+    "SELECT l.id FROM lanes l WHERE l.group_name <> '' AND EXISTS"
+    " (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.catch_up IN (0, 1)"
+    " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0)"
 )
 _WAIT = text(
     "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"
@@ -59,7 +60,7 @@ _WAIT = text(
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
     f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    f" AND r.admitted = 1 AND {_SINCE}"
+    f" AND r.admitted = 1 AND r.origin <> 'hook' AND {_SINCE}"
 )
 _OF_LANES = text(
     "SELECT l.id, l.tenant, l.queue, l.requires, l.level, l.group_name"
@@ -200,11 +201,9 @@ def _lines(connection: Connection, of: set[int]) -> tuple[dict[int, _Line], set[
             and rules.carries(json.loads(worker[3]), json.loads(requires))
             and rules.rank(worker[4]) >= level
         ]
-        group_full = full = False
-        if group != lanes.NO_GROUP:
-            groups = places.of_groups(connection, tenant, [group])
-            group_full = group in groups and not groups[group].open
-            full = group_full or not places.of_tenant(connection, tenant).open
+        groups = places.of_groups(connection, tenant, [group])
+        group_full = group in groups and not groups[group].open
+        full = group_full or not places.of_tenant(connection, tenant).open
         lines[lane] = _Line(
             group,
             frozenset(worker[0] for worker in able),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
@@ -19,7 +21,7 @@ _FULL = text(
 )
 #: As many as the limit, at most.
 _LATER = (
-    "SELECT r.start_at, r.id, r.worker FROM runs r WHERE {scope}"
+    "SELECT r.start_at, r.id, r.worker, r.schedule FROM runs r WHERE {scope}"
     " AND r.state IN ('leased','running','stopping') AND r.origin <> 'hook'"
     " AND r.state = 'leased' AND r.start_at > :after"
 )
@@ -28,16 +30,26 @@ _OF_GROUP = text(_LATER.format(scope="r.tenant = :tenant AND r.group_name = :gro
 _OF_TENANT = text(_LATER.format(scope="r.tenant = :tenant"))
 
 
-def recall_for(connection: Connection, run: Run) -> tuple[frozenset[str], list[Place]]:
+@dataclass(slots=True)
+class Recalled:
+    """What became of offers: who had them, and where there is a place now.
+
+    The schedules are to be admitted anew.
+    """
+
+    workers: set[str] = field(default_factory=set)
+    schedules: set[str] = field(default_factory=set)
+    left: list[Place] = field(default_factory=list)
+
+
+def recall_for(connection: Connection, run: Run) -> Recalled:
     """Take back the offers that give way to a new run.
 
-    Returns the workers that had them, and the places that they leave. One of the
-    schedule makes room in its group as well.
+    One of the schedule makes room in its group as well.
     """
-    workers: set[str] = set()
-    left: list[Place] = []
+    recalled = Recalled()
     if run.origin is Origin.HOOK:
-        return frozenset(), left
+        return recalled
     asked = {
         "schedule": run.schedule,
         "group": run.group,
@@ -53,10 +65,11 @@ def recall_for(connection: Connection, run: Run) -> tuple[frozenset[str], list[P
             continue
         later = [tuple(row) for row in connection.execute(statement, asked)]
         if later:
-            _, last, worker = max(later)
-            left += drop_offers(connection, [last], now=run.created_at)
-            workers.add(worker)
-    return frozenset(workers), left
+            _, last, worker, schedule = max(later)
+            recalled.left += drop_offers(connection, [last], now=run.created_at)
+            recalled.workers.add(worker)
+            recalled.schedules.add(schedule)
+    return recalled
 
 
 def _schedule_full(connection: Connection, run: Run) -> bool:

@@ -69,9 +69,11 @@ class SqlRuns(Runs):
             if connection.execute(_EXISTS, {"run": run.id}).scalar():
                 return False, frozenset(), frozenset()
             _check(connection, [run], quota=quota)
-            recalled, left = recalling.recall_for(connection, run)
+            recalled = recalling.recall_for(connection, run)
             insert(connection, [run])
-            return True, admit(connection, [run.schedule], left=left), recalled
+            touched = {run.schedule} | recalled.schedules
+            ready = admit(connection, touched, left=recalled.left)
+            return True, ready, frozenset(recalled.workers)
 
     def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
         with self._database.writing() as connection:
