@@ -70,22 +70,6 @@ def lane_of(run: Run, definition: Definition) -> Lane:
     )
 
 
-def lane(tenant: str, queue: str, definition: Definition) -> Lane:
-    """Return the lane of a run of this definition in this queue."""
-    return Lane(
-        tenant,
-        queue,
-        tuple(sorted(definition.requires.items())),
-        required_level(definition),
-    )
-
-
-def required_level(definition: Definition) -> int:
-    """Return the rank of the least sandbox level that the definition accepts."""
-    resolved, _ = policy.resolve(("schedule", definition.policy))
-    return rank(resolved.sandbox.level)
-
-
 def rank(level: str) -> int:
     """Return how strong a sandbox level is; an unknown one counts as none."""
     return SANDBOX_LEVELS.index(level) if level in SANDBOX_LEVELS else 0
