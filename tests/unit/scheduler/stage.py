@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from crony.model.group import Group, Profile
 from crony.model.lease import Closed, Closing, Holding, Offer
 from crony.model.policy import PolicySettings
 from crony.model.run import Run
@@ -61,6 +62,23 @@ class Stage:
         """Create a schedule; it is due every minute unless said otherwise."""
         created, _ = self.service.schedules.create(TENANT, make_definition(**members))
         return created
+
+    def group(self, name: str, **members: object) -> Group:
+        """Create a group, or put one in its place."""
+        facts = {
+            "description": "",
+            "profile": None,
+            "max_concurrent": None,
+            "paused": False,
+        } | members
+        put = self.service.groups.put(TENANT, name, **facts)  # type: ignore[arg-type]
+        return put[0]
+
+    def profile(self, name: str, **members: object) -> Profile:
+        """Create a profile with that policy, or put one in its place."""
+        settings = policy(**members)
+        put = self.service.profiles.put(TENANT, name, description="", settings=settings)
+        return put[0]
 
     def found(self, schedule: Schedule) -> Schedule:
         """Return the schedule as it is now."""

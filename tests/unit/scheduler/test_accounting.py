@@ -23,7 +23,7 @@ from crony.model.trigger import Cron, Every, Trigger
 from crony.scheduler.occurrences import calendar
 from crony.scheduler.timing import Timing
 from crony.storage.memory.store import MemoryStore
-from tests.unit.scheduler.stage import SECOND, Stage, policy
+from tests.unit.scheduler.stage import SECOND, TENANT, Stage, policy
 
 TRIGGERS: list[Trigger] = [
     Every(timedelta(seconds=45)),
@@ -44,9 +44,15 @@ class Era:
 
     definition: Definition
     since: datetime
+    #: Its group is.
+    held: bool = False
     until: datetime | None = None
     #: Had started ahead of the edit that ended the era: they count all the same.
     started: frozenset[datetime] = frozenset()
+
+    @property
+    def paused(self) -> bool:
+        return self.definition.paused or self.held
 
 
 class Accounting(RuleBasedStateMachine):
@@ -66,6 +72,8 @@ class Accounting(RuleBasedStateMachine):
         store.open()
         # A long look-ahead, so that edits meet runs that are ahead.
         self.stage = Stage(store, timing=Timing(lease_ahead=timedelta(minutes=2)))
+        self.stage.profile("books")
+        self.stage.group("books")
         self.worker = self.stage.worker()
         self.schedule = self.stage.add(
             name="books",
@@ -73,6 +81,8 @@ class Accounting(RuleBasedStateMachine):
             max_runs=most,
             jitter=jitter,
             paused=paused,
+            group="books",
+            profile="books",
             policy=policy(max_concurrent=3, max_lost=1000),
         )
         before = self.stage.clock.now() - timedelta(milliseconds=1)
@@ -108,21 +118,36 @@ class Accounting(RuleBasedStateMachine):
     # People.
 
     def _changes(self, **members: object) -> None:
+        now = self._instant()
+        new = self.stage.edit(self.schedule, **members).definition
+        if new != self.eras[-1].definition:
+            self._begins(Era(new, now, self.eras[-1].held))
+
+    def _instant(self) -> datetime:
         # No edit reaches behind the one before it, whatever the clock says.
         last = self.stage.found(self.schedule).updated_at
-        now = max(self.stage.clock.now(), last)
-        new = self.stage.edit(self.schedule, **members).definition
-        if new == self.eras[-1].definition:
-            return
-        self.eras[-1].until = now
+        return max(self.stage.clock.now(), last)
+
+    def _begins(self, era: Era) -> None:
+        self.eras[-1].until = era.since
         self.eras[-1].started = frozenset(
             run.scheduled_for
             for run in self.stage.runs(self.schedule)
             if run.origin is Origin.SCHEDULE
-            and run.scheduled_for > now
+            and run.scheduled_for > era.since
             and run.state in STARTED
         )
-        self.eras.append(Era(new, now))
+        self.eras.append(era)
+        self._forget_what_was_withdrawn()
+
+    def _forget_what_was_withdrawn(self) -> None:
+        """Started ahead, and lost since: its occurrence is due anew, or not at all."""
+        withdrawn = {
+            run.scheduled_for
+            for run in self.stage.runs(self.schedule, RunState.WITHDRAWN)
+        }
+        for era in self.eras:
+            era.started -= withdrawn
 
     @precondition(lambda self: not self.deleted)
     @rule(trigger=st.sampled_from(TRIGGERS), most=MOST)
@@ -150,9 +175,49 @@ class Accounting(RuleBasedStateMachine):
         self.stage.clock.set(here)
 
     @precondition(lambda self: not self.deleted)
+    @rule(misfire=st.sampled_from(["all", "latest", "none"]))
+    def someone_resumes_and_catches_up(self, *, misfire: str) -> None:
+        now = self._instant()
+        service = self.stage.service.schedules
+        new = service.resume(TENANT, self.schedule.id, misfire=misfire).definition
+        if new != self.eras[-1].definition:
+            self._begins(Era(new, now, self.eras[-1].held))
+
+    @precondition(lambda self: not self.deleted)
+    @rule(misfire=st.sampled_from([None, "all", "latest", "none"]))
+    def someone_pauses_or_resumes_the_group(self, *, misfire: str | None) -> None:
+        now = self._instant()
+        held = not self.eras[-1].held
+        if held:
+            self.stage.service.groups.pause(TENANT, "books")
+        else:
+            self.stage.service.groups.resume(TENANT, "books", misfire=misfire)
+        assert self.stage.found(self.schedule).held is held
+        self._begins(Era(self.eras[-1].definition, now, held))
+
+    @precondition(lambda self: not self.deleted)
+    @rule(misfire=st.sampled_from(["all", "latest", "none"]), hours=st.integers(1, 3))
+    def someone_changes_the_profile(self, *, misfire: str, hours: int) -> None:
+        self.stage.profile(
+            "books",
+            misfire=misfire,
+            misfire_window=timedelta(hours=hours),
+            priority=hours,
+        )
+        self._forget_what_was_withdrawn()
+        ahead = self.stage.runs(self.schedule, RunState.PENDING)
+        assert all(
+            run.priority == hours
+            for run in ahead
+            if run.origin is Origin.SCHEDULE
+            and run.attempt == 0
+            and run.scheduled_for > self.stage.clock.now()
+        )
+
+    @precondition(lambda self: not self.deleted)
     @rule()
     def someone_runs_it_by_hand(self) -> None:
-        self.stage.service.runs.trigger("default", self.schedule.id)
+        self.stage.service.runs.trigger(TENANT, self.schedule.id)
 
     @precondition(lambda self: not self.deleted and len(self.eras) > 6)
     @rule()
@@ -182,7 +247,7 @@ class Accounting(RuleBasedStateMachine):
         now = self.stage.clock.now()
         for era in self.eras:
             # What a pause skips is recorded when it ends.
-            open_pause = era.until is None and era.definition.paused
+            open_pause = era.until is None and era.paused
             until = era.since if open_pause else era.until or now
             due = calendar(
                 era.definition,
@@ -196,7 +261,7 @@ class Accounting(RuleBasedStateMachine):
                 if most is not None and expected.total() >= most:
                     break
                 expected[instant] = 1
-                if era.definition.paused:
+                if era.paused:
                     paused.add(instant)
             for instant in era.started:
                 expected[instant] = 1

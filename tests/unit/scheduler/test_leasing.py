@@ -266,13 +266,23 @@ def test_a_finish_in_the_future_is_taken_for_now(stage: Stage) -> None:
     worker = stage.worker()
     schedule = stage.add(trigger=Every(DAY))
     (offer,) = stage.start(worker)
-    now = stage.clock.now()
+    now = stage.clock.advance(timedelta(seconds=10))
     stage.clock.advance(-timedelta(seconds=5))
     stage.service.leasing.report(
         worker.id,
         [make_closing(offer.run.id, offer.token, finished_at=now)],
     )
     assert stage.run(schedule).finished_at == stage.clock.now()
+
+
+def test_an_attempt_never_ends_before_it_began(stage: Stage) -> None:
+    worker = stage.worker()
+    schedule = stage.add(trigger=Every(DAY))
+    (offer,) = stage.start(worker)
+    began = stage.clock.now()
+    stage.clock.advance(-timedelta(seconds=5))
+    stage.end(worker, offer)
+    assert stage.run(schedule).finished_at == began
 
 
 def test_progress_and_output_are_kept_and_told(stage: Stage) -> None:
