@@ -116,17 +116,6 @@ class Stage:
         (only,) = self.runs(schedule)
         return self.service.runs.find(TENANT, only.id)
 
-    def group(self, name: str, *, max_concurrent: int | None = None) -> None:
-        """Make a group."""
-        self.service.groups.put(
-            TENANT,
-            name,
-            description="",
-            profile=None,
-            max_concurrent=max_concurrent,
-            paused=False,
-        )
-
     # Time.
 
     def advance(self, by: timedelta) -> datetime:
