@@ -154,6 +154,7 @@ _RANK = {
     "delete_worker": 8,
     "delete_group": 8,
     "delete_profile": 8,
+    "delete_webhook": 8,
     "delete_key": 8,
     "delete_tenant": 9,
 }
