@@ -22,7 +22,7 @@ CHANGED = "r.id, r.schedule, r.tenant, r.worker, r.state, r.reason"
 
 _END = text(
     "UPDATE runs SET state = :state, reason = :reason, finished_at = :now,"
-    f" overlap = NULL, admitted = 0, changed_at = :now WHERE id IN {among('runs')}"
+    f" admitted = 0, changed_at = :now WHERE id IN {among('runs')}"
 )
 _STOP = text(
     "UPDATE runs SET state = 'stopping', reason = :reason, changed_at = :now"

@@ -45,7 +45,8 @@ _SINCE = (
 _LANES = text(
     "SELECT l.id FROM lanes l WHERE l.group_name <> '' AND EXISTS"
     " (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.catch_up IN (0, 1)"
-    " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0)"
+    " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1"
+    " AND r.waiting = 0)"
 )
 _WAIT = text(
     "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"

@@ -65,7 +65,7 @@ _HELD = text(
 )
 _STRIKE = text(
     "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
-    " overlap = NULL, admitted = 0, changed_at = :now WHERE schedule = :schedule"
+    " admitted = 0, changed_at = :now WHERE schedule = :schedule"
     " AND state = 'pending'"
 )
 _STOP_RUNNING = text(

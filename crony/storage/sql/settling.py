@@ -42,7 +42,6 @@ _REMEMBER = text(
 _DROP = text(
     "UPDATE runs SET state = :state, finished_at = :finished_at,"
     " reason = CASE WHEN :state = 'pending' THEN reason ELSE :reason END,"
-    " overlap = CASE WHEN :finished_at IS NULL THEN overlap END,"
     " attempt = attempt - 1, admitted = 0,"
     " waiting = (available_at > :now), worker = (SELECT a.worker FROM attempts a"
     " WHERE a.run = runs.id ORDER BY a.number DESC LIMIT 1), worker_name = NULL,"
