@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crony.api.openapi.shapes import (
+from crony.api.openapi.schema import (
     COUNT,
     FLAG,
     INSTANT,

@@ -22,7 +22,8 @@ from crony.api.bodies.worker import BatchItem
 from crony.api.openapi import parameters
 from crony.api.openapi.accounts import ACCOUNTS
 from crony.api.openapi.examples import EXAMPLES
-from crony.api.openapi.shapes import ANSWERS, LIVE_OF_SCHEDULE, Schema, members, ref
+from crony.api.openapi.schema import Schema, members, ref
+from crony.api.openapi.shapes import ANSWERS, LIVE_OF_SCHEDULE
 from crony.api.openapi.shapes import LIVE_OF_PROFILE as PROFILE_AS_READ
 from crony.api.routes import ROUTES, Route
 

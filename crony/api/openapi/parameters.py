@@ -6,7 +6,7 @@ import re
 
 from crony.api import auth, once
 from crony.api.bodies.trigger import KINDS
-from crony.api.openapi.shapes import Schema, identity, words
+from crony.api.openapi.schema import Schema, identity, words
 from crony.api.params import DEFAULT_LIMIT, LIMIT
 from crony.api.resources.actions import COUNT
 from crony.api.resources.schedules import SORTS
