@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,9 @@ class Reader:
         self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._requests = [{"type": "http.request", "body": b"", "more_body": False}]
         self.text = ""
+        #: Cleared, it takes nothing more, as when its buffers are full.
+        self.takes = asyncio.Event()
+        self.takes.set()
 
     async def receive(self) -> Any:
         """Hand over the request; the client stays."""
@@ -39,6 +43,7 @@ class Reader:
         if event["type"] == "http.response.start":
             assert event["status"] == 200
             return
+        await self.takes.wait()
         await self._chunks.put(event.get("body", b""))
         if not event.get("more_body", False):
             await self._chunks.put(None)
@@ -158,16 +163,16 @@ def test_a_stream_ends_with_the_service(node: Node) -> None:
 def test_a_stream_whose_events_were_pruned_ends_rather_than_skip_them(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look = node.service.events.look
+
+    def too_late(tenant: str, **wanted: Any) -> Any:
+        tomorrow = node.now() + timedelta(days=1)
+        node.service.store.events.prune(before=tomorrow, limit=10)
+        return look(tenant, **wanted)
+
     async def scene(reader: Reader, key: str) -> None:
         await reader.until(":\n\n")
-        node.service.wakes.subscribe(
-            lambda _: (
-                node.service.store.events.prune(
-                    before=node.now() + timedelta(days=1), limit=10
-                )
-                and None
-            )
-        )
+        monkeypatch.setattr(node.service.events, "look", too_late)
         await asyncio.to_thread(register, node, "a")
         assert "worker.registered" not in await reader.rest()
 
@@ -184,5 +189,49 @@ def test_a_store_that_is_away_for_a_while_ends_no_stream(node: Node) -> None:
         store.open()
         await asyncio.to_thread(register, node, "a")
         await reader.until("worker.registered")
+
+    reading(node, scene)
+
+
+def test_many_events_come_in_order_and_none_twice(node: Node) -> None:
+    async def scene(reader: Reader, key: str) -> None:
+        await reader.until(": open\n\n")
+        for number in range(300):
+            register(node, f"w-{number}")
+        await reader.until('"w-299"')
+        told = [line for line in reader.text.splitlines() if line.startswith("data:")]
+        names = [json.loads(line[5:])["data"]["name"] for line in told]
+        assert names == [f"w-{number}" for number in range(300)]
+
+    reading(node, scene)
+
+
+def test_for_a_client_that_takes_nothing_no_more_is_read_than_it_may_hold(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    look = node.service.events.look
+
+    def counted(tenant: str, **wanted: Any) -> Any:
+        found = look(tenant, **wanted)
+        looks.append(len(found.events))
+        return found
+
+    async def scene(reader: Reader, key: str) -> None:
+        await reader.until(": open\n\n")
+        monkeypatch.setattr(node.service.events, "look", counted)
+        reader.takes.clear()
+        for number in range(450):
+            register(node, f"w-{number}")
+        # Another one, which takes what it gets, shows that time goes by.
+        other = node.streams.enter("default")
+        await other.wait()
+        other.clear()
+        await asyncio.to_thread(register, node, "last")
+        await other.wait()
+        assert sum(looks) <= 100
+        reader.takes.set()
+        await reader.until('"last"')
+        assert sum(looks) == 451
 
     reading(node, scene)

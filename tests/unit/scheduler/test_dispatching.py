@@ -250,8 +250,8 @@ def test_endpoints_that_fail_leave_places_to_the_others(post: Post) -> None:
         post.happen()
         dispatcher.step(post.stage.clock.now())
         assert receiver.next().event["type"] == "worker.registered"
-        dispatcher.settle(within=0)
-        assert len(dispatcher.under_way()) == 4
+        dead_ones = {key for key in dispatcher.under_way() if key[1] != "w"}
+        assert len(dead_ones) == 4
 
 
 def test_an_endpoint_that_does_not_answer_is_left_alone_for_a_while(
