@@ -298,9 +298,11 @@ class Dispatcher:
             self._wake.set()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             # Cleared first: a wake during the round asks for another.
             self._wake.clear()
+            if self._stopping.is_set():
+                return
             self._wake.wait(self._round().total_seconds())
 
     def _round(self) -> timedelta:
