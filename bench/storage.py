@@ -24,6 +24,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, Reason
 from crony.model.trigger import Cron
 from crony.scheduler.materializer import Materializer
+from crony.scheduler.policies import Policies
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
 from crony.storage import open_store
@@ -92,7 +93,9 @@ def schedules(store: Store, count: int) -> list[Schedule]:
 def materialise(store: Store) -> None:
     """Make one run of each schedule, and find the instant after it."""
     # What the store holds is due once: the next instant is minutes away.
-    materializer = Materializer(store, timing=Timing(), wakes=Wakes())
+    materializer = Materializer(
+        store, policies=Policies(store), timing=Timing(), wakes=Wakes()
+    )
     while materializer.step(NOW):
         pass
 

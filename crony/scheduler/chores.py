@@ -38,6 +38,9 @@ class Chores:
 
     def step(self, now: datetime) -> bool:
         """Do each once; return whether one of them has more to do at once."""
+        if self._clock.held():
+            # By that time all would be taken for old.
+            return False
         return sum(_done(chore, now) for chore in self._chores) > 0
 
     def start(self) -> None:
@@ -55,8 +58,7 @@ class Chores:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            # After a step of the clock nothing may be taken for old.
-            more = not self._clock.held() and self.step(self._clock.now())
+            more = self.step(self._clock.now())
             self._stopping.wait((_PAUSE if more else _IDLE).total_seconds())
 
 
