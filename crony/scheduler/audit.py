@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from crony import errors
-from crony.clock import EPOCH, MOMENT, Clock, cut
+from crony.clock import MOMENT, Clock, cut
 from crony.model import ids
 from crony.scheduler.accounts import Account, Beyond, Entry
 from crony.scheduler.eras import Era, History, history_of
+from crony.scheduler.ledger import instant_of
 from crony.storage.contract import Position, ScheduleQuery, Store
 
 #: How far back an audit looks where it is not said.
@@ -88,7 +89,8 @@ class _Place:
         if not within:
             return cls(after)
         schedule, _, instant = within.partition(" ")
-        return cls(after, schedule, EPOCH + timedelta(milliseconds=int(instant)))
+        number = int(instant[:20]) if instant.isdecimal() else None
+        return cls(after, schedule, instant_of(number))
 
 
 class Audit:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from crony import errors
 from crony.clock import EPOCH, MOMENT, Clock, cut
 from crony.model import ids
 from crony.scheduler.accounts import Account, Entry
@@ -14,6 +15,9 @@ from crony.storage.contract import Position, Pruned, Store
 
 #: How far the ledger looks back and ahead where it is not said.
 SPAN = timedelta(days=1)
+
+#: Arithmetic around an instant must stay within the calendar.
+_LAST = ids.milliseconds(datetime(9999, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Ledger:
         now = cut(self._clock.now())
         start, end = span_of(since, until, now=now)
         if after is not None:
-            start = _begin(after)
+            start = instant_of(after[0])
         history = history_of(self._store, tenant, reference, since=start)
         account = Account(self._store, history, start=start, end=end - MOMENT, now=now)
         found = tuple(islice(account.entries(), limit + 1))
@@ -72,6 +76,8 @@ def span_of(
     return start, end
 
 
-def _begin(after: Position) -> datetime:
-    value, _ = after
-    return EPOCH + timedelta(milliseconds=int(value or 0))
+def instant_of(value: object) -> datetime:
+    """Return the instant in a cursor; raises ``InvalidParameter``."""
+    if not isinstance(value, int) or not 0 <= value < _LAST:
+        raise errors.InvalidParameter("cursor", "is not a cursor of this list")
+    return EPOCH + timedelta(milliseconds=value)

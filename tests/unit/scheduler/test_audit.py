@@ -168,6 +168,14 @@ def test_small_pieces_find_what_one_look_finds(memory: MemoryStore) -> None:
     assert len(whole.gaps) == 5
 
 
+@pytest.mark.parametrize("text", ["a b c", "a b", " b 9" + "9" * 30, "a b -1"])
+def test_a_place_that_makes_no_sense_is_refused(memory: MemoryStore, text: str) -> None:
+    stage = Stage(memory)
+    stage.add()
+    with pytest.raises(errors.InvalidParameter):
+        stage.service.audit.span(TENANT, limit=10, after=(1, text))
+
+
 def test_a_schedule_that_goes_between_two_pieces_holds_nothing_up(
     memory: MemoryStore,
 ) -> None:

@@ -237,3 +237,12 @@ def test_hand_made_runs_are_no_occurrences(stage: Stage) -> None:
     stage.tick(MINUTE)
     stage.service.runs.trigger(TENANT, schedule.id)
     assert entries(stage, schedule, "11:00", "13:00") == [("12:00", "pending", 1)]
+
+
+@pytest.mark.parametrize("value", [None, "x", -1, 10**20])
+def test_a_place_that_makes_no_sense_is_refused(
+    stage: Stage, value: str | int | None
+) -> None:
+    schedule = stage.add()
+    with pytest.raises(errors.InvalidParameter):
+        page(stage, schedule, after=(value, schedule.id))
