@@ -163,7 +163,13 @@ class Dispatcher:
                 if key in self._flying:
                     continue
                 self._flying[key] = (line, thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                # No thread to be had: the place is free, and it stays due.
+                with self._lock:
+                    del self._flying[key]
+                raise
             started += 1
         return started
 

@@ -32,6 +32,8 @@ def test_a_wake_reaches_the_neighbours(tmp_path: Path) -> None:
         assert heard.get(timeout=10).runs == {"run_1"}
         one.publish_tick()
         assert heard.get(timeout=10).tick
+        one.publish_events()
+        assert heard.get(timeout=10) == Wake(events=True)
     finally:
         one.close()
         other.close()
