@@ -175,17 +175,18 @@ class MemoryRuns(Runs):
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         with self._memory.verb():
             entries = [
-                (run.schedule, entry)
+                (run.schedule, (entry, run.id, attempt.number))
                 for run in self._memory.runs.values()
                 for attempt in run.attempts
                 if (entry := self._error(run, attempt)) is not None
             ]
-            return _newest(
+            newest = _newest(
                 schedules,
                 entries,
-                order=lambda entry: (entry.at, entry.run, entry.attempt),
+                order=lambda item: (item[0].at, *item[1:]),
                 limit=limit,
             )
+            return {name: [entry for entry, *_ in of] for name, of in newest.items()}
 
     def _error(self, run: Run, attempt: Attempt) -> ErrorEntry | None:
         """Return the line for the schedule's errors, if there is one."""

@@ -30,10 +30,6 @@ OF_HOOK = "(origin = 'hook')"
 #: Attempts that a schedule's list of errors shows.
 FAULT = "(state IN ('failed','timed_out','lost') OR says IS NOT NULL)"
 
-#: The run and attempt that such a line names: a hook's are those that it followed.
-FAULT_RUN = "coalesce(followed, run)"
-FAULT_ATTEMPT = "coalesce(followed_attempt, number)"
-
 #: When a run ended, for the order in which runs are forgotten.
 ENDED_AT = "coalesce(finished_at, created_at)"
 

@@ -45,10 +45,10 @@ _FAULTS = text(
     " a.says, a.followed, a.followed_attempt"
     f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(place) FROM"
     " (SELECT f.rowid AS place FROM attempts f WHERE f.schedule = s.value"
-    f" AND {dialect.FAULT} ORDER BY f.finished_at DESC, {dialect.FAULT_RUN} DESC,"
-    f" {dialect.FAULT_ATTEMPT} DESC LIMIT :limit))) n"
+    f" AND {dialect.FAULT} ORDER BY f.finished_at DESC, f.run DESC,"
+    " f.number DESC LIMIT :limit))) n"
     " JOIN attempts a ON a.rowid = n.value ORDER BY s.value, a.finished_at DESC,"
-    f" {dialect.FAULT_RUN} DESC, {dialect.FAULT_ATTEMPT} DESC"
+    " a.run DESC, a.number DESC"
 )
 _PROGRESS = text(
     f"SELECT p.schedule, p.entry FROM {each('schedules', 's')}"

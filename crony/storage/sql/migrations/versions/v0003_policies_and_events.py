@@ -277,7 +277,7 @@ def _attempts() -> None:
     _index(
         "attempts_faults",
         "attempts",
-        ["schedule", "finished_at", dialect.FAULT_RUN, dialect.FAULT_ATTEMPT],
+        ["schedule", "finished_at", "run", "number"],
         dialect.FAULT,
     )
     # Hooks that are owed.
