@@ -95,7 +95,7 @@ def test_a_dead_endpoint_delays_no_other(caller: Caller) -> None:
 def test_a_killed_service_loses_no_event(tmp_path: Path) -> None:
     home = tmp_path / "home"
     up = threading.Event()
-    settings = {"webhook_allow": "127.0.0.1"}
+    settings = {"webhook_allow": "127.0.0.1", "processes": "2"}
 
     def answer(_: Got) -> Answer:
         return Answer(200 if up.is_set() else 503)
