@@ -123,6 +123,10 @@ ROUTES: tuple[Route, ...] = (
         path=SCHEDULE + "/pause",
         operation="pause_schedule",
         summary="Record what comes due as skipped, until resumed",
+        note=(
+            "Runs that are due already, or run, come to their end. Those made ahead of "
+            "their instant are withdrawn, unless their worker has confirmed them."
+        ),
         tag="schedules",
         roles=EDIT,
         body=EmptyBody,
@@ -134,6 +138,10 @@ ROUTES: tuple[Route, ...] = (
         path=SCHEDULE + "/resume",
         operation="resume_schedule",
         summary="Go on from now; what was skipped runs only if asked for",
+        note=(
+            "`misfire` reaches back to the last change of the schedule, and as far as "
+            "its `misfire_window`. While its group is paused, a schedule stays paused."
+        ),
         tag="schedules",
         roles=EDIT,
         body=ResumeBody,
