@@ -25,12 +25,14 @@ DUTY = "prune"
 #: How long the duty stays with a process that says nothing more.
 _TTL = timedelta(seconds=30)
 
-#: How long it rests after each walk.
+#: How long it rests after each walk at least, and as a multiple of the walk: looking
+#: at a million schedules that keep all they have must not keep a node busy.
 _REST = timedelta(seconds=60)
+_REST_SHARE = 9
 
 #: So many schedules are looked at in one step, and so many records removed.
-_SCHEDULES = 100
-_BATCH = 100
+_SCHEDULES = 50
+_BATCH = 50
 
 #: How long events are kept; while a webhook has not looked at them, longer,
 EVENTS_KEPT = timedelta(days=1)
@@ -52,13 +54,14 @@ class Pruner:
         self._holder = holder
         self._work: Iterator[None] | None = None
         self._now = EPOCH
-        self._rested_at: datetime | None = None
+        self._begun_at = EPOCH
+        #: Since when it rests, and for how long.
+        self._rests: tuple[datetime, timedelta] | None = None
 
     def step(self, now: datetime) -> bool:
         """Forget a little; return whether there may be more at once."""
-        rested = self._rested_at
         # A clock that was set back must not put it off.
-        if rested is not None and abs(now - rested) < _REST:
+        if self._rests is not None and abs(now - self._rests[0]) < self._rests[1]:
             return False
         held, _ = self._store.duties.hold(DUTY, self._holder, now=now, ttl=_TTL)
         if not held:
@@ -67,12 +70,13 @@ class Pruner:
             return False
         self._now = now
         if self._work is None:
+            self._begun_at = now
             self._work = self._walk()
         work, self._work = self._work, None
         for _ in work:
             self._work = work
             return True
-        self._rested_at = now
+        self._rests = now, max(_REST, _REST_SHARE * (now - self._begun_at))
         return False
 
     def _walk(self) -> Iterator[None]:

@@ -125,7 +125,7 @@ def test_each_step_removes_little_and_the_rest_follows(stage: Stage) -> None:
     while work.step(stage.clock.now()):
         sizes.append(len(stage.runs(schedule, RunState.SUCCEEDED)))
     assert sizes[-1] == 10
-    assert max(more - less for more, less in pairwise(sizes)) <= 200
+    assert max(more - less for more, less in pairwise(sizes)) <= 100
 
 
 def test_a_walk_goes_on_where_the_last_holder_left_it(stage: Stage) -> None:
@@ -168,6 +168,20 @@ def test_it_rests_between_two_walks(stage: Stage) -> None:
     assert not work.step(stage.clock.now())
     assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 4
     stage.advance(MINUTE * 2)
+    while work.step(stage.clock.now()):
+        pass
+    assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 1
+
+
+def test_it_rests_longer_after_a_long_walk(stage: Stage) -> None:
+    schedule = stage.add(policy=kept(runs=1))
+    work = pruner(stage)
+    while work.step(stage.clock.now()):
+        stage.advance(MINUTE)
+    ended(stage, schedule, 3)
+    assert not work.step(stage.clock.now())
+    assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 5
+    stage.advance(MINUTE * 10)
     while work.step(stage.clock.now()):
         pass
     assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 1
