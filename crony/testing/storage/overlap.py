@@ -106,6 +106,27 @@ class TestDecision:
         assert [change.run for change in scene.overlap()] == [runs[2].id]
         assert scene.run(runs[0]).state is RunState.PENDING
 
+    @BOTH
+    def test_a_retry_of_what_was_confirmed_before_its_instant_is_not_decided(
+        self, store: Store, overlap: str
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (run,) = scene.due(schedule, 0.2, overlap=overlap)
+        worker = scene.worker()
+        (item,) = scene.start(worker)
+        scene.manual(schedule, scheduled_for=second(0.1))
+        scene.report(
+            worker,
+            item,
+            AttemptState.FAILED,
+            reason=Reason.START_FAILED,
+            retry_at=second(9),
+        )
+        scene.after(5)
+        assert scene.overlap() == []
+        assert scene.run(run).state is RunState.PENDING
+
     def test_a_run_that_was_withdrawn_is_not_decided(self, store: Store) -> None:
         scene = Scene(store)
         schedule = scene.schedule()

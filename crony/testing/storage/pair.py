@@ -105,7 +105,11 @@ class Pair(RuleBasedStateMachine):
                 TENANT, ScheduleQuery(failing=True), limit=9, after=None
             ),
             {k: list(v) for k, v in store.runs.recent(names, limit=3).items()},
-            {k: list(v) for k, v in store.runs.errors(names, limit=3).items()},
+            # Of those of one instant none is first.
+            {
+                k: sorted(v, key=repr)
+                for k, v in store.runs.errors(names, limit=99).items()
+            },
             {k: list(v) for k, v in store.runs.progress(names, limit=3).items()},
         ]
 

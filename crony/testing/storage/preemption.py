@@ -8,7 +8,7 @@ import pytest
 
 from crony import errors
 from crony.model.hook import HookKind
-from crony.model.lease import Change, Holding
+from crony.model.lease import Change, Holding, Standing
 from crony.model.policy import Policy
 from crony.model.run import Run
 from crony.model.schedule import Schedule
@@ -125,9 +125,12 @@ class TestPreempt:
     ) -> None:
         scene = Scene(store)
         case = preempted(scene)
+        standings = []
         for _ in range(2):
             closed = scene.report(case.worker, case.item, AttemptState.CANCELLED)
             assert closed.state is RunState.PENDING
+            standings.append(closed.standing)
+        assert standings == [Standing.ACCEPTED, Standing.REPEATED]
         assert len(scene.run(case.run).attempts) == 1
 
     def test_a_worker_that_vanished_meanwhile_loses_the_attempt_not_the_run(
@@ -318,6 +321,28 @@ class TestWhenThereIsRoom:
         assert [change.run for change in scene.preempt()] == [low.id]
         scene.report(worker, item, AttemptState.CANCELLED)
         assert scene.leased(worker) == [higher.id]
+
+    def test_a_hook_gives_no_way_where_its_place_is_not_what_is_wanted(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        scene.group("etl", max_concurrent=1)
+        schedule = scene.schedule(group="etl")
+        (run,) = scene.due(schedule, 0)
+        worker = scene.worker(slots=4)
+        scene.start(worker)
+        scene.manual(
+            schedule,
+            origin=Origin.HOOK,
+            parent=run.id,
+            hook=HookKind.PROGRESS,
+            hook_attempt=1,
+            policy=PREEMPTIBLE,
+        )
+        assert len(scene.start(worker)) == 1
+        scene.manual(scene.schedule(group="etl"), priority=5)
+        scene.after(1)
+        assert scene.preempt() == []
 
     def test_a_run_of_another_group_does_not_give_way_to_one_of_a_full_group(
         self, store: Store
