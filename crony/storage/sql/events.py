@@ -49,7 +49,9 @@ _BOUNDS = text(
     " coalesce((SELECT sequence FROM events WHERE tenant = :tenant"
     " ORDER BY sequence DESC LIMIT 1), 0)"
 )
-_OLDEST = text("SELECT sequence, at FROM events ORDER BY sequence LIMIT :limit")
+_OLDEST = text(
+    "SELECT sequence, at FROM events WHERE sequence > 0 ORDER BY sequence LIMIT :limit"
+)
 _PRUNED = text(
     "INSERT INTO events_pruned (tenant, sequence) SELECT tenant, max(sequence)"
     " FROM events WHERE sequence <= :last GROUP BY tenant"
