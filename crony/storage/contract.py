@@ -77,6 +77,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from crony import errors
 from crony.model.event import Event
 from crony.model.group import Group, Profile, ProfileUse
 from crony.model.hook import FollowUp
@@ -155,6 +156,14 @@ class Page(Generic[Item]):
 
     items: tuple[Item, ...]
     next: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A schedule to be stored, with its limit."""
+
+    schedule: Schedule
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +254,18 @@ class Schedules(ABC):
         schedule of the tenant has the name, ``QuotaExceeded`` when the tenant has
         ``quota`` schedules, ``NotFound`` for a group or profile that is not there,
         ``Contended`` when ``held`` is not what its group's ``paused`` is.
+        """
+
+    @abstractmethod
+    def create_all(
+        self, batch: Sequence[Creation], *, quota: int | None
+    ) -> Sequence[bool | errors.CronyError]:
+        """Store new schedules; one result for each, in order.
+
+        Each is atomic by itself and counts as in ``create``, after those before it;
+        the batch may be one step. Where ``create`` would raise ``NameTaken``,
+        ``QuotaExceeded``, ``NotFound`` or ``Contended``, that error is the result,
+        and the others are stored all the same.
         """
 
     @abstractmethod

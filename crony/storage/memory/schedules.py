@@ -19,6 +19,7 @@ from crony.model.state import (
 from crony.storage import codec, rules
 from crony.storage.codec import cut, instant_out, kept
 from crony.storage.contract import (
+    Creation,
     Materialisation,
     Page,
     Position,
@@ -65,6 +66,18 @@ class MemorySchedules(Schedules):
             check_references(memory, schedule)
             memory.put_schedule(schedule, limit=limit, now=schedule.created_at)
             return True
+
+    def create_all(
+        self, batch: Sequence[Creation], *, quota: int | None
+    ) -> Sequence[bool | errors.CronyError]:
+        with self._memory.verb():
+            return [self._tried(item, quota) for item in batch]
+
+    def _tried(self, item: Creation, quota: int | None) -> bool | errors.CronyError:
+        try:
+            return self.create(item.schedule, limit=item.limit, quota=quota)
+        except (errors.Conflict, errors.QuotaExceeded, errors.NotFound) as exc:
+            return exc
 
     def _check_name(self, schedule: Schedule) -> None:
         name = schedule.definition.name

@@ -20,6 +20,7 @@ from crony.storage.codec import (
     maybe_instant_out,
     trigger_kind,
 )
+from crony.storage.contract import Creation
 from crony.storage.sql import events, lanes, references
 from crony.storage.sql.engine import Parameters
 
@@ -86,6 +87,17 @@ def create(
     connection.execute(_KEEP_VERSION, {**values, "since": since})
     events.of_schedule(connection, schedule, ["created"], now=schedule.created_at)
     return True
+
+
+def tried(
+    connection: Connection, item: Creation, *, quota: int | None
+) -> bool | errors.CronyError:
+    """Store a new schedule; return what ``create`` would, or would raise."""
+    try:
+        return create(connection, item.schedule, limit=item.limit, quota=quota)
+    except (errors.Conflict, errors.QuotaExceeded, errors.NotFound) as exc:
+        # It is refused before anything of it is written.
+        return exc
 
 
 def check(connection: Connection, schedule: Schedule) -> None:

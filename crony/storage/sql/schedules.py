@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule, Version
@@ -20,6 +21,7 @@ from crony.storage.codec import (
     maybe_instant_out,
 )
 from crony.storage.contract import (
+    Creation,
     Materialisation,
     Page,
     Position,
@@ -128,6 +130,12 @@ class SqlSchedules(Schedules):
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
         with self._database.writing() as connection:
             return defining.create(connection, schedule, limit=limit, quota=quota)
+
+    def create_all(
+        self, batch: Sequence[Creation], *, quota: int | None
+    ) -> Sequence[bool | errors.CronyError]:
+        with self._database.writing() as connection:
+            return [defining.tried(connection, item, quota=quota) for item in batch]
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._database.reading() as connection:

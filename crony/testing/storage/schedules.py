@@ -12,9 +12,46 @@ from crony.model.policy import PolicySettings, RetriesSettings, SandboxSettings
 from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, RunState, ScheduleState
 from crony.model.trigger import At, Cron, DstRule, Every
-from crony.storage.contract import ScheduleQuery, Store
+from crony.storage.contract import Creation, ScheduleQuery, Store
 from crony.testing import factories
 from crony.testing.storage.scene import TENANT, Scene, second
+
+
+class TestCreateAll:
+    def test_each_is_judged_as_if_alone_after_those_before_it(
+        self, store: Store
+    ) -> None:
+        holder = Scene(store).schedule(name="taken")
+        fresh = factories.make_schedule(name="a")
+        batch = [
+            fresh,
+            factories.make_schedule(name="taken"),
+            fresh,
+            factories.make_schedule(group="none"),
+            factories.make_schedule(profile="none"),
+            factories.make_schedule(held=True),
+            factories.make_schedule(name="a"),
+            last := factories.make_schedule(name="b"),
+            factories.make_schedule(name="c"),
+        ]
+        made = store.schedules.create_all(
+            [Creation(each, 1) for each in batch], quota=3
+        )
+        assert [made[0], made[2], made[7]] == [True, False, True]
+        refused = [errors.NameTaken, errors.NotFound, errors.NotFound]
+        assert [type(made[n]) for n in (1, 3, 4)] == refused
+        assert isinstance(made[1], errors.NameTaken)
+        assert made[1].holder == holder.id
+        assert isinstance(made[5], errors.Contended)
+        assert isinstance(made[6], errors.NameTaken)
+        assert isinstance(made[8], errors.QuotaExceeded)
+        for each in (fresh, last):
+            assert store.schedules.find(TENANT, each.id) == each
+        page = store.schedules.page(TENANT, ScheduleQuery(), limit=10, after=None)
+        assert len(page.items) == 3
+
+    def test_nothing_is_made_of_nothing(self, store: Store) -> None:
+        assert list(store.schedules.create_all([], quota=None)) == []
 
 
 class TestCreate:
