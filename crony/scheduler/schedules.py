@@ -90,7 +90,7 @@ class Schedules:
                 if found is None:
                     raise errors.InvalidBody(faults)
                 return found, found.id == id
-            schedule = self._fresh(
+            schedule = fresh(
                 tenant,
                 definition,
                 id=id or self.new_id(),
@@ -132,25 +132,6 @@ class Schedules:
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
         self._edits.written(schedule, schedule.created_at)
         return schedule, True
-
-    def _fresh(
-        self, tenant: str, definition: Definition, *, id: str, now: datetime, held: bool
-    ) -> Schedule:
-        schedule = Schedule(
-            id=id,
-            tenant=tenant,
-            revision=1,
-            definition=definition,
-            state=ScheduleState.ACTIVE,
-            cursor=now,
-            occurrences=0,
-            created_at=now,
-            updated_at=now,
-            held=held,
-            rules=zone_release(),
-        )
-        start = asked_for(definition.trigger, now)
-        return with_cursor(schedule, calendar_of(schedule).first(start, inclusive=True))
 
     def _same(self, tenant: str, definition: Definition) -> Schedule | None:
         """Return the schedule that has this name and definition already."""
@@ -339,6 +320,27 @@ class Schedules:
             definition, found.definition
         )
         return [] if repeats else faults
+
+
+def fresh(
+    tenant: str, definition: Definition, *, id: str, now: datetime, held: bool
+) -> Schedule:
+    """Return a new schedule, with the first instant that it is due at."""
+    schedule = Schedule(
+        id=id,
+        tenant=tenant,
+        revision=1,
+        definition=definition,
+        state=ScheduleState.ACTIVE,
+        cursor=now,
+        occurrences=0,
+        created_at=now,
+        updated_at=now,
+        held=held,
+        rules=zone_release(),
+    )
+    start = asked_for(definition.trigger, now)
+    return with_cursor(schedule, calendar_of(schedule).first(start, inclusive=True))
 
 
 def _kept_name(definition: Definition, found: Schedule, reference: str) -> Definition:

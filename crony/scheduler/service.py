@@ -11,6 +11,7 @@ from crony.clock import Clock
 from crony.outbound import Rules
 from crony.scheduler.audit import Audit
 from crony.scheduler.backfill import Backfill
+from crony.scheduler.batches import Batches
 from crony.scheduler.carrying import Carrier
 from crony.scheduler.chores import Chores
 from crony.scheduler.dispatching import Dispatcher
@@ -82,6 +83,13 @@ class Service:
         )
         self.schedules = Schedules(
             store, clock, policies=self.policies, edits=self.edits, entropy=entropy
+        )
+        self.batches = Batches(
+            store,
+            clock,
+            policies=self.policies,
+            edits=self.edits,
+            schedules=self.schedules,
         )
         self.runs = Runs(
             store, clock, policies=self.policies, wakes=wakes, entropy=entropy

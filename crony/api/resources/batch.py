@@ -11,7 +11,7 @@ from crony.api.answers import Made, Response, send_made
 from crony.api.bodies import reading
 from crony.api.bodies.faults import checked
 from crony.api.bodies.fields import is_name
-from crony.api.bodies.schedule import LIVE, BatchBody, Exists
+from crony.api.bodies.schedule import LIVE, BatchBody
 from crony.api.node import Node
 from crony.api.once import once
 from crony.api.render import schedule as render
@@ -22,6 +22,7 @@ from crony.errors import Fault
 from crony.model import ids
 from crony.model.schedule import Schedule
 from crony.model.task import Json
+from crony.scheduler.batches import MOST, Outcome, Wanted
 
 #: How many faults of one item are named: a batch has room for a million.
 _MOST_FAULTS = 100
@@ -57,63 +58,11 @@ class Batch:
         body, faults = checked(BatchBody, reading.an_object(value))
         if body is None:
             raise errors.InvalidBody(faults)
-        tenant = req.caller.tenant
-        # Most of a batch name the same few.
-        exists = cache(partial(self._defining.exists, tenant))
-        results: list[_Result] = []
+        doing = _Doing(self._node, req.caller.tenant, identity)
         for position, item in enumerate(body.schedules):
-            id = None if identity is None else ids.numbered(identity, position)
-            at = f"/schedules/{position}"
-            try:
-                sound = _object(item, at, spoilt)
-                results.append(self._put(tenant, sound, id, exists))
-            except errors.InvalidBody as exc:
-                results.append(_within(exc, at))
-            except errors.Unavailable:
-                # What was done is found done by a repeat.
-                raise
-            except errors.CronyError as exc:
-                results.append(exc)
+            doing.take(position, item, spoilt)
+        results = doing.finished()
         return Made(status=200, body={"results": self._rendered(results, req.number)})
-
-    def _put(
-        self,
-        tenant: str,
-        body: Mapping[str, Json],
-        id: str | None,
-        exists: Exists,
-    ) -> tuple[int, Schedule]:
-        """Create a schedule, or replace the one of that name."""
-        name = body.get("name")
-        known = self._known(tenant, name) if isinstance(name, str) else None
-        definition = self._defining.definition(
-            tenant,
-            body,
-            present=None if known is None else known.definition,
-            id=id,
-            exists=exists,
-        )
-        if known is None:
-            try:
-                schedule, new = self._schedules.create(tenant, definition, id=id)
-            except errors.NameTaken:
-                # Somebody made it just now.
-                pass
-            else:
-                return (201 if new else 200), schedule
-        schedule, new = self._schedules.replace(
-            tenant, str(definition.name), definition, if_match=None
-        )
-        # What an interrupted try of this request has made counts as made by it.
-        return (201 if new or schedule.id == id else 200), schedule
-
-    def _known(self, tenant: str, name: str) -> Schedule | None:
-        if not is_name(name):
-            return None
-        try:
-            return self._schedules.find(tenant, name)
-        except errors.NotFound:
-            return None
 
     def _rendered(self, results: Sequence[_Result], instance: str) -> list[Json]:
         made = [result[1] for result in results if isinstance(result, tuple)]
@@ -129,6 +78,108 @@ class Batch:
                 body = problem.body(instance=instance)
                 said.append({"status": problem.kind.status, "problem": body})
         return said
+
+
+class _Doing:
+    """A batch under way: what is new waits until there are enough to store at once."""
+
+    def __init__(self, node: Node, tenant: str, identity: str | None) -> None:
+        self._schedules = node.service.schedules
+        self._batches = node.service.batches
+        self._defining = Defining(node)
+        self._tenant = tenant
+        self._identity = identity
+        # Most of a batch name the same few.
+        self._exists = cache(partial(self._defining.exists, tenant))
+        self._results: dict[int, _Result] = {}
+        self._waiting: dict[int, Wanted] = {}
+        self._names: set[str] = set()
+
+    def take(self, position: int, item: object, spoilt: Sequence[Fault]) -> None:
+        """Create the schedule of an item, now or later, or replace one by its name."""
+        at = f"/schedules/{position}"
+        try:
+            self._put(position, _object(item, at, spoilt))
+        except errors.InvalidBody as exc:
+            self._results[position] = _within(exc, at)
+        except errors.Unavailable:
+            # What was done is found done by a repeat.
+            raise
+        except errors.CronyError as exc:
+            self._results[position] = exc
+
+    def finished(self) -> list[_Result]:
+        """Return what became of each item, in order."""
+        self._store()
+        return [self._results[position] for position in sorted(self._results)]
+
+    def _put(self, position: int, body: Mapping[str, Json]) -> None:
+        given = body.get("name")
+        name = given if isinstance(given, str) else ""
+        if name in self._names:
+            # It replaces one that waits.
+            self._store()
+        known = self._known(name)
+        id = None if self._identity is None else ids.numbered(self._identity, position)
+        definition = self._defining.definition(
+            self._tenant,
+            body,
+            present=None if known is None else known.definition,
+            id=id,
+            exists=self._exists,
+        )
+        wanted = Wanted(definition, id)
+        if known is not None:
+            self._results[position] = self._replaced(wanted)
+            return
+        self._waiting[position] = wanted
+        if definition.name is not None:
+            self._names.add(definition.name)
+        if len(self._waiting) >= MOST:
+            self._store()
+
+    def _known(self, name: str) -> Schedule | None:
+        if not is_name(name):
+            return None
+        try:
+            return self._schedules.find(self._tenant, name)
+        except errors.NotFound:
+            return None
+
+    def _store(self) -> None:
+        """Create all that waits."""
+        waiting = dict(self._waiting)
+        self._waiting.clear()
+        self._names.clear()
+        if not waiting:
+            return
+        outcomes = self._batches.create(self._tenant, list(waiting.values()))
+        for (position, wanted), outcome in zip(waiting.items(), outcomes, strict=True):
+            self._results[position] = self._result(wanted, outcome)
+
+    def _result(self, wanted: Wanted, outcome: Outcome) -> _Result:
+        if isinstance(outcome, errors.NameTaken):
+            # Somebody made it just now.
+            try:
+                return self._replaced(wanted)
+            except errors.Unavailable:
+                raise
+            except errors.CronyError as exc:
+                return exc
+        if isinstance(outcome, errors.CronyError):
+            return outcome
+        schedule, new = outcome
+        return (201 if new else 200), schedule
+
+    def _replaced(self, wanted: Wanted) -> tuple[int, Schedule]:
+        schedule, new = self._schedules.replace(
+            self._tenant,
+            str(wanted.definition.name),
+            wanted.definition,
+            if_match=None,
+        )
+        # What an interrupted try of this request has made counts as made by it.
+        return (201 if new or schedule.id == wanted.id else 200), schedule
 
 
 def _object(item: object, at: str, spoilt: Sequence[Fault]) -> dict[str, Json]:

@@ -58,8 +58,9 @@ def test_an_item_with_faults_spoils_no_other(tenant: Caller) -> None:
         "text",
         {**YEARLY, "description": "a\0b"},
         {**YEARLY, "at": "2001-01-01T00:00:00Z", "cron": None},
+        {**YEARLY, "name": ["good"]},
     )
-    assert [result["status"] for result in results] == [201, 422, 422, 422, 422]
+    assert [result["status"] for result in results] == [201] + [422] * 5
     said = [
         [fault["pointer"] for fault in result["problem"]["errors"]]
         for result in results[1:]
@@ -71,9 +72,25 @@ def test_an_item_with_faults_spoils_no_other(tenant: Caller) -> None:
         ["/schedules/2"],
         ["/schedules/3/description"],
         ["/schedules/4/at"],
+        ["/schedules/5/name"],
     ]
     (only,) = tenant.got("/schedules")["items"]
     assert only["name"] == "good"
+
+
+def test_what_joins_a_paused_group_in_a_batch_is_paused(tenant: Caller) -> None:
+    tenant("PUT", "/groups/still", {"paused": True})
+    item = {**YEARLY, "group": "still"}
+    results = batch(tenant, item, YEARLY, {**item, "name": "a"})
+    states = [result["schedule"]["state"] for result in results]
+    assert states == ["paused", "active", "paused"]
+
+
+def test_what_is_due_at_once_in_a_batch_has_its_run(tenant: Caller) -> None:
+    results = batch(tenant, *[{"at": "now", "task": ECHO, "name": n} for n in "abc"])
+    for result in results:
+        (run,) = tenant.got(f"/schedules/{result['schedule']['id']}/runs")["items"]
+        assert run["state"] == "pending"
 
 
 def test_a_quota_that_is_reached_refuses_the_rest(admin: Caller) -> None:

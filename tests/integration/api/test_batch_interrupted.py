@@ -13,6 +13,7 @@ from crony import config, errors
 from crony.api.app import create_app
 from crony.api.lifespan import node_of
 from crony.api.node import Node
+from crony.api.resources import batch
 from crony.model.worker import Role
 from crony.scheduler import idempotency
 from crony.scheduler.wakes import Wakes
@@ -48,17 +49,18 @@ def test_a_repeat_makes_what_is_left_and_nothing_twice(
             headers={"Authorization": f"Bearer {key}", "Idempotency-Key": "k"},
         )
 
-    create, left = node.service.store.schedules.create, iter(range(3))
+    create_all, left = node.service.store.schedules.create_all, iter(range(1))
 
-    def break_off(*args: Any, **more: Any) -> bool:
-        made = create(*args, **more)
+    def break_off(*args: Any, **more: Any) -> Any:
+        made = create_all(*args, **more)
         if next(left, None) is None:
             # It is done, and the answer is lost.
             raise errors.StoreUnavailable("gone", retry_after=timedelta(seconds=1))
         return made
 
     with monkeypatch.context() as broken:
-        broken.setattr(node.service.store.schedules, "create", break_off)
+        broken.setattr(batch, "MOST", 2)
+        broken.setattr(node.service.store.schedules, "create_all", break_off)
         assert send().status_code == 503
     listed = client.simulate_get(
         "/schedules", headers={"Authorization": f"Bearer {key}"}
