@@ -22,6 +22,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import Origin, Reason, RunState
 from crony.scheduler.making import made, stretch
 from crony.scheduler.occurrences import calendar_of
+from crony.scheduler.stretches import nth
 from crony.triggers import Bounded, jittered
 
 
@@ -163,7 +164,7 @@ class _Settler:
         first = self._calendar.first(start, inclusive=True)
         if number < 1 or first is None:
             return None
-        return self._nth(first, end, number)
+        return nth(self._calendar, first, end, number)
 
     def _after(self, start: datetime, until: datetime) -> datetime | None:
         return self._calendar.first(max(until, start - MOMENT))
@@ -257,21 +258,6 @@ class _Settler:
                 state=state,
                 reason=reason,
                 count=number,
-                until=self._nth(first, high, number) if number > 1 else None,
+                until=nth(self._calendar, first, high, number) if number > 1 else None,
             )
         )
-
-    def _nth(self, first: datetime, high: datetime, number: int) -> datetime:
-        """Return the instant of the ``number``-th occurrence from ``first`` on.
-
-        Found by halving: a stretch may hold years of seconds.
-        """
-        before = first - MOMENT
-        low, top = 0, (high - first) // MOMENT
-        while low < top:
-            middle = (low + top) // 2
-            if self._calendar.count(before, first + middle * MOMENT) >= number:
-                top = middle
-            else:
-                low = middle + 1
-        return first + low * MOMENT
