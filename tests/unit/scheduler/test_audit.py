@@ -261,8 +261,7 @@ class Audited(Accounting):
         # What had started ahead of an edit is due under no version any more.
         (gap,) = gaps or [None]
         if gap is None:
-            assert run.started_at is not None
-            assert run.started_at < run.scheduled_for
+            assert any(run.scheduled_for in era.started for era in self.eras)
             return
         assert gap.schedule == run.schedule
         assert (gap.at, gap.until) == (run.scheduled_for, run.range_until)
