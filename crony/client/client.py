@@ -1,12 +1,16 @@
 """The client: every operation of the API, gathered from one class per noun."""
 
+from crony.client.events import Events
+from crony.client.groups import Groups
+from crony.client.ledger import Ledger
 from crony.client.operations import Operations
 from crony.client.runs import Runs
 from crony.client.schedules import Schedules
+from crony.client.webhooks import Webhooks
 from crony.client.workers import Workers
 
 
-class Client(Schedules, Runs, Workers, Operations):
+class Client(Schedules, Groups, Runs, Ledger, Events, Webhooks, Workers, Operations):
     """Speaks to one service with one key.
 
     ::

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from crony.client.headers import etag
 from crony.client.transport import Answer, Parameter, Transport
 from crony.client.walking import each
 
@@ -16,6 +17,10 @@ class Operations(Transport):
     def each_key(self, **params: Parameter) -> Iterator[Answer]:
         """Walk through all pages."""
         return each(self.list_keys, params)
+
+    def get_key(self, key: str) -> Answer:
+        """Get one, without its secret."""
+        return self._call("GET", "keys", key)
 
     def create_key(
         self, body: Mapping[str, object], *, idempotency_key: str | None = None
@@ -34,7 +39,7 @@ class Operations(Transport):
         self._call("DELETE", "keys", key)
 
     def get_tenant(self, tenant: str) -> Answer:
-        """Get its quotas and how much of them is used."""
+        """Get its quotas, their use, and what it sets for its schedules."""
         return self._call("GET", "tenants", tenant)
 
     def put_tenant(
@@ -42,17 +47,16 @@ class Operations(Transport):
         tenant: str,
         body: Mapping[str, object],
         *,
-        if_match: int | None = None,
+        if_match: int | str | None = None,
     ) -> Answer:
-        """Create it or set its quotas."""
-        etag = None if if_match is None else f'"{if_match}"'
+        """Create it, or set its quotas, profile, limit and retention."""
         return self._call(
-            "PUT", "tenants", tenant, body=body, headers={"If-Match": etag}
+            "PUT", "tenants", tenant, body=body, headers={"If-Match": etag(if_match)}
         )
 
-    def delete_tenant(self, tenant: str) -> None:
+    def delete_tenant(self, tenant: str, *, if_match: int | str | None = None) -> None:
         """Delete one that is empty."""
-        self._call("DELETE", "tenants", tenant)
+        self._call("DELETE", "tenants", tenant, headers={"If-Match": etag(if_match)})
 
     def stats(self) -> Answer:
         """Get how much waits, runs and is free."""

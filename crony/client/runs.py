@@ -26,6 +26,10 @@ class Runs(Transport):
         """Get one with its attempts and its result."""
         return self._call("GET", "runs", run)
 
+    def get_schedule_run(self, schedule: str, run: str) -> Answer:
+        """Get one of a schedule; another schedule's is not found."""
+        return self._call("GET", "schedules", schedule, "runs", run)
+
     def get_log(self, run: str, attempt: int | None = None) -> bytes:
         """Get what is kept of an attempt's output; by default of the newest."""
         response = self._respond(

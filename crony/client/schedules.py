@@ -1,7 +1,8 @@
 """Operations on schedules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from crony.client.headers import etag
 from crony.client.transport import Answer, Parameter, Transport
 from crony.client.walking import each
 
@@ -17,6 +18,21 @@ class Schedules(Transport):
             "POST",
             "schedules",
             body=body,
+            headers={"Idempotency-Key": idempotency_key},
+            repeatable=idempotency_key is not None,
+        )
+
+    def batch_schedules(
+        self,
+        bodies: Sequence[Mapping[str, object]],
+        *,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Create, or replace by their names, up to 1,000; one result each, in order."""
+        return self._call(
+            "POST",
+            "schedules:batch",
+            body={"schedules": list(bodies)},
             headers={"Idempotency-Key": idempotency_key},
             repeatable=idempotency_key is not None,
         )
@@ -50,7 +66,7 @@ class Schedules(Transport):
             "schedules",
             schedule,
             body=body,
-            headers={"If-Match": _etag(if_match), "If-None-Match": if_none_match},
+            headers={"If-Match": etag(if_match), "If-None-Match": if_none_match},
         )
 
     def patch_schedule(
@@ -67,7 +83,7 @@ class Schedules(Transport):
             schedule,
             body=body,
             headers={
-                "If-Match": _etag(if_match),
+                "If-Match": etag(if_match),
                 "Content-Type": "application/merge-patch+json",
             },
         )
@@ -85,16 +101,17 @@ class Schedules(Transport):
             "schedules",
             schedule,
             params={"cancel_running": True if cancel_running else None},
-            headers={"If-Match": _etag(if_match)},
+            headers={"If-Match": etag(if_match)},
         )
 
     def pause_schedule(self, schedule: str) -> Answer:
         """Record what comes due as skipped, until it is resumed."""
         return self._call("POST", "schedules", schedule, "pause")
 
-    def resume_schedule(self, schedule: str) -> Answer:
-        """Go on from now."""
-        return self._call("POST", "schedules", schedule, "resume")
+    def resume_schedule(self, schedule: str, *, misfire: str | None = None) -> Answer:
+        """Go on from now; ``misfire`` says which of what was skipped still runs."""
+        body = None if misfire is None else {"misfire": misfire}
+        return self._call("POST", "schedules", schedule, "resume", body=body)
 
     def run_schedule(
         self,
@@ -123,7 +140,3 @@ class Schedules(Transport):
     def preview(self, body: Mapping[str, object]) -> Answer:
         """Describe a trigger and its next instants; nothing is saved."""
         return self._call("POST", "preview", body=body, repeatable=True)
-
-
-def _etag(revision: int | str | None) -> str | None:
-    return f'"{revision}"' if isinstance(revision, int) else revision

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 #: An answer's JSON object.
 Answer: TypeAlias = dict[str, Json]
-#: What a query parameter may be; ``None`` leaves it out.
+#: What a query parameter may be; ``None`` leaves it out, many go with commas.
 Parameter: TypeAlias = str | int | bool | Sequence[str] | None
 
 #: Waits before each further try of what is safe to repeat. The first is none: a
@@ -34,6 +35,7 @@ class _Options(TypedDict, total=False):
     params: Mapping[str, Parameter] | None
     body: Mapping[str, object] | None
     headers: Mapping[str, str | None] | None
+    #: Of a stream: how long it may be silent, else for ever.
     timeout: timedelta | None
     #: Sending it twice does no harm; a GET never does.
     repeatable: bool
@@ -102,8 +104,9 @@ class Transport:
             self._headers(options.get("headers") or {}, with_body=body is not None),
             None if body is None else _encoded(body),
         )
-        timeout = options.get("timeout") or self._timeout
         stream = options.get("stream", False)
+        # A stream may be silent for as long as its run is.
+        timeout = options.get("timeout") or (None if stream else self._timeout)
         repeatable = method == "GET" or options.get("repeatable", False)
         pauses = iter(_PAUSES if repeatable else ())
         while True:
@@ -120,11 +123,10 @@ class Transport:
             return response
 
     def _send(
-        self, request: _Request, *, timeout: timedelta, stream: bool
+        self, request: _Request, *, timeout: timedelta | None, stream: bool
     ) -> requests.Response:
-        # A stream may be silent for as long as its run is.
-        reading = None if stream else timeout.total_seconds()
-        connecting = min(_CONNECT, timeout).total_seconds()
+        reading = None if timeout is None else timeout.total_seconds()
+        connecting = min(_CONNECT, timeout or self._timeout).total_seconds()
         with self._unreachable():
             return self._session().request(
                 request.method,
@@ -147,6 +149,11 @@ class Transport:
         try:
             yield
         except requests.exceptions.SSLError as exc:
+            if not _distrusted(exc):
+                raise errors.ServiceUnreachable(
+                    f"{self._url} does not speak TLS; is it http:// instead of "
+                    "https://? Name its address with --api or CRONY_API_URL"
+                ) from exc
             raise errors.ServiceUnreachable(
                 f"the certificate of {self._url} is not trusted; check the address, "
                 "or name the issuer's certificate in REQUESTS_CA_BUNDLE"
@@ -195,7 +202,7 @@ class _Request:
         self,
         method: str,
         url: str,
-        params: Mapping[str, str | list[str]],
+        params: Mapping[str, str],
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> None:
@@ -213,24 +220,34 @@ def _timed_out(exc: errors.ServiceUnreachable) -> bool:
     return isinstance(exc.__cause__, requests.exceptions.Timeout)
 
 
+def _distrusted(exc: BaseException) -> bool:
+    """Whether TLS failed over a certificate, and not for want of TLS."""
+    found: BaseException | None = exc
+    while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return True
+        # What was wrapped in turn is an argument or a reason.
+        inner = [getattr(found, "reason", None), *found.args]
+        found = next((each for each in inner if isinstance(each, Exception)), None)
+    return False
+
+
 def _encoded(body: Mapping[str, object]) -> bytes:
     # A lone surrogate is escaped, not sent as broken UTF-8: the service says why
     # it is refused.
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def _query(params: Mapping[str, Parameter]) -> dict[str, str | list[str]]:
+def _query(params: Mapping[str, Parameter]) -> dict[str, str]:
     return {
         name: _parameter(value) for name, value in params.items() if value is not None
     }
 
 
-def _parameter(value: str | int | Sequence[str]) -> str | list[str]:
+def _parameter(value: str | int | Sequence[str]) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (str, int)):
-        return str(value)
-    return list(value)
+    return str(value) if isinstance(value, (str, int)) else ",".join(value)
 
 
 def _parsed(response: requests.Response) -> object:

@@ -200,6 +200,15 @@ def test_nobody_there_says_what_to_do() -> None:
         Client(url, key=KEY).stats()
 
 
+def test_an_address_with_https_where_there_is_no_tls_says_so() -> None:
+    with service((200, {})) as seen:
+        crony = Client(seen.url.replace("http:", "https:"), key=KEY)
+        with pytest.raises(errors.ServiceUnreachable) as caught:
+            crony.stats()
+    assert "does not speak TLS; is it http://" in str(caught.value)
+    assert seen.requests == []
+
+
 def test_a_service_that_is_silent_is_given_up_in_time_and_not_asked_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -235,7 +244,7 @@ def test_lists_are_walked_page_by_page() -> None:
         found = [item["id"] for item in crony.each_run(state=["failed", "timed_out"])]
     assert found == ["1", "2", "3"]
     paths = [path for _, path, _, _ in seen.requests]
-    first = "/runs?limit=1000&state=failed&state=timed_out"
+    first = "/runs?limit=1000&state=failed%2Ctimed_out"
     assert paths == [first, first + "&cursor=c1"]
 
 
