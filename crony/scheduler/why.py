@@ -42,7 +42,8 @@ class Why:
         """Say what became of the occurrence at an instant, or why there is none.
 
         Without an instant: of the newest occurrence that has come due, else of the
-        first. Raises ``NotFound``.
+        next, and of a paused schedule the newest that its pause concerns. Raises
+        ``NotFound``.
         """
         now = cut(self._clock.now())
         since = min(now, at or now) - _EARLY
@@ -66,7 +67,13 @@ class _Look:
             found = self.store.runs.standing_at(self.history.schedule.id, self.now)
             return self.now if found is None else found.scheduled_for
         before = self._before(self.now + MOMENT)
-        return before or self._after(self.now) or self.now
+        after = self._after(self.now)
+        if self.history.schedule.paused and self.history.versions:
+            # Who asks wants to hear of the pause, not of what ran before it.
+            since = self.history.versions[-1].since
+            if before is not None and before <= since:
+                return after or before
+        return before or after or self.now
 
     def answer(self, at: datetime) -> Answer:
         """Return the answer about an instant."""

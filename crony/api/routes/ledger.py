@@ -51,7 +51,8 @@ ROUTES: tuple[Route, ...] = (
         "ledger",
         note=(
             "`code` is for programs, `detail` says what to do. Without `at`: about the "
-            "newest occurrence that has come due, else about the first to come. At an "
+            "newest occurrence that has come due, else about the next; of a paused "
+            "schedule, about one that the pause concerns. At an "
             "instant that is none, `code` says why, and `before` and `after` are the "
             "nearest that are. `run` is the record; `runs` are others that had to do "
             "with it."

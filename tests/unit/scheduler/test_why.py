@@ -100,6 +100,17 @@ def test_a_pause_says_since_when_and_how_it_ends(stage: Stage) -> None:
     assert why(stage, schedule, "12:20").because.code is Code.UPCOMING
 
 
+def test_without_an_instant_a_pause_is_what_it_is_about(stage: Stage) -> None:
+    schedule = stage.add(trigger=Every(MINUTE * 10))
+    stage.tick(MINUTE)
+    stage.service.schedules.pause(TENANT, schedule.id)
+    answer = why(stage, schedule)
+    assert (answer.because.code, answer.occurrence) == (Code.PAUSED, at("12:10"))
+    stage.live(MINUTE * 12, step=MINUTE)
+    answer = why(stage, schedule)
+    assert (answer.because.code, answer.occurrence) == (Code.PAUSED, at("12:10"))
+
+
 def test_the_pause_of_a_group_names_it(stage: Stage) -> None:
     stage.group("reports")
     schedule = stage.add(trigger=Every(MINUTE * 10), group="reports")
