@@ -312,6 +312,7 @@ class Schedules(ABC):
         Raises ``NameTaken``, and ``NotFound`` and ``Contended`` as ``create``.
         """
 
+    @abstractmethod
     def versions(
         self, schedule: str, *, until: datetime | None, limit: int
     ) -> Sequence[Version]:
@@ -322,20 +323,19 @@ class Schedules(ABC):
         before the schedule's ``created_at``. At least the versions that were in
         force after ``Pruned.until`` are kept.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def in_group(
         self, tenant: str, group: str, *, held: bool, limit: int
     ) -> Sequence[Schedule]:
         """Return schedules of a group that are held, or are not, by id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ahead(
         self, tenant: str, *, now: datetime, limit: int, after: str | None
     ) -> Sequence[str]:
         """Return ids of schedules with runs of origin ``schedule`` that are pending
         or leased and whose ``scheduled_for`` is after ``now``, by id."""
-        raise NotImplementedError
 
     @abstractmethod
     def delete(
@@ -414,30 +414,31 @@ class Runs(ABC):
         ``NotFound`` when its schedule is gone.
         """
 
+    @abstractmethod
     def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
         """Store many runs of one schedule that no occurrence made, all or none.
 
         Those whose id exists are left as they are. Returns how many were new.
         Raises as ``insert``; the quota counts the new ones too.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def standing_at(self, schedule: str, instant: datetime) -> Run | None:
         """Return the newest record of origin ``schedule``, withdrawn ones apart,
         whose ``scheduled_for`` is at or before the instant, as a summary.
 
         Where its ``range_until`` is at or after the instant, it stands for it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def follow_ups(self, *, limit: int) -> Sequence[FollowUp]:
         """Return hooks that are owed, oldest first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def followed(self, items: Sequence[FollowUp]) -> None:
         """Forget hooks that are runs now; those that are not there are left out."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prune(
         self,
         schedule: str,
@@ -460,12 +461,12 @@ class Runs(ABC):
         deleted schedule its definitions and versions go too; its id stays used.
         Returns how many were removed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def pruned(self, schedule: str) -> Pruned | None:
         """Return what is left of the runs that were pruned, if any were."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prunable(
         self, *, limit: int, after: str | None
     ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
@@ -474,7 +475,6 @@ class Runs(ABC):
 
         Piece by piece, as ``Schedules.walk``.
         """
-        raise NotImplementedError
 
     @abstractmethod
     def find(self, tenant: str, run: str) -> Run | None:
@@ -669,6 +669,7 @@ class Leases(ABC):
         name the attempts alone, not the offers.
         """
 
+    @abstractmethod
     def overlap(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
         """Decide on pending runs with ``overlap`` whose ``due_at`` has come.
 
@@ -680,12 +681,12 @@ class Leases(ABC):
         ``preempted``, ``stopping``, all for reason ``replaced``; one that is stopping
         otherwise is counted as stopped. Returns every run that changed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def lapse(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
         """Expire runs whose ``deadline_at`` has come: see *Deadlines*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
         """Stop preemptible runs for pending ones of higher priority.
 
@@ -700,19 +701,18 @@ class Leases(ABC):
         worker, is of the same group or tenant. In the order of leasing, at most
         ``limit`` victims, which are returned.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def pulse(self, *, now: datetime, limit: int) -> int:
         """Leave a follow-up for each running run whose progress hook has come due.
 
         It is due ``hook_interval`` after the attempt's start, and again after each;
         those that were slept over are left out. Returns how many were left.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def scopes(self, tenant: str, run: str) -> Sequence[Scope]:
         """Return the limits that hold for a run, and how they are taken up."""
-        raise NotImplementedError
 
     @abstractmethod
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
@@ -795,12 +795,12 @@ class Workers(ABC):
     def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         """Remove the worker and its keys; its leases run out by themselves."""
 
+    @abstractmethod
     def lose(self, *, before: datetime, limit: int, now: datetime) -> Sequence[Worker]:
         """Note that workers were not seen since, each once until it is seen again.
 
         Returns those that are lost only now.
         """
-        raise NotImplementedError
 
     @abstractmethod
     def satisfying(
