@@ -303,6 +303,8 @@ class Accounting(RuleBasedStateMachine):
                 run.scheduled_for
                 for run in self.stage.runs(self.schedule, RunState.CANCELLED)
                 if run.scheduled_for > end
+                # What had started ahead of an edit before counts all the same.
+                and not any(run.scheduled_for in era.started for era in self.eras)
             }
         )
 
