@@ -23,7 +23,12 @@ def refused(status: int, kind: str, **problem: object) -> errors.Refused:
     return errors.Refused(status, body)
 
 
-@pytest.mark.parametrize("kind", set(tree(errors.CronyError)), ids=lambda k: k.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    # Each once and in one order, so that all processes of a session collect the same.
+    dict.fromkeys(tree(errors.CronyError)),
+    ids=lambda k: k.__name__,
+)
 def test_every_error_has_an_exit_code(kind: type[errors.CronyError]) -> None:
     # Made without its arguments: the code is a matter of the kind alone.
     failure = kind.__new__(kind)
