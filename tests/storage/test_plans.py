@@ -286,3 +286,28 @@ def test_no_statement_walks_a_table_that_grows(
     connection.close()
     assert explained > 150
     assert not bad, "\n\n".join(f"{detail}\n{sql}" for sql, detail in bad)
+
+
+def test_whatever_changes_a_state_says_when(
+    new_file: Callable[[], Path],
+) -> None:
+    path = new_file()
+    store = open_store(f"sqlite:///{path}")
+    store.open()
+    Scene(store).schedule(name="one", cursor=START + timedelta(days=1))
+    store.close()
+    with caught() as statements:
+        verbs(path)
+    changing = {
+        sql
+        for sql, _ in statements
+        if re.match(r"UPDATE runs SET .*\bstate = .* WHERE", sql)
+    }
+    assert len(changing) > 8
+    # Events take their instant from there.
+    assert [sql for sql in changing if "changed_at = :now" not in _named(sql)] == []
+
+
+def _named(sql: str) -> str:
+    """Return a statement with its parameters by one name each, as we write them."""
+    return re.sub(r"changed_at = (\?|:\w+)", "changed_at = :now", sql)
