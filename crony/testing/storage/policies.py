@@ -236,7 +236,10 @@ class Policies(People):
         self.held[group] = held
 
     def looks(self) -> Sequence[Callable[[Store], object]]:
-        return (*super().looks(), self.see_rules, self.see_ledger)
+        return (*super().looks(), self.see_rules)
+
+    def far_looks(self) -> Sequence[Callable[[Store], object]]:
+        return (*super().far_looks(), self.see_ledger)
 
     def see_rules(self, store: Store) -> list[object]:
         """Return what can be seen of groups, profiles and what is owed."""
