@@ -101,7 +101,8 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     _S.STOPPING: frozenset(
         {_S.PENDING, _S.SUCCEEDED, _S.FAILED, _S.TIMED_OUT, _S.CANCELLED}
     ),
-    _S.WITHDRAWN: frozenset({_S.PENDING}),
+    # Due again: as a run, or as the first of a stretch that is recorded as one.
+    _S.WITHDRAWN: frozenset({_S.PENDING, _S.MISSED, _S.SKIPPED}),
     _S.SUCCEEDED: frozenset(),
     _S.FAILED: frozenset(),
     _S.TIMED_OUT: frozenset(),
