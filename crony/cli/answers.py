@@ -12,6 +12,8 @@ def text(answer: JsonObject, name: str) -> str:
     value = answer.get(name)
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
 
 

@@ -88,7 +88,7 @@ def explain(failure: errors.CronyError, program: str = "crony") -> list[str]:
         detail = answers.text(fault, "detail")
         # Of a lone parameter the first line says the same.
         if detail not in lines[0]:
-            lines.append(f"  {_field(place)}: {detail}")
+            lines.append(f"  {field(place)}: {detail}")
     hints = {**NEXT, **NEXT_OF_A_WORKER} if program == "crony-worker" else NEXT
     hint = hints.get(failure.kind, _ELSEWHERE)
     if failure.retry_after is not None:
@@ -97,7 +97,7 @@ def explain(failure: errors.CronyError, program: str = "crony") -> list[str]:
     return lines
 
 
-def _field(pointer: str) -> str:
+def field(pointer: str) -> str:
     """Return ``task.env.A`` for ``/task/env/A``: what people type is no pointer."""
     parts = pointer.removeprefix("/").split("/")
     plain = (part.replace("~1", "/").replace("~0", "~") for part in parts)

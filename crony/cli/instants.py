@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+
+import click
 
 from crony import wire
 
@@ -12,6 +15,35 @@ _UNITS = (
     ("m", timedelta(minutes=1)),
     ("s", timedelta(seconds=1)),
 )
+
+
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
+
+
+class Instant(click.ParamType[str]):
+    """An instant that has been or is to come, as the service reads it.
+
+    Without a zone it is on this machine's clock: as what is printed here.
+    """
+
+    name = "instant"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return RFC 3339; other texts are left for the service to judge."""
+        if value == "now":
+            return wire.format_instant(datetime.now(UTC))
+        if _LOCAL.fullmatch(value) is None:
+            return value
+        try:
+            return wire.format_instant(datetime.fromisoformat(value).astimezone())
+        except (ValueError, OverflowError):
+            return self.fail(f'"{value}" is no instant of the calendar', param, ctx)
+
+
+#: Of options that look back or ahead; those of a schedule are its own.
+INSTANT = Instant()
 
 
 def local(text: str) -> str:

@@ -10,6 +10,7 @@ import click
 
 from crony import errors
 from crony.cli import answers, instants, output
+from crony.cli.nouns import list_by_itself
 from crony.cli.session import Session, connected, read_key
 from crony.model.task import Json, JsonObject
 
@@ -20,10 +21,7 @@ _ROLES = ("admin", "operator", "editor", "viewer", "enroll")
 @click.pass_context
 def keys(context: click.Context) -> None:
     """List, add and remove keys; by itself it lists them."""
-    if context.invoked_subcommand is None:
-        # Through its own parser: the list's options then have their defaults.
-        with ls.make_context("ls", [], parent=context) as made:
-            ls.invoke(made)
+    list_by_itself(context, ls)
 
 
 @keys.command()

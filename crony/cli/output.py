@@ -29,6 +29,10 @@ _STATES = {
     "skipped": "yellow",
     "cancelled": "yellow",
     "paused": "yellow",
+    "upcoming": "cyan",
+    "unrecorded": "red",
+    "preempted": "yellow",
+    "delivered": "green",
     "draining": "yellow",
 }
 
@@ -86,6 +90,11 @@ def warning(text: str) -> None:
 def plain(text: str) -> str:
     """Escape what would move the cursor, or otherwise play with a terminal."""
     return _UNPRINTABLE.sub(lambda m: m[1] or f"\\x{ord(m[0]):02x}", text)
+
+
+def counted(count: int | str, noun: str) -> str:
+    """Return ``1 run`` or ``2 runs``."""
+    return f"{count} {noun}" if str(count) == "1" else f"{count} {noun}s"
 
 
 def shown(text: str) -> str:

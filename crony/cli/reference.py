@@ -26,7 +26,10 @@ the two other programs', has a variable and a line in the file of
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | refused by the service; of `run --wait` and `retry --wait`: the run failed |
+| 1 | refused by the service |
+| 1 | of `run --wait` and `retry --wait`: the run failed |
+| 1 | of `apply`: a schedule was refused; of `audit`: there is a gap |
+| 1 | of `webhooks ping`: the test event was not taken |
 | 2 | wrong usage: an option, a setting or a file |
 | 3 | there is no such thing |
 | 4 | no key, one that the service does not know, or one of too low a role |
@@ -98,7 +101,9 @@ def _table(options: list[click.Option]) -> list[str]:
         return []
     lines = ["| option | meaning |", "| --- | --- |"]
     for option in options:
-        names = ", ".join(f"`{name}`" for name in option.opts)
+        names = ", ".join(
+            f"`{name}`" for name in (*option.opts, *option.secondary_opts)
+        )
         metavar = "" if option.is_flag else f" `{_metavar(option)}`"
         more = " (repeatable)" if option.multiple else ""
         meaning = (option.help or "").replace("|", "\\|")

@@ -8,8 +8,10 @@ import click
 
 from crony.cli import answers, instants, output, task_options
 from crony.cli.following import follow_to_end
+from crony.cli.instants import INSTANT
 from crony.cli.schedules import run_table
 from crony.cli.session import Session, connected
+from crony.cli.words import Words
 from crony.model.state import RunState
 from crony.model.task import Json, JsonObject
 
@@ -47,18 +49,38 @@ def run(
 
 @click.command()
 @click.argument("schedule", required=False)
-@click.option("--state", type=click.Choice(_STATES), help="Only those in a state.")
-@click.option("--since", metavar="INSTANT", help="Due then or later.")
-@click.option("--until", metavar="INSTANT", help="Due before.")
+@click.option(
+    "--state",
+    metavar="STATE",
+    multiple=True,
+    type=Words(_STATES),
+    help="Only those in a state, or in one of several with commas between them.",
+)
+@click.option("--since", metavar="INSTANT", type=INSTANT, help="Due then or later.")
+@click.option("--until", metavar="INSTANT", type=INSTANT, help="Due before.")
 @click.option("--worker", metavar="ID", help="Only those of a worker.")
+@click.option("--group", metavar="NAME", help="Only those of a group.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, help="At most.")
 @connected
 def runs(
-    session: Session, /, *, schedule: str | None, limit: int, **filters: str | None
+    session: Session,
+    /,
+    *,
+    schedule: str | None,
+    limit: int,
+    state: tuple[list[str], ...],
+    **filters: str | None,
 ) -> None:
-    """List runs of SCHEDULE, or of all, the newest first."""
+    """List runs of SCHEDULE, or of all, the newest first.
+
+    \b
+    crony runs --state failed,timed_out --since 2026-11-20
+    """
+    states = [word for words in state for word in words]
     found: list[JsonObject] = []
-    for item in session.client.each_run(schedule, **filters, limit=min(limit, 1000)):
+    for item in session.client.each_run(
+        schedule, state=states or None, **filters, limit=min(limit, 1000)
+    ):
         found.append(item)
         if len(found) == limit:
             break

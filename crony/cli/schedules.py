@@ -8,13 +8,23 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.policy_options import MISFIRE
 from crony.cli.session import Session, connected
+from crony.model.group import DEFAULT_GROUP
 from crony.model.task import JsonObject
+
+#: Of schedules, and of a group of them.
+RESUME_MISFIRE = click.option(
+    "--misfire",
+    type=click.Choice(MISFIRE),
+    help="What of that which was skipped runs after all: at default none.",
+)
 
 
 @click.command()
 @click.argument("text", required=False)
 @click.option("--state", type=click.Choice(["active", "paused", "finished"]))
+@click.option("--group", metavar="NAME", help="Only those of a group.")
 @click.option("--queue", metavar="NAME", help="Only those of a queue.")
 @click.option("--label", metavar="K=V", help="Only those with a label.")
 @click.option("--trigger", type=click.Choice(["cron", "every", "at"]))
@@ -42,7 +52,7 @@ def ls(
         found.append(schedule)
         if len(found) == limit:
             break
-    session.show({"items": found}, lambda: _list(found, chosen=bool(filters)))
+    session.show({"items": found}, lambda: _tell(found, chosen=bool(filters)))
 
 
 @click.command()
@@ -81,10 +91,20 @@ def pause(session: Session, /, *, schedules: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("schedules", nargs=-1, required=True, metavar="SCHEDULE...")
+@RESUME_MISFIRE
 @connected
-def resume(session: Session, /, *, schedules: tuple[str, ...]) -> None:
-    """Resume paused schedules, from now on."""
-    changed = [session.client.resume_schedule(schedule) for schedule in schedules]
+def resume(
+    session: Session, /, *, schedules: tuple[str, ...], misfire: str | None
+) -> None:
+    """Resume paused schedules, from now on.
+
+    \b
+    crony resume report --misfire latest
+    """
+    changed = [
+        session.client.resume_schedule(schedule, misfire=misfire)
+        for schedule in schedules
+    ]
     session.show({"items": changed}, lambda: _changed(changed))
 
 
@@ -93,22 +113,33 @@ def title(schedule: JsonObject) -> str:
     return answers.text(schedule, "name") or answers.text(schedule, "id")
 
 
-def _list(found: Sequence[JsonObject], *, chosen: bool) -> None:
-    if not found:
-        hint = "; add one: crony add hello --every 5m -- date"
-        output.note("no schedule matches" if chosen else f"no schedules yet{hint}")
+def _tell(found: Sequence[JsonObject], *, chosen: bool) -> None:
+    if found:
+        schedule_table(found)
         return
+    hint = "; add one: crony add hello --every 5m -- date"
+    output.note("no schedule matches" if chosen else f"no schedules yet{hint}")
+
+
+def schedule_table(schedules: Sequence[JsonObject]) -> None:
+    """Print schedules as a table; their groups where they are in any of their own."""
+    grouped = any(answers.text(each, "group") != DEFAULT_GROUP for each in schedules)
+    columns = ["NAME", "STATE", "WHEN", "NEXT", "LAST"]
     rows = [
-        (
+        [
             title(schedule),
             answers.text(schedule, "state"),
             answers.text(schedule, "trigger_description"),
             _relative(answers.text(schedule, "next_run_at")),
             _last(answers.member(schedule, "last_run")),
-        )
-        for schedule in found
+        ]
+        for schedule in schedules
     ]
-    output.table(("NAME", "STATE", "WHEN", "NEXT", "LAST"), rows)
+    if grouped:
+        columns.insert(1, "GROUP")
+        for row, schedule in zip(rows, schedules, strict=True):
+            row.insert(1, answers.text(schedule, "group"))
+    output.table(columns, rows)
 
 
 def _last(run: JsonObject) -> str:
@@ -131,10 +162,14 @@ def _show(schedule: JsonObject) -> None:
             "when": answers.text(schedule, "trigger_description"),
             "next": due and f"{instants.relative(due)}, {instants.local(due)}",
             "task": task_line(answers.member(schedule, "task")),
+            "hooks": _hooks(answers.member(schedule, "hooks")),
+            "group": answers.text(schedule, "group"),
+            "profile": answers.text(schedule, "profile"),
             "queue": answers.text(schedule, "queue"),
             "labels": pairs_line(answers.member(schedule, "labels")),
             "requires": pairs_line(answers.member(schedule, "requires")),
-            "policy": "; ".join(_policy(policy)),
+            "policy": "; ".join(policy_lines(policy)),
+            "progress": _progress(answers.members(schedule, "progress")),
         }
     )
     for warning in answers.members(schedule, "warnings"):
@@ -150,15 +185,37 @@ def _show(schedule: JsonObject) -> None:
         click.echo(output.plain(answers.text(error, "text")))
 
 
-def _policy(policy: JsonObject) -> list[str]:
-    """Return what is not built in: the rest is as everywhere."""
+def _progress(entries: Sequence[JsonObject]) -> str:
+    """Return the newest entry, and when it came."""
+    if not entries:
+        return ""
+    percent = answers.text(entries[0], "percent")
+    parts = (percent and f"{percent} %", answers.text(entries[0], "message"))
+    when = instants.relative(answers.text(entries[0], "at"))
+    return f"{output.shown(' '.join(part for part in parts if part))} ({when})"
+
+
+def policy_lines(policy: JsonObject) -> list[str]:
+    """Return what is not built in, and where it is set: the rest is as everywhere."""
     lines = []
     for name in policy:
         rule = answers.member(policy, name)
-        if rule.get("from") != "built-in":
+        level = answers.text(rule, "from")
+        if level != "built-in":
             value = answers.as_object(rule.get("value"))
-            lines.append(f"{name} {pairs_line(value) or answers.text(rule, 'value')}")
+            text = pairs_line(value) or answers.text(rule, "value")
+            place = "" if level == "schedule" else f" (of the {level})"
+            lines.append(f"{name} {text}{place}")
     return lines
+
+
+def _hooks(hooks: JsonObject) -> str:
+    lines = []
+    for kind in hooks:
+        hook = answers.member(hooks, kind)
+        often = f" every {answers.text(hook, 'interval')}" if "interval" in hook else ""
+        lines.append(f"{kind}{often}: {task_line(answers.member(hook, 'task'))}")
+    return "; ".join(lines)
 
 
 def run_table(runs: Sequence[JsonObject]) -> None:
@@ -210,7 +267,11 @@ def task_line(task: JsonObject) -> str:
 
 def pairs_line(pairs: JsonObject) -> str:
     """Return labels on one line."""
-    return ", ".join(f"{name}={answers.text(pairs, name)}" for name in pairs)
+    return ", ".join(
+        f"{name}={','.join(answers.words(pairs, name)) or answers.text(pairs, name)}"
+        for name in pairs
+        if pairs[name] != []
+    )
 
 
 def _changed(schedules: Sequence[JsonObject]) -> None:

@@ -106,8 +106,8 @@ def find_key(settings: Settings) -> str:
     return _machine_key(settings.client.api_url)
 
 
-def read_key(path: str) -> str:
-    """Return the key that a file holds; ``-`` is standard input."""
+def read_key(path: str, *, option: str = "--key-file") -> str:
+    """Return the key, or another secret, that a file holds; ``-`` is stdin."""
     try:
         if path == "-":
             return sys.stdin.read(_LONGEST_KEY).strip()
@@ -115,10 +115,10 @@ def read_key(path: str) -> str:
             return file.read(_LONGEST_KEY).strip()
     except OSError as exc:
         detail = f"{path} can't be read: {exc.strerror}"
-        raise errors.InvalidSetting("--key-file", "key_file", detail) from exc
+        raise errors.InvalidSetting(option, "key_file", detail) from exc
     except UnicodeDecodeError as exc:
         detail = f"{path} holds no key; a key is one word such as crony_…"
-        raise errors.InvalidSetting("--key-file", "key_file", detail) from exc
+        raise errors.InvalidSetting(option, "key_file", detail) from exc
 
 
 def _machine_key(api_url: str) -> str:

@@ -22,11 +22,11 @@ OPTIONS = (
     click.option("--jitter", metavar="DURATION", help="Delay each by up to this."),
 )
 
+KINDS = ("cron", "every", "at")
+
 #: Both the options' names and the members of a schedule.
 NAMES = (
-    "cron",
-    "every",
-    "at",
+    *KINDS,
     "timezone",
     "start_at",
     "end_at",
@@ -53,7 +53,7 @@ def trigger_of(said: dict[str, Json]) -> dict[str, Json]:
 
 def require_one(body: dict[str, Json]) -> None:
     """Refuse a call that says nothing about when, or too much."""
-    kinds = [name for name in ("cron", "every", "at") if name in body]
+    kinds = [name for name in KINDS if name in body]
     if len(kinds) != 1:
         raise click.UsageError(
             "say when, in one way: --cron '30 2 * * *', --every 5m or --at now."

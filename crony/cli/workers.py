@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.nouns import list_by_itself
 from crony.cli.schedules import pairs_line
 from crony.cli.session import Session, connected
 from crony.model.task import JsonObject
@@ -16,10 +17,7 @@ from crony.model.task import JsonObject
 @click.pass_context
 def workers(context: click.Context) -> None:
     """List workers, drain or remove them; by itself it lists them."""
-    if context.invoked_subcommand is None:
-        # Through its own parser: the list's options then have their defaults.
-        with ls.make_context("ls", [], parent=context) as made:
-            ls.invoke(made)
+    list_by_itself(context, ls)
 
 
 @workers.command()

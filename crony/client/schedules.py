@@ -1,10 +1,14 @@
 """Operations on schedules."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from crony.client.headers import etag
 from crony.client.transport import Answer, Parameter, Transport
 from crony.client.walking import each
+
+#: A store may take its time for a thousand schedules.
+_MANY = timedelta(minutes=5)
 
 
 class Schedules(Transport):
@@ -34,6 +38,7 @@ class Schedules(Transport):
             "schedules:batch",
             body={"schedules": list(bodies)},
             headers={"Idempotency-Key": idempotency_key},
+            timeout=_MANY,
             repeatable=idempotency_key is not None,
         )
 

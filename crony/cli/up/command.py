@@ -23,7 +23,13 @@ from crony.cli.up.watch import Watch, line
 from crony.client import Client
 from crony.config import ADMIN_KEY, Settings, ensure_home, load
 
-HELLO = {"name": "hello", "every": "5s", "task": {"command": "echo Hello from Crony"}}
+#: After a night off, one of those that came due is enough.
+HELLO = {
+    "name": "hello",
+    "every": "5s",
+    "task": {"command": "echo Hello from Crony"},
+    "misfire": "latest",
+}
 
 #: Between two looks at the runs, and at a service that starts.
 _LOOK, _START = 0.5, 0.05
