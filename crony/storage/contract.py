@@ -452,12 +452,15 @@ class Runs(ABC):
 
         At most ``limit``, in the order (finished_at, id): those beyond the newest
         ``keep`` ended ones, and those that ended before ``before``; with their
-        attempts and output. Left alone are runs whose ``scheduled_for`` is after
-        ``now``, runs that an unfinished run names as its parent, and runs that owe a
-        follow-up. What is removed is added to ``pruned``. After them go, uncounted,
-        withdrawn ones that will not be due again, by (scheduled_for, id): of a
-        deleted schedule all, else those whose ``scheduled_for`` is before ``before``
-        and before the cursor, if there is one. With the last run of a
+        attempts and output. A hook's run is not among those, and takes no place of
+        theirs: those of a run go right before it, by (scheduled_for, id), and no
+        earlier; one whose parent is gone goes where another that ended then would.
+        Left alone are runs whose ``scheduled_for`` is after ``now``, runs that an
+        unfinished run names as its parent, and runs that owe a follow-up. What is
+        removed is added to ``pruned``. After them go, uncounted, withdrawn ones that
+        will not be due again, by (scheduled_for, id): of a deleted schedule all, else
+        those whose ``scheduled_for`` is before ``before`` and before the cursor, if
+        there is one. With the last run of a
         deleted schedule its definitions and versions go too; its id stays used.
         Returns how many were removed.
         """

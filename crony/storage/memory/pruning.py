@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -25,14 +25,18 @@ def prune(
 ) -> int:
     """Remove what nobody has to answer for any more; return how many runs."""
     ended = _ended(memory, schedule)
-    beyond = {run.id for run in ended[: max(0, len(ended) - keep)]}
+    counted = [run for run in ended if run.origin is not Origin.HOOK]
+    edge = [_order(run) for run in counted[: max(0, len(counted) - keep)]][-1:]
+    hooks = _hooks(ended)
     spared = _needed(memory)
     gone = [
-        run
+        each
         for run in ended
-        if (run.id in beyond or _ended_at(run) < before)
+        if (_ended_at(run) < before or [_order(run)] <= edge)
         and run.scheduled_for <= now
         and run.id not in spared
+        and not (run.origin is Origin.HOOK and run.parent in memory.runs)
+        for each in (*hooks[run.id], run)
     ][:limit]
     for run in gone:
         _count(memory, run)
@@ -49,7 +53,20 @@ def _ended(memory: Memory, schedule: str) -> list[Run]:
     runs = [
         run for run in memory.runs.values() if run.schedule == schedule and run.over
     ]
-    return sorted(runs, key=lambda run: (_ended_at(run), run.id))
+    return sorted(runs, key=_order)
+
+
+def _order(run: Run) -> tuple[datetime, str]:
+    return (_ended_at(run), run.id)
+
+
+def _hooks(ended: Sequence[Run]) -> Mapping[str | None, list[Run]]:
+    """Return the hooks' runs among them, by the run that they follow."""
+    found: defaultdict[str | None, list[Run]] = defaultdict(list)
+    for run in sorted(ended, key=lambda run: (run.scheduled_for, run.id)):
+        if run.origin is Origin.HOOK:
+            found[run.parent].append(run)
+    return found
 
 
 def _ended_at(run: Run) -> datetime:

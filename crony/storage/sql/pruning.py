@@ -21,18 +21,32 @@ _ENDED = (
     "r.schedule = :schedule AND r.state IN ('succeeded','failed','timed_out',"
     "'cancelled','missed','skipped','expired')"
 )
+_UNFINISHED = "('pending','leased','running','stopping','withdrawn')"
 #: The newest of those beyond what is kept.
 _EDGE = text(
     f"SELECT {dialect.ENDED_AT}, r.id FROM runs r WHERE {_ENDED}"
-    f" ORDER BY {dialect.ENDED_AT} DESC, r.id DESC LIMIT 1 OFFSET :keep"
+    f" AND r.origin <> 'hook' ORDER BY {dialect.ENDED_AT} DESC, r.id DESC"
+    " LIMIT 1 OFFSET :keep"
 )
+_OLD = (
+    f"SELECT {dialect.ENDED_AT}, r.id FROM runs r WHERE {_ENDED}"
+    f" AND {dialect.ENDED_AT} <= :at AND ({dialect.ENDED_AT}, r.id) <= (:at, :edge)"
+    " AND r.scheduled_for <= :now AND NOT EXISTS (SELECT 1 FROM runs c"
+    f" WHERE c.parent = r.id AND c.state IN {_UNFINISHED})"
+)
+_FIRST = f" ORDER BY {dialect.ENDED_AT}, r.id LIMIT :limit"
 _GONE = text(
-    f"SELECT r.id FROM runs r WHERE {_ENDED} AND {dialect.ENDED_AT} <= :at"
-    f" AND ({dialect.ENDED_AT}, r.id) <= (:at, :edge) AND r.scheduled_for <= :now"
-    " AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.parent = r.id AND c.state IN"
-    " ('pending','leased','running','stopping','withdrawn'))"
-    " AND NOT EXISTS (SELECT 1 FROM follow_ups f WHERE f.run = r.id)"
-    f" ORDER BY {dialect.ENDED_AT}, r.id LIMIT :limit"
+    f"{_OLD} AND r.origin <> 'hook'"
+    f" AND NOT EXISTS (SELECT 1 FROM follow_ups f WHERE f.run = r.id){_FIRST}"
+)
+#: Of hooks, those whose parent is gone.
+_ORPHANED = text(
+    f"{_OLD} AND r.origin = 'hook'"
+    f" AND NOT EXISTS (SELECT 1 FROM runs p WHERE p.id = r.parent){_FIRST}"
+)
+_HOOKS = text(
+    "SELECT r.id FROM runs r WHERE r.parent = :parent AND r.origin = 'hook'"
+    " ORDER BY r.scheduled_for, r.id LIMIT :limit"
 )
 _WITHDRAWN = text(
     "SELECT r.id FROM runs r WHERE r.schedule = :schedule AND r.state = 'withdrawn'"
@@ -127,7 +141,17 @@ def _gone(
     # What ended before comes up to the last millisecond, whatever its id.
     last = (bounds.before - 1, "~")
     asked["at"], asked["edge"] = last if edge is None else max(last, tuple(edge))
-    return list(connection.execute(_GONE, asked).scalars())
+    found = [
+        *connection.execute(_GONE, asked),
+        *connection.execute(_ORPHANED, asked),
+    ]
+    gone: list[str] = []
+    for _, run in sorted(tuple(row) for row in found):
+        hooks = {"parent": run, "limit": limit - len(gone)}
+        gone += [*connection.execute(_HOOKS, hooks).scalars(), run]
+        if len(gone) >= limit:
+            break
+    return gone[:limit]
 
 
 def _withdrawn(

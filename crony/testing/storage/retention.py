@@ -30,6 +30,19 @@ def ended(scene: Scene, schedule: Schedule, number: int) -> list[Run]:
     return runs
 
 
+def hooks_of(scene: Scene, parent: Run, number: int) -> list[str]:
+    """Let so many runs of a run's hooks end; return their ids, in that order."""
+    worker = scene.worker()
+    found = []
+    for _ in range(number):
+        scene.after(1)
+        run = scene.hook(parent, HookKind.PROGRESS)
+        (item,) = scene.start(worker)
+        scene.report(worker, item)
+        found.append(run.id)
+    return found
+
+
 def left(scene: Scene, schedule: Schedule) -> list[str]:
     """Return the ids of the runs that are left, oldest first."""
     return [run.id for run in scene.runs(schedule=schedule.id, oldest_first=True)]
@@ -121,6 +134,63 @@ class TestPrune:
         assert prune(scene, schedule) == 0
         store.runs.followed(store.runs.follow_ups(limit=9))
         assert prune(scene, schedule) == 1
+
+    def test_the_runs_of_hooks_take_no_place_of_those_they_follow(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        first, then = ended(scene, schedule, 2)
+        hooks = hooks_of(scene, first, 2) + hooks_of(scene, then, 3)
+        assert prune(scene, schedule, keep=2) == 0
+        assert set(left(scene, schedule)) == {first.id, then.id, *hooks}
+        assert prune(scene, schedule, keep=1) == 3
+        assert set(left(scene, schedule)) == {then.id, *hooks[2:]}
+
+    def test_the_runs_of_hooks_go_right_before_those_they_follow(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        first, then = ended(scene, schedule, 2)
+        _, hook = hooks_of(scene, first, 2)
+        assert prune(scene, schedule, limit=1) == 1
+        assert set(left(scene, schedule)) == {first.id, then.id, hook}
+        assert prune(scene, schedule, limit=2) == 2
+        assert left(scene, schedule) == [then.id]
+        pruned = store.runs.pruned(schedule.id)
+        assert pruned is not None
+        assert dict(pruned.occurrences) == {RunState.SUCCEEDED: 1}
+        assert dict(pruned.others) == {RunState.SUCCEEDED: 2}
+
+    def test_however_old_the_run_of_a_hook_goes_with_its_parent_alone(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        scene.due(schedule, 0)
+        worker = scene.worker()
+        (item,) = scene.start(worker)
+        parent = scene.run(item.run)
+        (hook,) = hooks_of(scene, parent, 1)
+        scene.after(9)
+        scene.report(worker, item)
+        ended_at = scene.now
+        assert prune(scene, schedule, keep=9, before=ended_at) == 0
+        assert set(left(scene, schedule)) == {parent.id, hook}
+        assert prune(scene, schedule, keep=9, before=scene.after(1)) == 2
+
+    def test_the_run_of_a_hook_whose_parent_is_gone_goes_by_its_own_end(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        (parent,) = ended(scene, schedule, 1)
+        assert prune(scene, schedule) == 1
+        (hook,) = hooks_of(scene, parent, 1)
+        assert prune(scene, schedule, keep=1, before=scene.now) == 0
+        assert prune(scene, schedule, keep=1, before=scene.after(1)) == 1
+        assert store.runs.find(TENANT, hook) is None
 
     def test_a_withdrawn_run_goes_when_it_can_not_be_due_again(
         self, store: Store

@@ -249,7 +249,10 @@ def _run_indexes() -> None:
         "preemptible = 1 AND state = 'running'",
     )
     index("pulse", ["pulse_at", "id"], "pulse_at IS NOT NULL AND state = 'running'")
-    index("ended", ["schedule", dialect.ENDED_AT, "id"], _ENDED)
+    # Hooks' runs go with their parents: they must not be in the way of others.
+    by_end = ["schedule", dialect.ENDED_AT, "id"]
+    index("ended", by_end, f"{_ENDED} AND origin <> 'hook'")
+    index("ended_hooks", by_end, f"{_ENDED} AND origin = 'hook'")
     index("withdrawn", ["schedule", "scheduled_for", "id"], "state = 'withdrawn'")
     index("by_parent", ["parent", "scheduled_for", "id"], "parent IS NOT NULL")
     # What most runs have is not worth an entry for each.
