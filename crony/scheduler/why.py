@@ -250,7 +250,10 @@ class _Look:
 
     def _after(self, at: datetime) -> datetime | None:
         start = at + MOMENT
-        for era in self.history.eras(start, min(start + _FAR, _END)):
+        if start > _END:
+            return None
+        # The calendar of the machine ends sooner than a sum may.
+        for era in self.history.eras(start, start + min(_FAR, _END - start)):
             found = era.first(era.low, era.high)
             if found is not None:
                 return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from crony import errors
+from crony.clock import MOMENT
 from crony.model.policy import RetriesSettings
 from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, Reason, RunState
-from crony.model.trigger import At, Every
+from crony.model.trigger import At, Every, Trigger
 from crony.scheduler.reasons import Answer, Code
 from tests.unit.scheduler.stage import (
     DAY,
@@ -436,3 +437,15 @@ def test_the_far_future_is_answered_at_once(stage: Stage) -> None:
     schedule = stage.add(trigger=Every(MINUTE), max_runs=10**9)
     answer = why(stage, schedule, at("12:00") + DAY * 365 * 900)
     assert answer.because.code is Code.UPCOMING
+
+
+@pytest.mark.parametrize("trigger", [Every(MINUTE), At(at("18:00"))])
+def test_the_last_instants_of_the_calendar_have_an_answer(
+    stage: Stage, trigger: Trigger
+) -> None:
+    schedule = stage.add(trigger=trigger)
+    last = datetime(9999, 1, 1, tzinfo=UTC)
+    for before in (MOMENT, MINUTE, DAY * 40 * 366):
+        answer = why(stage, schedule, last - before)
+        assert answer.at == last - before
+        assert answer.after is None or answer.after > answer.at
