@@ -19,13 +19,15 @@ from tests.integration.cli.conftest import Done, Shell
 pytestmark = pytest.mark.xdist_group("cli-terminal")
 
 
-def on_terminal(crony: Shell, *argv: str, typed: str = "", columns: int = 60) -> Done:
+def on_terminal(
+    crony: Shell, *argv: str, typed: str = "", columns: int = 60, **environ: str
+) -> Done:
     """Run the client on a terminal of its own; what it wrote is ``out``."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "crony.cli.main", *argv],
-        env={**crony.environ, "TERM": "xterm"},
+        env={**crony.environ, "TERM": "xterm", **environ},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
