@@ -213,11 +213,18 @@ class Policies(People):
             return
         name = self.schedules[schedule % len(self.schedules)]
         before = self.now - timedelta(seconds=ago)
+        there = self.stored()
         self.both(
             lambda s: s.runs.prune(
                 name, keep=keep, before=before, now=self.now, limit=limit
             )
         )
+        self.gone |= there - self.stored()
+
+    def stored(self) -> set[str]:
+        """Return the ids of the runs that are there."""
+        page = self.first.runs.page(TENANT, RunQuery(), limit=999, after=None)
+        return {run.id for run in page.items}
 
     @invariant()
     def no_group_or_tenant_takes_in_more_than_its_limit(self) -> None:
