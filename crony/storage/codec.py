@@ -120,26 +120,44 @@ def kept(value: _Value) -> _Value:
     return cast("_Value", _copied(value))
 
 
+#: The commonest of what can't change.
+_PLAIN = frozenset({type(None), str, int, float, bool, bytes, timedelta})
+
+
+#: The members of each class that was met; of what is no dataclass there are none.
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    found = _NAMES.get(kind)
+    if found is None:
+        found = tuple(f.name for f in fields(kind)) if is_dataclass(kind) else ()
+        _NAMES[kind] = found
+    return found
+
+
 def _copied(value: object) -> object:
-    if value is None or isinstance(value, str | int | float | bytes):
+    # PERF: every value in and out comes through here; what has not changed is not
+    # made anew.
+    if type(value) in _PLAIN or isinstance(value, str):
         return value
     if isinstance(value, datetime):
-        return cut(value)
+        return cut(value) if value.microsecond % 1000 else value
+    if isinstance(value, tuple):
+        items = tuple(_copied(item) for item in value)
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else items
     if isinstance(value, Mapping):
         return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return tuple(_copied(item) for item in value)
     if isinstance(value, list):
         return [_copied(item) for item in value]
-    if is_dataclass(value) and not isinstance(value, type):
-        changed = {}
-        for f in fields(value):
-            old = getattr(value, f.name)
-            new = _copied(old)
-            if new is not old:
-                changed[f.name] = new
-        return replace(value, **changed) if changed else value
-    return value
+    changed = {}
+    for name in _names(type(value)):
+        old = getattr(value, name)
+        new = _copied(old)
+        if new is not old:
+            changed[name] = new
+    return replace(value, **changed) if changed else value  # type: ignore[type-var]  # it has members
 
 
 def trigger_kind(trigger: Trigger) -> str:
