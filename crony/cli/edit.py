@@ -9,6 +9,7 @@ import click
 from crony.cli import merging, schedule_options
 from crony.cli.add import TakesCommand, tell
 from crony.cli.editor import edit_schedule
+from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 from crony.cli.trigger_options import KINDS, given
 from crony.model.task import Json, JsonObject
@@ -23,7 +24,7 @@ _OTHERS = {
 
 
 @click.command(cls=TakesCommand)
-@click.argument("name", metavar="SCHEDULE")
+@click.argument("name", metavar="SCHEDULE", type=SCHEDULE)
 @click.argument("command", nargs=-1)
 @given(schedule_options.OPTIONS)
 @merging.SET

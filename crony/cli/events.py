@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 from crony.cli.words import Words
 from crony.model.event import FILTERS
@@ -25,7 +26,9 @@ from crony.model.task import JsonObject
     type=Words(FILTERS),
     help="Only such as run.failed or worker.*.",
 )
-@click.option("--schedule", metavar="NAME", help="Only those of a schedule.")
+@click.option(
+    "--schedule", metavar="NAME", type=SCHEDULE, help="Only those of a schedule."
+)
 @click.option("--after", metavar="EVENT", help="Only those after an event, by its id.")
 @click.option(
     "-n", "--limit", type=click.IntRange(1), default=20, help="The newest, at most."

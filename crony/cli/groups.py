@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, merging, output
+from crony.cli.names import GROUP, PROFILE
 from crony.cli.nouns import list_by_itself
 from crony.cli.schedules import RESUME_MISFIRE, schedule_table
 from crony.cli.session import Session, connected
@@ -29,7 +30,7 @@ def ls(session: Session, /) -> None:
 
 
 @groups.command()
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @connected
 def show(session: Session, /, *, group: str) -> None:
     """Show GROUP and its schedules."""
@@ -38,8 +39,10 @@ def show(session: Session, /, *, group: str) -> None:
 
 
 @groups.command("set")
-@click.argument("group")
-@click.option("--profile", metavar="NAME", help="Whose policy its schedules take.")
+@click.argument("group", type=GROUP)
+@click.option(
+    "--profile", metavar="NAME", type=PROFILE, help="Whose policy its schedules take."
+)
 @click.option("--max-concurrent", type=click.IntRange(1), help="Runs at once, of all.")
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @merging.SET
@@ -63,7 +66,7 @@ def set_(
 
 
 @groups.command()
-@click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
+@click.argument("groups", nargs=-1, required=True, metavar="GROUP...", type=GROUP)
 @connected
 def rm(session: Session, /, *, groups: tuple[str, ...]) -> None:
     """Remove groups that have no schedules."""
@@ -73,7 +76,7 @@ def rm(session: Session, /, *, groups: tuple[str, ...]) -> None:
 
 
 @groups.command()
-@click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
+@click.argument("groups", nargs=-1, required=True, metavar="GROUP...", type=GROUP)
 @connected
 def pause(session: Session, /, *, groups: tuple[str, ...]) -> None:
     """Pause groups: what comes due in them is recorded as skipped."""
@@ -82,7 +85,7 @@ def pause(session: Session, /, *, groups: tuple[str, ...]) -> None:
 
 
 @groups.command()
-@click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
+@click.argument("groups", nargs=-1, required=True, metavar="GROUP...", type=GROUP)
 @RESUME_MISFIRE
 @connected
 def resume(

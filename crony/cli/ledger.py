@@ -9,6 +9,7 @@ import click
 
 from crony.cli import answers, instants, output
 from crony.cli.instants import INSTANT
+from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 from crony.model.task import Json, JsonObject
 
@@ -21,7 +22,7 @@ _TO = click.option("--to", "until", metavar="INSTANT", type=INSTANT, help="Exclu
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @click.option("--at", metavar="INSTANT", type=INSTANT, help="Not the newest.")
 @connected
 def why(session: Session, /, *, schedule: str, at: str | None) -> None:
@@ -38,7 +39,7 @@ def why(session: Session, /, *, schedule: str, at: str | None) -> None:
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @_FROM
 @_TO
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, help="At most.")
@@ -77,7 +78,7 @@ def occurrences(
 
 
 @click.command()
-@click.argument("schedule", required=False)
+@click.argument("schedule", required=False, type=SCHEDULE)
 @_FROM
 @_TO
 @connected
@@ -113,7 +114,7 @@ def audit(
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @click.option(
     "--from",
     "since",

@@ -7,11 +7,12 @@ import click
 from crony import errors
 from crony.cli import answers, output
 from crony.cli.following import write
+from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 
 
 @click.command()
-@click.argument("run", metavar="RUN|SCHEDULE")
+@click.argument("run", metavar="RUN|SCHEDULE", type=SCHEDULE)
 @click.option("-f", "--follow", is_flag=True, help="Until the run is over.")
 @click.option("--attempt", type=click.IntRange(1), help="Not the newest attempt.")
 @connected

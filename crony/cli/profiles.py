@@ -8,6 +8,7 @@ from typing import cast
 import click
 
 from crony.cli import answers, merging, output, policy_options, task_options
+from crony.cli.names import PROFILE
 from crony.cli.nouns import list_by_itself
 from crony.cli.schedules import pairs_line
 from crony.cli.session import Session, connected
@@ -44,7 +45,7 @@ def ls(session: Session, /) -> None:
 
 
 @profiles.command()
-@click.argument("profile")
+@click.argument("profile", type=PROFILE)
 @connected
 def show(session: Session, /, *, profile: str) -> None:
     """Show PROFILE: what it sets, and who takes it."""
@@ -53,7 +54,7 @@ def show(session: Session, /, *, profile: str) -> None:
 
 
 @profiles.command("set")
-@click.argument("profile")
+@click.argument("profile", type=PROFILE)
 @given(policy_options.OPTIONS)
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @click.option("--file", metavar="FILE", help="Members as JSON; - is stdin.")
@@ -91,7 +92,7 @@ def set_(
 
 
 @profiles.command()
-@click.argument("profiles", nargs=-1, required=True, metavar="PROFILE...")
+@click.argument("profiles", nargs=-1, required=True, metavar="PROFILE...", type=PROFILE)
 @connected
 def rm(session: Session, /, *, profiles: tuple[str, ...]) -> None:
     """Remove profiles that nothing takes."""

@@ -9,6 +9,7 @@ import click
 from crony.cli import answers, instants, output, task_options
 from crony.cli.following import follow_to_end
 from crony.cli.instants import INSTANT
+from crony.cli.names import GROUP, SCHEDULE
 from crony.cli.schedules import run_table
 from crony.cli.session import Session, connected
 from crony.cli.words import Words
@@ -19,7 +20,7 @@ _STATES = [state.value for state in RunState]
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit 1 if it failed.")
 @click.option("--args", metavar="JSON", help="Other arguments of a python task.")
 @click.option("--env", metavar="K=V", multiple=True, help="Another variable.")
@@ -48,7 +49,7 @@ def run(
 
 
 @click.command()
-@click.argument("schedule", required=False)
+@click.argument("schedule", required=False, type=SCHEDULE)
 @click.option(
     "--state",
     metavar="STATE",
@@ -59,7 +60,7 @@ def run(
 @click.option("--since", metavar="INSTANT", type=INSTANT, help="Due then or later.")
 @click.option("--until", metavar="INSTANT", type=INSTANT, help="Due before.")
 @click.option("--worker", metavar="ID", help="Only those of a worker.")
-@click.option("--group", metavar="NAME", help="Only those of a group.")
+@click.option("--group", metavar="NAME", type=GROUP, help="Only those of a group.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, help="At most.")
 @connected
 def runs(

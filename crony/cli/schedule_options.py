@@ -5,12 +5,17 @@ from __future__ import annotations
 import click
 
 from crony.cli import answers, policy_options, task_options, trigger_options
+from crony.cli.names import GROUP, PROFILE
 from crony.cli.task_options import TaskOptions
 from crony.model.task import Json
 
 _OWN = (
-    click.option("--group", metavar="NAME", help="The group it belongs to."),
-    click.option("--profile", metavar="NAME", help="Whose policy it takes."),
+    click.option(
+        "--group", metavar="NAME", type=GROUP, help="The group it belongs to."
+    ),
+    click.option(
+        "--profile", metavar="NAME", type=PROFILE, help="Whose policy it takes."
+    ),
     click.option("--queue", metavar="NAME", help="The queue of its runs."),
     click.option("--require", metavar="K=V", multiple=True, help="A worker's label."),
     click.option("--label", metavar="K=V", multiple=True, help="A label of its own."),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.names import GROUP, SCHEDULE
 from crony.cli.policy_options import MISFIRE
 from crony.cli.session import Session, connected
 from crony.model.group import DEFAULT_GROUP
@@ -24,7 +25,7 @@ RESUME_MISFIRE = click.option(
 @click.command()
 @click.argument("text", required=False)
 @click.option("--state", type=click.Choice(["active", "paused", "finished"]))
-@click.option("--group", metavar="NAME", help="Only those of a group.")
+@click.option("--group", metavar="NAME", type=GROUP, help="Only those of a group.")
 @click.option("--queue", metavar="NAME", help="Only those of a queue.")
 @click.option("--label", metavar="K=V", help="Only those with a label.")
 @click.option("--trigger", type=click.Choice(["cron", "every", "at"]))
@@ -56,7 +57,7 @@ def ls(
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @connected
 def show(session: Session, /, *, schedule: str) -> None:
     """Show SCHEDULE (a name or an id), its last runs and errors."""
@@ -65,7 +66,9 @@ def show(session: Session, /, *, schedule: str) -> None:
 
 
 @click.command()
-@click.argument("schedules", nargs=-1, required=True, metavar="SCHEDULE...")
+@click.argument(
+    "schedules", nargs=-1, required=True, metavar="SCHEDULE...", type=SCHEDULE
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--cancel-running", is_flag=True, help="Stop what runs.")
 @connected
@@ -81,7 +84,9 @@ def rm(
 
 
 @click.command()
-@click.argument("schedules", nargs=-1, required=True, metavar="SCHEDULE...")
+@click.argument(
+    "schedules", nargs=-1, required=True, metavar="SCHEDULE...", type=SCHEDULE
+)
 @connected
 def pause(session: Session, /, *, schedules: tuple[str, ...]) -> None:
     """Pause schedules: what comes due is recorded as skipped."""
@@ -90,7 +95,9 @@ def pause(session: Session, /, *, schedules: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("schedules", nargs=-1, required=True, metavar="SCHEDULE...")
+@click.argument(
+    "schedules", nargs=-1, required=True, metavar="SCHEDULE...", type=SCHEDULE
+)
 @RESUME_MISFIRE
 @connected
 def resume(
@@ -123,7 +130,7 @@ def _tell(found: Sequence[JsonObject], *, chosen: bool) -> None:
 
 def schedule_table(schedules: Sequence[JsonObject]) -> None:
     """Print schedules as a table; their groups where they are in any of their own."""
-    grouped = any(answers.text(each, "group") != DEFAULT_GROUP for each in schedules)
+    grouped = any(_group(schedule) for schedule in schedules)
     columns = ["NAME", "STATE", "WHEN", "NEXT", "LAST"]
     rows = [
         [
@@ -163,7 +170,7 @@ def _show(schedule: JsonObject) -> None:
             "next": due and f"{instants.relative(due)}, {instants.local(due)}",
             "task": task_line(answers.member(schedule, "task")),
             "hooks": _hooks(answers.member(schedule, "hooks")),
-            "group": answers.text(schedule, "group"),
+            "group": _group(schedule),
             "profile": answers.text(schedule, "profile"),
             "queue": answers.text(schedule, "queue"),
             "labels": pairs_line(answers.member(schedule, "labels")),
@@ -183,6 +190,12 @@ def _show(schedule: JsonObject) -> None:
         head = f"{answers.text(error, 'run')}, attempt {answers.text(error, 'attempt')}"
         click.echo(click.style(f"{head}:", dim=True))
         click.echo(output.plain(answers.text(error, "text")))
+
+
+def _group(schedule: JsonObject) -> str:
+    """Return a schedule's group; that of all others is not worth a word."""
+    group = answers.text(schedule, "group")
+    return "" if group == DEFAULT_GROUP else group
 
 
 def _progress(entries: Sequence[JsonObject]) -> str:

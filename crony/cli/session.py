@@ -48,7 +48,7 @@ class Session:
         self.settings: Settings = load(
             path=config, environ=os.environ, overrides=chosen
         )
-        self._tenant = tenant
+        self.tenant = tenant
 
     @property
     def as_json(self) -> bool:
@@ -61,7 +61,7 @@ class Session:
         from crony.client import Client
 
         key = find_key(self.settings)
-        return Client(self.settings.client.api_url, key=key, tenant=self._tenant)
+        return Client(self.settings.client.api_url, key=key, tenant=self.tenant)
 
     def show(self, answer: object, otherwise: Callable[[], None]) -> None:
         """Print the answer as JSON, or call what prints it for people."""

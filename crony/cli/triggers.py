@@ -7,6 +7,7 @@ from typing import cast
 import click
 
 from crony.cli import answers, instants, output, trigger_options
+from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 from crony.model.task import Json, JsonObject
 
@@ -16,7 +17,7 @@ _COUNT = click.option(
 
 
 @click.command()
-@click.argument("schedule")
+@click.argument("schedule", type=SCHEDULE)
 @_COUNT
 @connected
 def upcoming(session: Session, /, *, schedule: str, count: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, merging, output
+from crony.cli.names import WEBHOOK
 from crony.cli.nouns import list_by_itself
 from crony.cli.session import Session, connected, read_key
 from crony.cli.words import Words
@@ -30,7 +31,7 @@ def ls(session: Session, /) -> None:
 
 
 @webhooks.command("set")
-@click.argument("webhook")
+@click.argument("webhook", type=WEBHOOK)
 @click.option("--url", metavar="URL", help="Where events are sent.")
 @click.option(
     "--type",
@@ -75,7 +76,7 @@ def set_(
 
 
 @webhooks.command()
-@click.argument("webhooks", nargs=-1, required=True, metavar="WEBHOOK...")
+@click.argument("webhooks", nargs=-1, required=True, metavar="WEBHOOK...", type=WEBHOOK)
 @connected
 def rm(session: Session, /, *, webhooks: tuple[str, ...]) -> None:
     """Remove webhooks; nothing more is sent to them."""
@@ -85,7 +86,7 @@ def rm(session: Session, /, *, webhooks: tuple[str, ...]) -> None:
 
 
 @webhooks.command()
-@click.argument("webhook")
+@click.argument("webhook", type=WEBHOOK)
 @connected
 def ping(session: Session, /, *, webhook: str) -> None:
     """Send a test event to WEBHOOK now; exit 1 if it was not taken."""
@@ -96,7 +97,7 @@ def ping(session: Session, /, *, webhook: str) -> None:
 
 
 @webhooks.command()
-@click.argument("webhook")
+@click.argument("webhook", type=WEBHOOK)
 @click.option("-n", "--limit", type=click.IntRange(1), default=20, help="At most.")
 @connected
 def deliveries(session: Session, /, *, webhook: str, limit: int) -> None:
@@ -110,7 +111,7 @@ def deliveries(session: Session, /, *, webhook: str, limit: int) -> None:
 
 
 @webhooks.command()
-@click.argument("webhook")
+@click.argument("webhook", type=WEBHOOK)
 @click.argument("events", nargs=-1, required=True, metavar="EVENT...")
 @connected
 def retry(session: Session, /, *, webhook: str, events: tuple[str, ...]) -> None:

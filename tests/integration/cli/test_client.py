@@ -266,3 +266,19 @@ def test_completion_knows_the_commands(crony: Shell) -> None:
     assert "_CRONY_COMPLETE" in crony("completion", "bash").ok()
     done = crony(_CRONY_COMPLETE="bash_complete", COMP_WORDS="crony up", COMP_CWORD="1")
     assert "plain,upcoming" in done.out.splitlines()
+
+
+def test_completion_knows_the_names_that_the_service_has(crony: Shell) -> None:
+    crony("groups", "set", "proposed-g").ok()
+    crony("add", "proposed-s", "--every", "1h", "--", "date").ok()
+
+    def proposed(words: str, **environ: str) -> list[str]:
+        count = str(len(words.split()) - 1)
+        given = {"_CRONY_COMPLETE": "bash_complete", "COMP_CWORD": count, **environ}
+        return crony(COMP_WORDS=words, **given).ok().split()
+
+    assert proposed("crony why prop") == ["plain,proposed-s"]
+    assert proposed("crony groups pause prop") == ["plain,proposed-g"]
+    assert proposed("crony add x --group prop") == ["plain,proposed-g"]
+    assert proposed("crony why --key-file - prop") == []
+    assert proposed("crony why prop", CRONY_API_URL="http://127.0.0.1:1") == []

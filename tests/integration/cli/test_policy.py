@@ -92,8 +92,8 @@ def test_a_group_is_paused_and_goes_on_as_a_whole(crony: Shell) -> None:
     for name in ("n-one", "n-two"):
         crony("add", name, "--every", "1h", "--group", "night", "--", "date").ok()
     assert crony("groups", "pause", "night").ok() == "night: paused, 2 schedules\n"
-    listed = json.loads(crony("ls", "--group", "night", "--json").ok())["items"]
-    assert {item["state"] for item in listed} == {"paused"}
+    found = json.loads(crony("ls", "--group", "night", "--json").ok())["items"]
+    assert {schedule["state"] for schedule in found} == {"paused"}
     shown = crony("groups", "show", "night").ok()
     assert "at night" in shown
     assert [line.split()[:3] for line in shown.splitlines()[-2:]] in (
@@ -102,7 +102,8 @@ def test_a_group_is_paused_and_goes_on_as_a_whole(crony: Shell) -> None:
     )
     done = crony("groups", "resume", "night", "--misfire", "latest")
     assert done.ok() == "night: active, 2 schedules\n"
-    assert "night    active  2" in crony("groups").ok()
+    listed = [line.split()[:3] for line in crony("groups").ok().splitlines()]
+    assert ["night", "active", "2"] in listed
 
 
 def test_a_resume_says_which_of_the_skipped_run(crony: Shell, client: Client) -> None:
