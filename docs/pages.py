@@ -7,7 +7,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import drawing
+from tables import NOTE, codes, event_types, policy
+
 from crony.api import problems
+from crony.clock import EPOCH
+from crony.model.policy import after_loss, after_report
 from crony.model.state import (
     EXECUTING,
     HELD,
@@ -15,11 +20,11 @@ from crony.model.state import (
     TRANSITIONS,
     AttemptState,
     Reason,
+    RunState,
     ScheduleState,
 )
 
 REFERENCE = Path(__file__).parent / "reference"
-NOTE = "<!-- Written by `python docs/pages.py`. -->"
 
 _MEANINGS = {
     "pending": "waits for its instant, for a worker, or for its turn",
@@ -57,7 +62,10 @@ def states() -> str:
     """Return the page of states, made from the table of transitions."""
     lines = ["# States and reasons", "", NOTE, ""]
     lines += ["A schedule is " + _listed(ScheduleState) + ".", ""]
-    lines += ["## Runs", "", "| state | means | may become |", "| --- | --- | --- |"]
+    lines += ["## Runs", ""]
+    lines += ["![From which state a run goes to which; the table below says the same.]"]
+    lines[-1] += "(runs.svg)"
+    lines += ["", "| state | means | may become |", "| --- | --- | --- |"]
     for state, after in TRANSITIONS.items():
         # In the table's own order, so that the page does not change by itself.
         follows = [name for name in TRANSITIONS if name in after]
@@ -69,14 +77,44 @@ def states() -> str:
     lines += [f"Perhaps executing: {_listed(s for s in ordered if s in EXECUTING)}."]
     lines += [
         "",
-        "`missed`, `skipped` and `expired` may be a run's first state. A long",
+        f"A run begins as {_listed(drawing.BEGINNINGS)}. A long stretch of",
     ]
-    lines += ["stretch of such occurrences may be one record with its range and count."]
-    lines += ["", "## Attempts", "", f"An attempt is {_listed(AttemptState)}."]
-    lines += ["`lost` and `preempted` attempts do not count against `retries`."]
+    lines += [
+        "occurrences that were missed or skipped may be one record with its range"
+    ]
+    lines += ["and count. [States of runs](../explanation/states.md) says why they are"]
+    lines += ["what they are.", "", *_attempts()]
     lines += ["", "## Reasons", "", "| reason | means |", "| --- | --- |"]
     lines += [f"| `{reason}` | {_REASONS[reason]} |" for reason in Reason]
     return "\n".join(lines) + "\n"
+
+
+def _attempts() -> list[str]:
+    """Return how attempts end, and what the rules make of their runs then."""
+    lines = ["## Attempts", "", f"An attempt is {_listed(AttemptState)}.", ""]
+    lines += ["| attempt | the run was running | and had no try left | was stopping |"]
+    lines += ["| --- | --- | --- | --- |"]
+    for state in AttemptState:
+        if state in (AttemptState.LEASED, AttemptState.RUNNING):
+            continue
+        cells = [
+            _after(state, RunState.RUNNING, left=1),
+            _after(state, RunState.RUNNING, left=0),
+            _after(state, RunState.STOPPING, left=1),
+        ]
+        lines.append(f"| `{state}` | {' | '.join(f'`{cell}`' for cell in cells)} |")
+    lines += ["", "`lost` attempts count against `max_lost`, not against `retries`;"]
+    lines += ["`preempted` ones count against neither. A run that was stopping to make"]
+    lines += ["room counts as running, when its attempt ended otherwise meanwhile."]
+    return lines
+
+
+def _after(attempt: AttemptState, before: RunState, *, left: int) -> RunState:
+    """Return what a run becomes, by the rules that the drivers of stores follow."""
+    if attempt is AttemptState.LOST:
+        return after_loss(before, None, lost=1, max_lost=1 + left, now=EPOCH).state
+    retry_at = EPOCH if left else None
+    return after_report(before, attempt, None, retry_at=retry_at, now=EPOCH).state
 
 
 def problem_types() -> str:
@@ -101,7 +139,14 @@ def problem_types() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"states.md": states, "problems.md": problem_types}
+PAGES = {
+    "states.md": states,
+    "runs.svg": drawing.runs,
+    "problems.md": problem_types,
+    "policy.md": policy,
+    "event-types.md": event_types,
+    "why.md": codes,
+}
 
 
 def _listed(names: Iterable[str]) -> str:

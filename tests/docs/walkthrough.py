@@ -5,12 +5,15 @@ A block of the kind ``console`` is marked by a comment in front of it: in Markdo
 command and goes on while lines end with a backslash; the lines after it are the output
 that the page promises, where ``…`` stands for anything; as a line of its own it stands
 for any lines, or none. Without such lines only the exit code counts.
+
+In Markdown ``<!-- file NAME -->`` in front of a block says that it is to be saved.
 """
 
 import re
 from dataclasses import dataclass
 from itertools import takewhile
 
+FILE = re.compile(r"<!-- file ([\w.-]+) -->")
 MARKS = {"<!-- run -->": "```console", ".. run": ".. code-block:: console"}
 
 
@@ -40,7 +43,21 @@ def steps(page: str) -> list[Step]:
     for number, line in enumerate(lines):
         if line.strip() in MARKS:
             found.extend(_steps_of(_block(lines, number)))
+        elif saved := FILE.fullmatch(line.strip()):
+            text = _fenced(lines[number + 1 :])
+            found.append(Step(_saving(saved[1], text), ""))
     return found
+
+
+def _saving(name: str, lines: list[str]) -> str:
+    return "\n".join([f"cat > {name} <<'END OF FILE'", *lines, "END OF FILE"])
+
+
+def _fenced(rest: list[str]) -> list[str]:
+    """Return what stands in the fenced block that begins the lines."""
+    if not rest or not rest[0].startswith("```"):
+        raise ValueError("a file's mark is not in front of a block")
+    return list(takewhile(lambda line: line.strip() != "```", rest[1:]))
 
 
 def _block(lines: list[str], number: int) -> list[str]:
@@ -52,7 +69,7 @@ def _block(lines: list[str], number: int) -> list[str]:
     if not rest or rest[0].strip() != opening:
         raise ValueError(f"line {number + 1}: the mark is not in front of a block")
     if opening == "```console":
-        return list(takewhile(lambda line: line.strip() != "```", rest[1:]))
+        return _fenced(rest)
     indented = takewhile(lambda line: not line or line.startswith(" "), rest[1:])
     return [line.removeprefix("   ") for line in indented if line]
 
