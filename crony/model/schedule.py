@@ -60,7 +60,7 @@ class Schedule:
     updated_at: datetime
     #: Its group is paused, and that was carried over to it: see ``Group``.
     held: bool = False
-    #: The release of the tz database by which the cursor was worked out.
+    #: The rules of its zone by which the cursor was worked out; empty without one.
     rules: str = ""
 
     @property

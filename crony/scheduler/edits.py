@@ -30,7 +30,7 @@ from crony.scheduler.policies import Policies
 from crony.scheduler.settling import Settlement
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Store
-from crony.triggers import zone_release
+from crony.triggers import rules_of
 
 _log = log.get(__name__)
 
@@ -343,7 +343,7 @@ class Edits:
         return replace(
             with_cursor(schedule, cursor),
             updated_at=now if changed else found.updated_at,
-            rules=zone_release(),
+            rules=rules_of(definition.trigger),
         )
 
     def _tell_holders(self, held: Sequence[Run]) -> None:

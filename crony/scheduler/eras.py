@@ -18,10 +18,9 @@ from crony.model.state import ScheduleState
 from crony.model.trigger import At
 from crony.scheduler.contention import again
 from crony.scheduler.occurrences import calendar
-from crony.scheduler.rezoning import follows_a_zone
 from crony.scheduler.stretches import Stretch, nth, stretch
 from crony.storage.contract import RunQuery, Store
-from crony.triggers import Bounded, zone_release
+from crony.triggers import Bounded, rules_of
 
 #: So many versions are read at once, and so many at all.
 _PAGE = 100
@@ -33,7 +32,7 @@ class Doubt(StrEnum):
 
     #: The versions of that time are not kept any more.
     HISTORY = "history"
-    #: It was worked out under another release of the tz database.
+    #: It was worked out under other rules of its zone.
     RULES = "rules"
     #: The zone went with a release of the tz database.
     ZONE = "zone"
@@ -142,18 +141,16 @@ class History:
     def _era(self, version: Version, low: datetime, high: datetime) -> Era:
         try:
             due = self.calendar(version)
+            rules = rules_of(version.definition.trigger)
         except errors.InvalidTrigger:
             return Era(low=low, high=high, version=version, last=high, doubt=Doubt.ZONE)
-        moved = version.rules != zone_release() and follows_a_zone(
-            version.definition.trigger
-        )
         return Era(
             low=low,
             high=high,
             version=version,
             calendar=due,
             last=high,
-            doubt=Doubt.RULES if moved else None,
+            doubt=None if rules in ("", version.rules) else Doubt.RULES,
         )
 
     def _present_last(self, era: Era) -> datetime:

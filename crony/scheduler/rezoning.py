@@ -8,8 +8,10 @@ came is left as a note with the duty, so that the next goes on from there.
 
 What was due up to the last tick before the change stays as it was settled. From
 there on the new rules hold, also for what came due since: each schedule's cursor goes
-there in one conditional write, that of an edit whose revision stays. To do it twice
-changes nothing.
+there in one conditional write, that of an edit whose revision stays. Where a zone's
+rules changed and the instants ahead did not, that write says so alone: a version tells
+from when on they hold. To do it twice changes nothing, and a release that does not
+touch a schedule's zone leaves the schedule as it is.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from crony.model import ids
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState
-from crony.model.trigger import At, Every, Trigger
 from crony.scheduler.edits import Edits
 from crony.scheduler.making import stretch
 from crony.scheduler.materializer import runs_of
@@ -33,7 +34,7 @@ from crony.scheduler.occurrences import calendar_of, with_cursor
 from crony.scheduler.policies import Policies
 from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Materialisation, Store
-from crony.triggers import zone_release
+from crony.triggers import rules_of, zone_release
 
 _log = log.get(__name__)
 
@@ -124,9 +125,7 @@ class Rezoner:
         return walk
 
     def _look_at(self, page: Sequence[Schedule], *, since: datetime) -> None:
-        zoned = [
-            schedule for schedule in page if follows_a_zone(schedule.definition.trigger)
-        ]
+        zoned = [schedule for schedule in page if _follows_a_zone(schedule)]
         newest = self._store.runs.recent([each.id for each in zoned], limit=1)
         for schedule in zoned:
             # An edit has worked the cursor out later than that.
@@ -147,21 +146,29 @@ class Rezoner:
 
     def _follow(self, schedule: Schedule, start: datetime, *, ahead: bool) -> None:
         """Change the schedule if its cursor and the runs ahead are not those of now."""
-        if schedule.cursor is None or schedule.cursor <= start:
+        if schedule.cursor is None:
+            return
+        if schedule.cursor <= start:
             # All that follows will be worked out under the rules of now.
+            self._note(schedule, schedule.cursor - MOMENT)
             return
         calendar = calendar_of(schedule)
         if not ahead and calendar.first(start) == schedule.cursor:
+            self._note(schedule, start)
             return
         runs = _occurrences(runs_of(self._store, schedule, since=start + MOMENT))
         stretches = [run for run in runs if run.range_until is not None]
         if stretches:
             self._fill(schedule, start, min(stretches, key=lambda r: r.scheduled_for))
+            self._note(schedule, schedule.cursor - MOMENT)
             return
         made = sorted({run.scheduled_for for run in runs} - {schedule.cursor})
         due = calendar.between(start, schedule.cursor, limit=len(made) + 2)
         if due != [*made, schedule.cursor]:
             self._rezone(schedule, start)
+        else:
+            # What was made stays as it is.
+            self._note(schedule, made[-1] if made else start)
 
     def _fill(self, schedule: Schedule, start: datetime, found: Run) -> None:
         """Record what lies before a stretch that was recorded under the rules of now.
@@ -201,22 +208,7 @@ class Rezoner:
         new cursor, takes back what is due all the same, and knows the others by id.
         """
         cursor = calendar_of(schedule).first(start)
-        holds = self._policies.of(schedule.tenant, schedule.definition)
-        try:
-            counted, ready = self._store.schedules.update(
-                replace(with_cursor(schedule, cursor), rules=self._release()),
-                limit=holds.policy.limit,
-                expected=schedule,
-                settled=(),
-                now=start,
-            )
-        except errors.Contended:
-            # Its group was paused or resumed: with that the cursor is worked out anew.
-            self._edits.hold(schedule, holds.group)
-            return
-        # Else another was first, and worked the cursor out anew.
-        if counted:
-            self._wakes.publish(ready)
+        if self._write(schedule, with_cursor(schedule, cursor), since=start):
             _log.info(
                 "schedule follows its time zone",
                 tenant=schedule.tenant,
@@ -224,13 +216,40 @@ class Rezoner:
                 next_run_at=cursor,
             )
 
+    def _note(self, schedule: Schedule, since: datetime) -> None:
+        """Let the rules of now hold from then on; no occurrence is made after that."""
+        if schedule.rules != rules_of(schedule.definition.trigger):
+            self._write(schedule, schedule, since=since)
 
-def follows_a_zone(trigger: Trigger) -> bool:
+    def _write(self, found: Schedule, changed: Schedule, *, since: datetime) -> bool:
+        """Replace a schedule by what the rules of now make of it; whether it counted.
+
+        Else another was first, and worked the cursor out anew.
+        """
+        holds = self._policies.of(found.tenant, found.definition)
+        try:
+            counted, ready = self._store.schedules.update(
+                replace(changed, rules=rules_of(found.definition.trigger)),
+                limit=holds.policy.limit,
+                expected=found,
+                settled=(),
+                now=since,
+            )
+        except errors.Contended:
+            # Its group was paused or resumed: with that the cursor is worked out anew.
+            self._edits.hold(found, holds.group)
+            return False
+        self._wakes.publish(ready)
+        return counted
+
+
+def _follows_a_zone(schedule: Schedule) -> bool:
     """Return whether a release of the tz database may move the occurrences."""
-    fixed = isinstance(trigger, At) or (
-        isinstance(trigger, Every) and isinstance(trigger.interval, timedelta)
-    )
-    return not fixed and trigger.timezone != "UTC"
+    try:
+        return rules_of(schedule.definition.trigger) != ""
+    except errors.InvalidTrigger:
+        # Its zone is gone.
+        return True
 
 
 def _occurrences(runs: Sequence[Run]) -> list[Run]:

@@ -21,7 +21,7 @@ from crony.scheduler.occurrences import calendar_of, with_cursor
 from crony.scheduler.policies import Policies, Resolved
 from crony.scheduler.views import ScheduleView, Views
 from crony.storage.contract import Page, Position, ScheduleQuery, Store
-from crony.triggers import Upcoming, zone_release
+from crony.triggers import Upcoming, rules_of
 
 _log = log.get(__name__)
 
@@ -337,7 +337,7 @@ def fresh(
         created_at=now,
         updated_at=now,
         held=held,
-        rules=zone_release(),
+        rules=rules_of(definition.trigger),
     )
     start = asked_for(definition.trigger, now)
     return with_cursor(schedule, calendar_of(schedule).first(start, inclusive=True))

@@ -8,7 +8,7 @@ from crony.triggers.bounds import Bounded, bounded
 from crony.triggers.compiler import compile_trigger
 from crony.triggers.jitter import jittered
 from crony.triggers.occurrences import Occurrences, Upcoming
-from crony.triggers.release import zone_release
+from crony.triggers.release import rules_of, zone_release
 
 __all__ = [
     "Bounded",
@@ -17,5 +17,6 @@ __all__ = [
     "bounded",
     "compile_trigger",
     "jittered",
+    "rules_of",
     "zone_release",
 ]

@@ -9,10 +9,14 @@ less than six days apart, so no pair of them hides between two probes.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import zoneinfo
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from importlib import resources
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -55,12 +59,17 @@ class Stretch:
 
 
 class Zone:
-    """One zone of the tz database; keeps what it has probed."""
+    """One zone of the tz database; keeps what it has probed.
+
+    ``rules`` is a digest of what its file held when it was first asked for, the same
+    for all names of the zone; empty for a zone whose offset is fixed.
+    """
 
     def __init__(self, name: str, info: ZoneInfo) -> None:
         self.name = name
         self.info = info
         self._fixed = name in _FIXED or name.startswith("Etc/")
+        self.rules = "" if self._fixed else digest_of(name)
         self._years: dict[int, tuple[Transition, ...]] = {}
 
     def stretch(self, seconds: int) -> Stretch:
@@ -130,6 +139,25 @@ def zone_named(name: str) -> Zone:
     # A name may also be a folder, too long or not a relative path at all.
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise errors.InvalidTrigger("timezone", _unknown(name)) from exc
+
+
+def digest_of(name: str) -> str:
+    """Return a digest of a zone's file, from where ``zoneinfo`` takes it.
+
+    The file holds all changes of the offset, and the rule by which they go on.
+    """
+    return hashlib.sha256(_data(name)).hexdigest()
+
+
+def _data(name: str) -> bytes:
+    for folder in zoneinfo.TZPATH:
+        path = Path(folder, name)
+        if path.is_file():
+            return path.read_bytes()
+    try:
+        return (resources.files("tzdata") / "zoneinfo" / name).read_bytes()
+    except OSError:
+        return b""
 
 
 def _unknown(name: str) -> str:

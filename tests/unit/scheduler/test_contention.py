@@ -9,9 +9,9 @@ import pytest
 
 from crony import errors
 from crony.model.state import RunState, ScheduleState
-from crony.model.trigger import Every
+from crony.model.trigger import Cron, Every
 from crony.scheduler.service import Service
-from crony.triggers import zone_release
+from crony.triggers import rules_of
 from tests.unit.scheduler.stage import HOUR, MINUTE, SECOND, TENANT, Stage, at
 
 
@@ -128,16 +128,20 @@ def _edit_of(service: Service, schedule: str) -> Callable[[], object]:
 
 def test_each_write_notes_the_rules_it_was_worked_out_by(stage: Stage) -> None:
     stage.group("reports")
-    schedule = stage.add(group="reports")
-    assert stage.found(schedule).rules == zone_release()
+    trigger = Cron("0 20 * * *", "Europe/Berlin")
+    schedule = stage.add(group="reports", trigger=trigger)
+    rules = rules_of(trigger)
+    assert stage.found(schedule).rules == rules != ""
     stage.edit(schedule, description="new")
     stage.service.groups.pause(TENANT, "reports")
     versions = stage.store.schedules.versions(schedule.id, until=None, limit=10)
     assert [(each.revision, each.held, each.rules) for each in versions] == [
-        (2, True, zone_release()),
-        (2, False, zone_release()),
-        (1, False, zone_release()),
+        (2, True, rules),
+        (2, False, rules),
+        (1, False, rules),
     ]
+    stage.edit(schedule, trigger=Cron("0 20 * * *"))
+    assert stage.found(schedule).rules == ""
 
 
 def test_a_step_that_breaks_does_not_stop_the_tick(

@@ -1,17 +1,18 @@
 """A new release of the tz database moves what is ahead, and nothing else.
 
-A release is a folder with one zone, ``Europe/Berlin``, whose file is that of another
-place: with it the same expression comes due at other instants.
+A release is a folder with ``Europe/Berlin`` and ``Asia/Tokyo``, whose files are those
+of other places: with them the same expression comes due at other instants.
 """
 
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,11 +20,13 @@ import pytest
 from crony.model.state import RunState, ScheduleState
 from crony.model.trigger import Cron, Every
 from crony.scheduler import rezoning
-from crony.triggers import compiler, release, zone
+from crony.triggers import compiler, release, rules_of, zone
 from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, Stage, at, held
 
 #: On the day of the tests these are at 1, 2 and 0 hours from UTC.
 PRESENT, EASTWARDS, WESTWARDS = "Europe/Berlin", "Europe/Athens", "Europe/London"
+#: It keeps the hours of Berlin today, and kept others long ago.
+ALIKE = "Europe/Paris"
 
 CACHES = (
     zone.zone_named,
@@ -36,7 +39,11 @@ CACHES = (
     compiler._compiled_instant,
 )
 
-Install = Callable[[str], None]
+
+class Install(Protocol):
+    """Installs a release: two zones of it, and where their files are from."""
+
+    def __call__(self, place: str, *, tokyo: str = "Asia/Tokyo") -> None: ...
 
 
 @pytest.fixture
@@ -49,12 +56,13 @@ def install(tmp_path: Path) -> Iterator[Install]:
         for cache in CACHES:
             cache.cache_clear()
 
-    def use(place: str) -> None:
-        folder = tmp_path / place.replace("/", "-")
-        file = folder / PRESENT
-        file.parent.mkdir(parents=True, exist_ok=True)
-        source = resources.files("tzdata") / "zoneinfo" / place
-        file.write_bytes(source.read_bytes())
+    def use(place: str, *, tokyo: str = "Asia/Tokyo") -> None:
+        folder = tmp_path / f"{place}-{tokyo}".replace("/", "-")
+        for name, source in ((PRESENT, place), ("Asia/Tokyo", tokyo)):
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            held = resources.files("tzdata") / "zoneinfo" / source
+            file.write_bytes(held.read_bytes())
         zoneinfo.reset_tzpath([str(folder)])
         forget()
 
@@ -319,6 +327,79 @@ def test_an_edit_meanwhile_is_left_alone(
     stage.tick()
     now = stage.found(schedule)
     assert (now.revision, now.cursor) == (2, at("19:00:00"))
+
+
+def versions(stage: Stage, schedule: str) -> list[tuple[object, str]]:
+    """Return since when which rules held for a schedule, newest first."""
+    found = stage.store.schedules.versions(schedule, until=None, limit=10)
+    return [(version.since, version.rules) for version in found]
+
+
+def test_rules_that_move_nothing_ahead_begin_a_version_and_nothing_else(
+    stage: Stage, install: Install
+) -> None:
+    schedule = nightly(stage)
+    soon = nightly(stage, 14)
+    # Five seconds before it is due it is made, and offered.
+    stage.tick(HOUR - 3 * SECOND)
+    find = stage.service.schedules.find
+    before = {name: find("default", name) for name in (schedule, soon)}
+    worker = stage.worker()
+    assert len(stage.poll(worker).offers) == 1
+    install(ALIKE)
+    restart(stage)
+    stage.tick(SECOND)
+    for name, found in before.items():
+        rules = rules_of(found.definition.trigger)
+        assert rules != found.rules
+        assert find("default", name) == replace(found, rules=rules)
+        assert [told for _, told in versions(stage, name)] == [rules, found.rules]
+    assert versions(stage, schedule)[0][0] == at("12:59:57")
+    assert versions(stage, soon)[0][0] == at("13:00:00")
+    assert instants(stage, soon) == [(at("13:00:00"), RunState.LEASED)]
+
+
+def test_a_release_that_leaves_a_zone_alone_leaves_its_schedules_alone(
+    stage: Stage, install: Install
+) -> None:
+    schedules = [
+        nightly(stage),
+        stage.add(trigger=Cron("0 20 * * *")).id,
+        stage.add(trigger=Cron("0 20 * * *", "Etc/GMT-1")).id,
+        stage.add(trigger=Every(HOUR)).id,
+    ]
+    stage.tick(HOUR)
+    find = stage.service.schedules.find
+    found = [find("default", schedule) for schedule in schedules]
+    began = [versions(stage, schedule) for schedule in schedules]
+    before = release.zone_release()
+    install(PRESENT, tokyo="Asia/Hong_Kong")
+    assert release.zone_release() != before
+    restart(stage)
+    stage.tick()
+    assert [find("default", schedule) for schedule in schedules] == found
+    assert [versions(stage, schedule) for schedule in schedules] == began
+    audit = stage.service.audit.span("default", limit=10)
+    assert (audit.gaps, audit.unverifiable) == ([], [])
+
+
+def test_what_waits_for_a_resume_is_audited_by_the_rules_that_settle_it(
+    stage: Stage, install: Install
+) -> None:
+    schedule = nightly(stage, 14)
+    stage.service.schedules.pause("default", schedule)
+    stage.live(2 * DAY, step=HOUR)
+    install(EASTWARDS)
+    restart(stage)
+    stage.tick(HOUR)
+    stage.service.schedules.resume("default", schedule, misfire="all")
+    stage.tick(MINUTE)
+    due = [at("12:00:00") + DAY, at("12:00:00") + 2 * DAY]
+    assert [instant for instant, _ in instants(stage, schedule)] == due
+    found = stage.service.audit.span("default", since=at("12:00:00"), limit=10)
+    assert (found.checked, found.gaps) == (2, [])
+    # It is not known under which rules the time before its cursor passed.
+    assert max(part.until for part in found.unverifiable) < at("13:00:00")
 
 
 def test_the_release_is_told_by_what_the_files_hold(install: Install) -> None:
