@@ -25,7 +25,7 @@ lint: $(VENV)/.ready-to-test ## Check style, types and layers
 	@$(VENV)/bin/lint-imports --no-logo
 
 chaos: $(VENV)/.ready-to-test ## Kill everything at random for a while: CRONY_CHAOS_SECONDS=600
-	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-120} \
+	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-300} \
 	    $(VENV)/bin/python -m pytest -q -s --timeout=0 tests/acceptance/test_chaos.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test ## Measure one row, or all: make bench ROW=punctuality

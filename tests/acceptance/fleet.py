@@ -1,115 +1,169 @@
-"""A service and a worker as real processes, to be killed and started again."""
+"""Two service nodes over one store and some workers, as real processes."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from crony import errors
 from crony.client import Client
 from crony.testing.service import free_port
+from crony.worker import places
+from tests.acceptance.processes import Program
 
-BIN = Path(sys.executable).parent
+_BIN = Path(sys.executable).parent
+
+#: Answers that pass by themselves.
+_PASSING = (429, 502, 503, 504)
+
+_T = TypeVar("_T")
+
+
+class Node(Program):
+    """A service with an address of its own."""
+
+    def __init__(
+        self, number: int, *, environ: dict[str, str], log: Path, processes: int
+    ) -> None:
+        bind = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{bind}"
+        own = {"CRONY_API_BIND": bind, "CRONY_API_PROCESSES": str(processes)}
+        super().__init__(
+            f"node-{number}",
+            [str(_BIN / "crony-api")],
+            environ=environ | own,
+            log=log,
+        )
+
+
+class Worker(Program):
+    """A worker with a home of its own; registered once, then only run."""
+
+    def __init__(
+        self, name: str, *, environ: dict[str, str], log: Path, home: Path
+    ) -> None:
+        own = {"CRONY_HOME": str(home), "CRONY_WORKER_NAME": name}
+        program = str(_BIN / "crony-worker")
+        super().__init__(name, [program, "register"], environ=environ | own, log=log)
+        self._run = [program, "run"]
+        self._credentials = places.credentials(home, name)
+
+    @property
+    def is_registered(self) -> bool:
+        return self._credentials.exists()
+
+    def start(self) -> None:
+        if self.is_registered:
+            # It has its credentials, and needs no service to begin with.
+            self._argv = self._run
+        super().start()
 
 
 class Fleet:
-    """One service and one worker over one home.
+    """All of it; ``nodes`` share a home, each worker has one and asks one node."""
 
-    Every process is started in a session of its own, so that a kill reaches just
-    what the test names.
-    """
-
-    def __init__(self, home: Path, *, lease_ttl: str, rw_path: Path) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self._log = home.parent / "fleet.log"
-        self._environ = {
-            "PATH": f"{BIN}:/usr/bin:/bin",
-            "HOME": str(home.parent),
+    def __init__(
+        self, place: Path, *, lease_ttl: float, rw_path: Path, workers: int
+    ) -> None:
+        home = place / "home"
+        self._log = place / "fleet.log"
+        self._key_file = home / "admin.key"
+        path = os.environ.get("PATH", "/usr/bin:/bin")
+        environ = {"PATH": f"{_BIN}:{path}", "HOME": str(place)}
+        service = environ | {
             "CRONY_HOME": str(home),
-            "CRONY_API_BIND": self.url.removeprefix("http://"),
-            "CRONY_API_LEASE_TTL": lease_ttl,
-            "CRONY_API_URL": self.url,
+            "CRONY_API_LEASE_TTL": f"{lease_ttl:g}s",
+            # Not a line for each request.
+            "CRONY_API_LOG_LEVEL": "warning",
+        }
+        self.nodes = [
+            Node(number, environ=service, log=self._log, processes=processes)
+            for number, processes in ((1, 2), (2, 1))
+        ]
+        self.workers = [
+            self._worker(number, place=place, environ=environ, rw_path=rw_path)
+            for number in range(1, workers + 1)
+        ]
+
+    def _worker(
+        self, number: int, *, place: Path, environ: dict[str, str], rw_path: Path
+    ) -> Worker:
+        own = {
+            "CRONY_API_URL": self.nodes[number % len(self.nodes)].url,
+            "CRONY_KEY_FILE": str(self._key_file),
             "CRONY_WORKER_RW_PATHS": str(rw_path),
             "CRONY_WORKER_SLOTS": "4",
-            "CRONY_WORKER_NAME": "chaos",
         }
-        self._key_file = home / "admin.key"
-        self.service: subprocess.Popen[bytes] | None = None
-        self.worker: subprocess.Popen[bytes] | None = None
+        return Worker(
+            f"worker-{number}",
+            environ=environ | own,
+            log=self._log,
+            home=place / f"worker-{number}",
+        )
 
-    def _spawn(self, *argv: str) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [str(BIN / argv[0]), *argv[1:]],
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    def start(self) -> None:
+        """Start all of it, the nodes at the same time."""
+        self.nodes[0].start()
+        self.ask(Client.ready, within=60)
+        self.nodes[1].start()
+        for node in self.nodes:
+            self.wait_until_ready(node)
+        for worker in self.workers:
+            worker.start()
+        for worker in self.workers:
+            self._wait_until_registered(worker)
 
-    def start_service(self) -> None:
-        self.service = self._spawn("crony-api")
-
-    def start_worker(self) -> None:
-        self.worker = self._spawn("crony-worker", "register")
-
-    def kill_service(self) -> None:
-        """SIGKILL the service, master and children."""
-        assert self.service is not None
-        os.killpg(self.service.pid, signal.SIGKILL)
-        self.service.wait()
-
-    def kill_worker(self) -> None:
-        """SIGKILL the worker's own process, and it alone."""
-        assert self.worker is not None
-        self.worker.kill()
-        self.worker.wait()
-
-    def stop_worker(self) -> None:
-        assert self.worker is not None
-        self.worker.send_signal(signal.SIGSTOP)
-
-    def continue_worker(self) -> None:
-        assert self.worker is not None
-        self.worker.send_signal(signal.SIGCONT)
-
-    def client(self) -> Client:
-        return Client(self.url, key=self._key_file.read_text().strip())
-
-    def wait_until_ready(self, *, within: float = 30) -> Client:
-        """Return a client once the store answers through the service."""
+    def _wait_until_registered(self, worker: Worker, *, within: float = 60) -> None:
         for _ in patiently(within):
-            assert self.service is not None
-            assert self.service.poll() is None, self.tail()
-            with contextlib.suppress(errors.ClientError, FileNotFoundError):
-                client = self.client()
+            assert worker.alive, f"{worker.name} ended by itself\n{self.tail()}"
+            if worker.is_registered:
+                return
+        raise AssertionError(f"{worker.name} did not register\n{self.tail()}")
+
+    def client(self, node: Node) -> Client:
+        key = self._key_file.read_text().strip()
+        return Client(node.url, key=key, timeout=timedelta(seconds=5))
+
+    def ask(self, question: Callable[[Client], _T], *, within: float = 60) -> _T:
+        """Ask one node after the other, until one answers; it must be repeatable."""
+        last: Exception | None = None
+        for turn, _ in enumerate(patiently(within, step=0.2)):
+            node = self.nodes[turn % len(self.nodes)]
+            try:
+                return question(self.client(node))
+            except (errors.ServiceUnreachable, FileNotFoundError) as exc:
+                last = exc
+            except errors.Refused as exc:
+                if exc.status not in _PASSING and exc.kind != "key-in-progress":
+                    raise
+                last = exc
+        raise AssertionError(f"no node answered: {last}\n{self.tail()}")
+
+    def wait_until_ready(self, node: Node, *, within: float = 60) -> Client:
+        """Return a client once the store answers through a node."""
+        for _ in patiently(within):
+            assert node.alive, f"{node.name} ended by itself\n{self.tail()}"
+            try:
+                client = self.client(node)
                 client.ready()
-                return client
-        raise AssertionError(f"the service did not get ready: {self.tail()}")
+            except (errors.ClientError, FileNotFoundError):
+                continue
+            return client
+        raise AssertionError(f"{node.name} did not get ready\n{self.tail()}")
 
     def tail(self) -> str:
         """Return the end of what the processes logged."""
-        return self._log.read_text(errors="replace")[-4000:]
+        return self._log.read_text(errors="replace")[-6000:]
 
     def close(self) -> None:
-        """End what is left, the worker first so that it can report."""
-        for process in (self.worker, self.service):
-            if process is None or process.poll() is not None:
-                continue
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        """End what is left, the workers first so that they can report."""
+        for program in (*self.workers, *self.nodes):
+            program.end(within=20)
 
 
 def patiently(seconds: float, *, step: float = 0.05) -> Iterator[None]:
