@@ -26,7 +26,7 @@ lint: $(VENV)/.ready-to-test ## Check style, types and layers
 
 chaos: $(VENV)/.ready-to-test ## Kill everything at random for a while: CRONY_CHAOS_SECONDS=600
 	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-300} \
-	    $(VENV)/bin/python -m pytest -q -s --timeout=0 tests/acceptance/test_chaos.py $(ARGS)
+	    $(VENV)/bin/python -m pytest -q --log-cli-level=INFO tests/acceptance/test_chaos.py $(ARGS)
 
 bench: $(VENV)/.ready-to-test ## Measure one row, or all: make bench ROW=punctuality
 	@for row in $(if $(ROW),bench/$(ROW).py,$(sort $(wildcard bench/[a-z]*.py))); do \

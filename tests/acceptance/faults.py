@@ -6,6 +6,7 @@ others are killed and started again, and people go on with what they do.
 
 from __future__ import annotations
 
+import logging
 import random
 import signal
 import time
@@ -23,6 +24,8 @@ from tests.acceptance.witness import Key
 
 #: Holds while its block is entered.
 Fault = Callable[[], AbstractContextManager[None]]
+
+_log = logging.getLogger(__name__)
 
 _P = TypeVar("_P", Node, Worker)
 
@@ -100,13 +103,16 @@ class Chaos:
 
     def _note(self, what: str) -> None:
         self._done.add(what)
-        self.story.append(f"{time.monotonic() - self._began:.1f} {what}")
+        line = f"{time.monotonic() - self._began:.1f} {what}"
+        self.story.append(line)
+        _log.info(line)
 
     def calm(self) -> None:
         """Wait until all of it is there again."""
         self._tend()
         for node in self._fleet.nodes:
             self._fleet.wait_until_ready(node)
+        self._note("calm")
 
     # People.
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ from tests.acceptance.fleet import Fleet
 from tests.acceptance.follower import Follower
 from tests.acceptance.plans import GROUP, GROUP_LIMIT, PLANS
 from tests.acceptance.witness import Witness
+
+_log = logging.getLogger(__name__)
 
 SECONDS = float(os.environ.get("CRONY_CHAOS_SECONDS", "30"))
 SEED = int(os.environ.get("CRONY_CHAOS_SEED", "1"))
@@ -86,9 +89,11 @@ def drain(fleet: Fleet, followers: list[Follower]) -> dict[str, Answer]:
     told = follower.about("schedule.created", _MARK)
     for one in followers:
         assert one.wait_for(told, within=PATIENCE), one.name
+    _log.info("nothing more comes due")
     # All that came due is told of; what follows are ends.
     over = followers[0].wait_for(follower.none_open, within=PATIENCE)
     assert over, follower.still_open(followers[0].events())
+    _log.info("all of it is over")
     fleet.ask(lambda client: client.delete_schedule(_MARK))
     gone = follower.about("schedule.deleted", _MARK)
     for one in followers:
