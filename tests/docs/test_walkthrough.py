@@ -170,6 +170,18 @@ def test_marked_blocks_are_read_with_commands_and_promises(page: str) -> None:
     ]
 
 
+def test_marked_block_is_saved_as_a_file(tmp_path: Path) -> None:
+    page = """<!-- file a.json -->\n```json\n{"a": "$HOME \\n"}\n```\n"""
+    (step,) = steps(page)
+    subprocess.run(["bash", "-c", step.command], cwd=tmp_path, check=True)
+    assert (tmp_path / "a.json").read_text() == '{"a": "$HOME \\n"}\n'
+
+
+def test_mark_of_a_file_without_a_block_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in front of a block"):
+        steps("<!-- file a.json -->\ntext\n")
+
+
 @pytest.mark.parametrize(
     "page", ["<!-- run -->\ntext\n", "<!-- run -->\n```console\nno command\n```\n"]
 )
