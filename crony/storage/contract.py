@@ -36,8 +36,10 @@ both only now) are told as ``Ready``.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
 before the horizon, not reserved for another worker, whose group and tenant have a
-place. The order of leasing is: priority (high first), runs due now before those that
-catch up, ``deadline_at`` (none last), ``due_at``, id.
+place. The order of leasing is: runs available by now before those that are offered
+ahead (which would else hold every slot of an idle worker), priority (high first),
+runs due on time before those that catch up, ``deadline_at`` (none last), ``due_at``,
+id.
 
 **Overlap.** A run with ``overlap`` (``skip`` or ``replace``) is decided on once, at
 its ``due_at``, by ``overlap``, if it was not confirmed before that. In its way stand
@@ -160,7 +162,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """A schedule to be stored, with its limit."""
+    """A schedule, with its limit: to be stored so, or to be limited so."""
 
     schedule: Schedule
     limit: int
@@ -336,6 +338,20 @@ class Schedules(ABC):
     ) -> Sequence[str]:
         """Return ids of schedules with runs of origin ``schedule`` that are pending
         or leased and whose ``scheduled_for`` is after ``now``, by id."""
+
+    @abstractmethod
+    def unfinished(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> Sequence[Schedule]:
+        """Return schedules with unfinished runs, hooks' runs apart, by id."""
+
+    @abstractmethod
+    def limit(self, batch: Sequence[Creation]) -> Ready:
+        """Give schedules their limits, and admit anew those where it is another one.
+
+        Each counts only while the stored revision is that of its schedule: who
+        writes a later one knows the limit of that. Nothing else of it is written.
+        """
 
     @abstractmethod
     def delete(

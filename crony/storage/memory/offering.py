@@ -32,7 +32,7 @@ def offers(
     if worker.draining:
         return ()
     share = rules.catch_up_share(worker.slots) - _catching_up(memory, worker)
-    for run in candidates(memory, worker.tenant, horizon=horizon):
+    for run in candidates(memory, worker.tenant, horizon=horizon, now=now):
         if len(given) >= slots:
             break
         if (
@@ -47,7 +47,7 @@ def offers(
 
 
 def candidates(
-    memory: Memory, tenant: str | None, *, horizon: datetime
+    memory: Memory, tenant: str | None, *, horizon: datetime, now: datetime
 ) -> Iterator[Run]:
     """Meet the admitted runs of a tenant, or of all, in the order of leasing.
 
@@ -60,7 +60,7 @@ def candidates(
         and offered(memory, run)
         and run.available_at <= cut(horizon)
     ]
-    yield from sorted(runs, key=_rank)
+    yield from sorted(runs, key=lambda run: (run.available_at > now, *_rank(run)))
 
 
 def _rank(run: Run) -> tuple[int, bool, bool, datetime, datetime, str]:

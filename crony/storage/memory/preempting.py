@@ -21,7 +21,7 @@ def preempt(memory: Memory, *, now: datetime, limit: int) -> Sequence[Change]:
     """Stop preemptible runs for what has waited long enough."""
     victims: list[Change] = []
     horizon = now - policy.PREEMPT_AFTER
-    for run in candidates(memory, None, horizon=horizon):
+    for run in candidates(memory, None, horizon=horizon, now=now):
         if len(victims) >= limit:
             break
         if run.origin is not Origin.HOOK and not reserved(memory, run, now=now):

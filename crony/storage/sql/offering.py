@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony.clock import EPOCH
 from crony.model.lease import Offer
 from crony.model.run import Run
 from crony.model.schedule import Definition
@@ -29,6 +30,7 @@ _RANK = f"r.priority, r.catch_up, {dialect.DEADLINE}, r.due_at, r.id"
 _FREE_FOR = (
     "(r.reserved_for IS NULL OR r.reserved_for = :worker OR r.reserved_until <= :now)"
 )
+_AVAILABLE = "r.available_at > :after AND r.available_at <= :until"
 #: The first of each lane. What catches up comes apart, for a worker takes few of it:
 #: the others are found however many of it there are.
 _LEASABLE = text(
@@ -37,14 +39,14 @@ _LEASABLE = text(
     f" {dialect.DEADLINE} AS deadline, r.due_at, r.id FROM runs r"
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
-    f" AND r.available_at <= :horizon AND {_FREE_FOR}"
+    f" AND {_AVAILABLE} AND {_FREE_FOR}"
     f" ORDER BY r.priority DESC, {dialect.DEADLINE}, r.due_at, r.id LIMIT :slots))"
     f" FROM {each('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
     f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    " AND r.available_at <= :horizon AND r.admitted = 1"
+    f" AND {_AVAILABLE} AND r.admitted = 1"
     f" AND r.lane IN {among('lanes')} AND {_FREE_FOR}"
 )
 _CATCHING_UP = text(
@@ -122,30 +124,42 @@ def _choose(
         level=worker.sandbox_level,
     )
     room = _Room(connection, worker, {lane.group for lane in satisfied})
-    open_lanes = {
-        lane.id: lane.group for lane in satisfied if room.for_group(lane.group)
-    }
-    asked = {
-        "lanes": json.dumps(list(open_lanes)),
-        "slots": slots,
-        "horizon": instant_out(horizon),
-        "worker": worker.id,
-        "now": instant_out(now),
-    }
-    found = _candidates(connection, asked)
     chosen: list[str] = []
-    for rank, lane in sorted(found):
+    start, present = instant_out(EPOCH) - 1, instant_out(min(now, horizon))
+    # What may start now comes first: while there is enough of it, nobody looks at
+    # what is to come, and afterwards no long line of it is in the way.
+    for after, until in ((start, present), (present, instant_out(horizon))):
         if len(chosen) == slots:
             break
-        if room.take(open_lanes[lane], catch_up=rank[1]):
-            chosen.append(rank[-1])
+        groups = {
+            lane.id: lane.group for lane in satisfied if room.for_group(lane.group)
+        }
+        asked = {
+            "lanes": json.dumps(list(groups)),
+            "slots": slots - len(chosen),
+            "after": after,
+            "until": until,
+            "worker": worker.id,
+            "now": instant_out(now),
+        }
+        kinds = (0, 1) if room.for_catch_up() else (0,)
+        for rank, lane in sorted(_candidates(connection, asked, kinds)):
+            if len(chosen) == slots:
+                break
+            if room.take(groups[lane], catch_up=rank[1]):
+                chosen.append(rank[-1])
     return chosen
 
 
-def _candidates(connection: Connection, asked: Parameters) -> list[tuple[Rank, int]]:
-    """Return the first runs of lanes, with the lane of each."""
+def _candidates(
+    connection: Connection, asked: Parameters, kinds: Iterable[int]
+) -> list[tuple[Rank, int]]:
+    """Return the first runs of lanes, with the lane of each.
+
+    ``kinds`` are the values of ``catch_up`` that are looked for.
+    """
     found = []
-    for catch_up in (0, 1):
+    for catch_up in kinds:
         firsts = connection.execute(_LEASABLE, {**asked, "catch_up": catch_up})
         for lane, group in firsts:
             for priority, *rest in json.loads(group):
@@ -179,7 +193,7 @@ class _Room:
 
     def take(self, group: str, *, catch_up: int) -> bool:
         """Take a run of the group, if there is room for it."""
-        if not self.for_group(group) or (catch_up and not self._catch_up()):
+        if not self.for_group(group) or (catch_up and not self.for_catch_up()):
             return False
         if catch_up and self._share is not None:
             self._share -= 1
@@ -191,7 +205,7 @@ class _Room:
                 self._groups[group] = left - 1
         return True
 
-    def _catch_up(self) -> bool:
+    def for_catch_up(self) -> bool:
         """Return whether the worker may take one more run that catches up."""
         if self._share is None:
             asked = {"worker": self._worker.id}

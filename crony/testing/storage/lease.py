@@ -104,6 +104,7 @@ class TestLease:
         self, store: Store
     ) -> None:
         scene = Scene(store)
+        scene.after(4)
 
         def one(at: float, **changes: object) -> str:
             return scene.due(scene.schedule(), at, **changes)[0].id

@@ -14,6 +14,7 @@ class TestOrder:
         self, store: Store
     ) -> None:
         scene = Scene(store)
+        scene.after(3)
 
         def one(at: float, **changes: object) -> str:
             return scene.due(scene.schedule(), at, **changes)[0].id
@@ -35,6 +36,37 @@ class TestOrder:
         ]
         worker = scene.worker(queues=("default", "slow"))
         assert scene.leased(worker) == [runs[1], runs[0], runs[2]]
+
+    def test_what_may_start_now_goes_before_what_is_offered_ahead(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+
+        def one(at: float, **changes: object) -> str:
+            return scene.due(scene.schedule(), at, **changes)[0].id
+
+        ahead = one(2)
+        high = one(1, priority=9)
+        in_a_hurry = one(3, deadline_at=second(4))
+        low = one(0, priority=-9)
+        catching_up = one(0, catch_up=True)
+        now = one(0)
+        worker = scene.worker()
+        assert scene.leased(worker, slots=2) == [now, catching_up]
+        assert scene.leased(worker, slots=1) == [low]
+        assert scene.leased(worker) == [high, in_a_hurry, ahead]
+
+    def test_offers_ahead_leave_a_slot_to_a_backlog_that_comes_later(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        first, second_, *_ = scene.due(scene.schedule(limit=9), *range(1, 9))
+        worker = scene.worker(slots=2)
+        one, two = scene.start(worker, slots=2)
+        assert {one.run, two.run} == {first.id, second_.id}
+        (behind,) = scene.due(scene.schedule(), -60, catch_up=True)
+        scene.report(worker, one)
+        assert scene.leased(worker, slots=1) == [behind.id]
 
 
 class TestCatchUp:
