@@ -9,8 +9,9 @@ import click
 from crony.cli import answers, merging, output
 from crony.cli.names import GROUP, PROFILE
 from crony.cli.nouns import list_by_itself
-from crony.cli.schedules import RESUME_MISFIRE, schedule_table
+from crony.cli.schedules import RESUME_MISFIRE
 from crony.cli.session import Session, connected
+from crony.cli.tables import schedule_table
 from crony.model.task import Json, JsonObject
 
 

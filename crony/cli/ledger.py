@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from uuid import uuid4
 
 import click
 
@@ -12,8 +12,6 @@ from crony.cli.instants import INSTANT
 from crony.cli.names import SCHEDULE
 from crony.cli.session import Session, connected
 from crony.model.task import Json, JsonObject
-
-F = TypeVar("F", bound=Callable[..., object])
 
 _FROM = click.option(
     "--from", "since", metavar="INSTANT", type=INSTANT, help="Inclusive."
@@ -136,8 +134,13 @@ def backfill(
     \b
     crony backfill report --from 2026-11-01 --to 2026-11-08 --dry-run
     """
+    # With a key an answer that is lost can be asked for again.
     made = session.client.backfill_schedule(
-        schedule, since=since, until=until, dry_run=dry_run
+        schedule,
+        since=since,
+        until=until,
+        dry_run=dry_run,
+        idempotency_key=None if dry_run else str(uuid4()),
     )
     session.show(made, lambda: _backfilled(made))
 

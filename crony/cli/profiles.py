@@ -8,9 +8,9 @@ from typing import cast
 import click
 
 from crony.cli import answers, merging, output, policy_options, task_options
+from crony.cli.lines import pairs_line
 from crony.cli.names import PROFILE
 from crony.cli.nouns import list_by_itself
-from crony.cli.schedules import pairs_line
 from crony.cli.session import Session, connected
 from crony.cli.trigger_options import given
 from crony.model.task import Json, JsonObject

@@ -10,8 +10,8 @@ from crony.cli import answers, instants, output, task_options
 from crony.cli.following import follow_to_end
 from crony.cli.instants import INSTANT
 from crony.cli.names import GROUP, SCHEDULE
-from crony.cli.schedules import run_table
 from crony.cli.session import Session, connected
+from crony.cli.tables import run_table
 from crony.cli.words import Words
 from crony.model.state import RunState
 from crony.model.task import Json, JsonObject

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.lines import (
+    hooks_line,
+    pairs_line,
+    policy_lines,
+    progress_line,
+    task_line,
+)
 from crony.cli.names import GROUP, SCHEDULE
 from crony.cli.policy_options import MISFIRE
 from crony.cli.session import Session, connected
-from crony.model.group import DEFAULT_GROUP
+from crony.cli.tables import group_of, run_table, schedule_table, title
 from crony.model.task import JsonObject
 
 #: Of schedules, and of a group of them.
@@ -115,46 +122,12 @@ def resume(
     session.show({"items": changed}, lambda: _changed(changed))
 
 
-def title(schedule: JsonObject) -> str:
-    """Return what to call a schedule: its name, else its id."""
-    return answers.text(schedule, "name") or answers.text(schedule, "id")
-
-
 def _tell(found: Sequence[JsonObject], *, chosen: bool) -> None:
     if found:
         schedule_table(found)
         return
     hint = "; add one: crony add hello --every 5m -- date"
     output.note("no schedule matches" if chosen else f"no schedules yet{hint}")
-
-
-def schedule_table(schedules: Sequence[JsonObject]) -> None:
-    """Print schedules as a table; their groups where they are in any of their own."""
-    grouped = any(_group(schedule) for schedule in schedules)
-    columns = ["NAME", "STATE", "WHEN", "NEXT", "LAST"]
-    rows = [
-        [
-            title(schedule),
-            answers.text(schedule, "state"),
-            answers.text(schedule, "trigger_description"),
-            _relative(answers.text(schedule, "next_run_at")),
-            _last(answers.member(schedule, "last_run")),
-        ]
-        for schedule in schedules
-    ]
-    if grouped:
-        columns.insert(1, "GROUP")
-        for row, schedule in zip(rows, schedules, strict=True):
-            row.insert(1, answers.text(schedule, "group"))
-    output.table(columns, rows)
-
-
-def _last(run: JsonObject) -> str:
-    return answers.text(run, "state") or "-"
-
-
-def _relative(instant: str) -> str:
-    return instants.relative(instant) if instant else "-"
 
 
 def _show(schedule: JsonObject) -> None:
@@ -169,14 +142,14 @@ def _show(schedule: JsonObject) -> None:
             "when": answers.text(schedule, "trigger_description"),
             "next": due and f"{instants.relative(due)}, {instants.local(due)}",
             "task": task_line(answers.member(schedule, "task")),
-            "hooks": _hooks(answers.member(schedule, "hooks")),
-            "group": _group(schedule),
+            "hooks": hooks_line(answers.member(schedule, "hooks")),
+            "group": group_of(schedule),
             "profile": answers.text(schedule, "profile"),
             "queue": answers.text(schedule, "queue"),
             "labels": pairs_line(answers.member(schedule, "labels")),
             "requires": pairs_line(answers.member(schedule, "requires")),
             "policy": "; ".join(policy_lines(policy)),
-            "progress": _progress(answers.members(schedule, "progress")),
+            "progress": progress_line(answers.members(schedule, "progress")),
         }
     )
     for warning in answers.members(schedule, "warnings"):
@@ -188,103 +161,10 @@ def _show(schedule: JsonObject) -> None:
     for error in answers.members(schedule, "errors")[:3]:
         click.echo()
         head = f"{answers.text(error, 'run')}, attempt {answers.text(error, 'attempt')}"
+        source = answers.text(error, "source")
+        head += "" if source == "task" else f", said its {source}"
         click.echo(click.style(f"{head}:", dim=True))
         click.echo(output.plain(answers.text(error, "text")))
-
-
-def _group(schedule: JsonObject) -> str:
-    """Return a schedule's group; that of all others is not worth a word."""
-    group = answers.text(schedule, "group")
-    return "" if group == DEFAULT_GROUP else group
-
-
-def _progress(entries: Sequence[JsonObject]) -> str:
-    """Return the newest entry, and when it came."""
-    if not entries:
-        return ""
-    percent = answers.text(entries[0], "percent")
-    parts = (percent and f"{percent} %", answers.text(entries[0], "message"))
-    when = instants.relative(answers.text(entries[0], "at"))
-    return f"{output.shown(' '.join(part for part in parts if part))} ({when})"
-
-
-def policy_lines(policy: JsonObject) -> list[str]:
-    """Return what is not built in, and where it is set: the rest is as everywhere."""
-    lines = []
-    for name in policy:
-        rule = answers.member(policy, name)
-        level = answers.text(rule, "from")
-        if level != "built-in":
-            value = answers.as_object(rule.get("value"))
-            text = pairs_line(value) or answers.text(rule, "value")
-            place = "" if level == "schedule" else f" (of the {level})"
-            lines.append(f"{name} {text}{place}")
-    return lines
-
-
-def _hooks(hooks: JsonObject) -> str:
-    lines = []
-    for kind in hooks:
-        hook = answers.member(hooks, kind)
-        often = f" every {answers.text(hook, 'interval')}" if "interval" in hook else ""
-        lines.append(f"{kind}{often}: {task_line(answers.member(hook, 'task'))}")
-    return "; ".join(lines)
-
-
-def run_table(runs: Sequence[JsonObject]) -> None:
-    """Print runs as a table."""
-    rows = [
-        (
-            answers.text(run, "id"),
-            answers.text(run, "schedule_name") or answers.text(run, "schedule"),
-            answers.text(run, "state"),
-            instants.local(answers.text(run, "scheduled_for")),
-            _took(run),
-            _outcome(run),
-        )
-        for run in runs
-    ]
-    output.table(("RUN", "SCHEDULE", "STATE", "DUE", "TOOK", "OUTCOME"), rows)
-
-
-def _took(run: JsonObject) -> str:
-    duration = answers.text(run, "duration")
-    return instants.brief(duration) if duration else "-"
-
-
-def _outcome(run: JsonObject) -> str:
-    """Return the exit code, the signal or the reason: what tells most."""
-    if run.get("signal"):
-        return answers.text(run, "signal")
-    if run.get("exit_code"):
-        return f"exit code {answers.text(run, 'exit_code')}"
-    return answers.text(run, "reason")
-
-
-def task_line(task: JsonObject) -> str:
-    """Return what a task runs, on one line."""
-    import shlex
-
-    command = task.get("command")
-    if isinstance(command, str):
-        return output.shown(command)
-    if command:
-        return output.shown(shlex.join(answers.words(task, "command")))
-    if "script" in task:
-        return "script: " + output.shown(answers.text(task, "script"))
-    if "http" in task:
-        request = answers.member(task, "http")
-        return f"{answers.text(request, 'method')} {answers.text(request, 'url')}"
-    return "python: " + answers.text(task, "python")
-
-
-def pairs_line(pairs: JsonObject) -> str:
-    """Return labels on one line."""
-    return ", ".join(
-        f"{name}={','.join(answers.words(pairs, name)) or answers.text(pairs, name)}"
-        for name in pairs
-        if pairs[name] != []
-    )
 
 
 def _changed(schedules: Sequence[JsonObject]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, instants, output
+from crony.cli.lines import pairs_line
 from crony.cli.nouns import list_by_itself
-from crony.cli.schedules import pairs_line
 from crony.cli.session import Session, connected
 from crony.model.task import JsonObject
 

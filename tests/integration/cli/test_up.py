@@ -148,6 +148,8 @@ def test_the_first_look_holds_what_it_promises(home: Path, tmp_path: Path) -> No
         curl = up.line(is_curl, within=60)
         up.line(is_hello, within=60)
         assert time.monotonic() - begun < 15
+        # A night off is not caught up with run by run.
+        assert up.schedule("hello")["misfire"] == "latest"
 
         # As it stands, in a plain shell, from anywhere.
         pasted = subprocess.run(
