@@ -26,6 +26,7 @@ from crony.scheduler.ledger import Ledger
 from crony.scheduler.losses import Losses
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.policies import Policies
+from crony.scheduler.probe import Probe
 from crony.scheduler.profiles import Profiles
 from crony.scheduler.pruner import Pruner
 from crony.scheduler.reaper import Reaper
@@ -70,6 +71,7 @@ class Service:
         self.clock = clock
         self.timing = timing
         self.wakes = wakes
+        self.probe = Probe(store, clock)
         self.policies = Policies(store)
         materializer = Materializer(
             store, policies=self.policies, timing=timing, wakes=wakes

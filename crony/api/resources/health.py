@@ -21,13 +21,14 @@ class Health:
         send(resp, {"status": "live"})
 
     async def ready(self, req: Request, resp: Response) -> None:
-        """``GET /health/ready``; 503 when the store does not answer."""
+        """``GET /health/ready``; 503 when the store takes no writes."""
         send(resp, await self._node.pool.run(readiness, self._node.service))
 
 
 def readiness(service: Service) -> JsonObject:
     """Return how well the service can work; raises what the store raises."""
     service.store.ping()
+    service.probe.check()
     held = service.clock.held()
     return {
         "status": "ready",

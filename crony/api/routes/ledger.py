@@ -36,10 +36,10 @@ ROUTES: tuple[Route, ...] = (
             "What was due is worked out again from the versions of each schedule, and "
             "compared with the records: `gaps` must be empty. `unverifiable` are spans "
             "whose records were `pruned`, whose versions are not kept (`history`), or "
-            "that were worked out under another release of the tz database (`rules`, "
-            "`zone`). Of the whole tenant, or of one schedule; at default of the last "
-            "day. `limit` counts schedules; follow `next` to the end. What is not due "
-            "yet, or still paused, is not audited."
+            "that were worked out under other rules of a time zone that changed since "
+            "(`rules`), or is gone (`zone`). Of the whole tenant, or of one schedule; "
+            "at default of the last day. `limit` counts schedules; follow `next` to the "
+            "end. What is not due yet, or still paused, is not audited."
         ),
         query=(*PAGE, "from", "to", "schedule"),
         answer="Audit",

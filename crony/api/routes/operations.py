@@ -98,7 +98,7 @@ ROUTES: tuple[Route, ...] = (
     get(
         "/health/ready",
         "ready",
-        "Whether the store answers",
+        "Whether the store answers and takes writes",
         "operations",
         roles=PUBLIC,
         answer="Readiness",
