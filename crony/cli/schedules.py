@@ -19,6 +19,7 @@ from crony.cli.names import GROUP, SCHEDULE
 from crony.cli.policy_options import MISFIRE
 from crony.cli.session import Session, connected
 from crony.cli.tables import group_of, run_table, schedule_table, title
+from crony.model.state import ScheduleState
 from crony.model.task import JsonObject
 
 #: Of schedules, and of a group of them.
@@ -31,7 +32,7 @@ RESUME_MISFIRE = click.option(
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--state", type=click.Choice(["active", "paused", "finished"]))
+@click.option("--state", type=click.Choice([state.value for state in ScheduleState]))
 @click.option("--group", metavar="NAME", type=GROUP, help="Only those of a group.")
 @click.option("--queue", metavar="NAME", help="Only those of a queue.")
 @click.option("--label", metavar="K=V", help="Only those with a label.")
