@@ -18,7 +18,7 @@ from crony.scheduler.making import made
 from crony.scheduler.policies import Policies
 from crony.scheduler.stretches import latest
 from crony.scheduler.wakes import Wakes
-from crony.storage.contract import Store
+from crony.storage.contract import Creation, Store
 from crony.triggers import Bounded, bounded, compile_trigger
 from crony.wire import format_instant
 
@@ -147,6 +147,9 @@ class Backfill:
         tenant = self._store.tenants.find(schedule.tenant)
         if tenant is None:
             raise errors.NotFound("tenant", schedule.tenant)
+        # Its policy may have changed with its group or profile since its last run.
+        limit = Creation(schedule, runs[0].policy.limit)
+        self._wakes.publish(self._store.schedules.limit([limit]))
         new, ready = self._store.runs.backfill(runs, quota=tenant.quotas.pending_runs)
         self._wakes.publish(ready)
         _log.info(

@@ -29,7 +29,7 @@ from crony.scheduler.occurrences import calendar_of, with_cursor
 from crony.scheduler.policies import Policies
 from crony.scheduler.settling import Settlement
 from crony.scheduler.wakes import Wakes
-from crony.storage.contract import Store
+from crony.storage.contract import Creation, Store
 from crony.triggers import rules_of
 
 _log = log.get(__name__)
@@ -123,8 +123,10 @@ class Edits:
         """Let a changed policy hold for the occurrences from now on.
 
         Runs made ahead carry the policy of before: those of the schedules concerned
-        are withdrawn and made anew. Returns how many schedules that were.
+        are withdrawn and made anew. Returns how many schedules that were. The limit
+        of a schedule holds at once, also for what waits already.
         """
+        self._limit(tenant, concerns)
         number = 0
         after: str | None = None
         now = cut(self._clock.now())
@@ -136,6 +138,22 @@ class Edits:
             if len(page) < _PAGE:
                 return number
             after = page[-1]
+
+    def _limit(self, tenant: str, concerns: Callable[[Definition], bool]) -> None:
+        """Give the schedules concerned their limits, as far as they have runs.
+
+        All others get theirs with their next runs.
+        """
+        after: str | None = None
+        while True:
+            page = self._store.schedules.unfinished(tenant, limit=_PAGE, after=after)
+            some = [each for each in page if concerns(each.definition)]
+            holds = self._policies.many(some)
+            limits = [Creation(each, holds[each.id].policy.limit) for each in some]
+            self._wakes.publish(self._store.schedules.limit(limits))
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
 
     def _reworked(
         self, tenant: str, schedule: str, concerns: Callable[[Definition], bool]

@@ -18,7 +18,7 @@ from crony.scheduler import overrides as overriding
 from crony.scheduler.making import made
 from crony.scheduler.policies import Policies
 from crony.scheduler.wakes import Wakes
-from crony.storage.contract import Page, Position, RunQuery, Store
+from crony.storage.contract import Creation, Page, Position, RunQuery, Store
 
 _log = log.get(__name__)
 
@@ -99,7 +99,7 @@ class Runs:
             number=number,
             overrides=overrides,
         )
-        return self._insert(run)
+        return self._insert(found, run)
 
     def retry(self, tenant: str, run: str, *, n: str | None = None) -> Run:
         """Run again what has ended, under the schedule's present definition."""
@@ -127,7 +127,7 @@ class Runs:
             overrides=old.overrides,
             parent=old.id,
         )
-        return self._insert(run_again)
+        return self._insert(found, run_again)
 
     def cancel(self, tenant: str, run: str) -> Run:
         """Stop a run; return it as it is then. Raises ``RunOver``."""
@@ -175,10 +175,13 @@ class Runs:
         )
         return replace(run, parent=parent, overrides=overrides)
 
-    def _insert(self, run: Run) -> Run:
+    def _insert(self, schedule: Schedule, run: Run) -> Run:
         tenant = self._store.tenants.find(run.tenant)
         if tenant is None:
             raise errors.NotFound("tenant", run.tenant)
+        # Its policy may have changed with its group or profile since its last run.
+        limit = Creation(schedule, run.policy.limit)
+        self._wakes.publish(self._store.schedules.limit([limit]))
         stored, ready, recalled = self._store.runs.insert(
             run, quota=tenant.quotas.pending_runs
         )

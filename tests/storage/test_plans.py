@@ -24,7 +24,7 @@ from crony.model.state import AttemptState, Origin, RunState
 from crony.model.webhook import DeliveryState
 from crony.model.worker import Worker
 from crony.storage import open_store
-from crony.storage.contract import RunQuery, ScheduleQuery
+from crony.storage.contract import Creation, RunQuery, ScheduleQuery
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
@@ -186,6 +186,8 @@ def keeps(scene: Scene, schedule: str) -> None:
     store.schedules.versions(schedule, until=now, limit=9)
     store.schedules.in_group("default", "few", held=False, limit=9)
     store.schedules.ahead("default", now=START, limit=9, after=None)
+    for found in store.schedules.unfinished("default", limit=9, after=None):
+        store.schedules.limit([Creation(found, 7)])
     store.groups.schedules("default", ["few"])
     store.groups.uncarried(limit=9)
     group = store.groups.find("default", "few")

@@ -210,6 +210,36 @@ class MemorySchedules(Schedules):
             }
             return tuple(sorted(n for n in found if n > (after or ""))[:limit])
 
+    def unfinished(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> Sequence[Schedule]:
+        memory = self._memory
+        with memory.verb():
+            found = {
+                run.schedule
+                for run in memory.runs.values()
+                if run.tenant == tenant
+                and run.state in (*HELD, RunState.PENDING)
+                and run.origin is not Origin.HOOK
+                and run.schedule in memory.schedules
+            }
+            names = sorted(n for n in found if n > (after or ""))[:limit]
+            return kept(tuple(memory.schedules[name] for name in names))
+
+    def limit(self, batch: Sequence[Creation]) -> Ready:
+        memory = self._memory
+        with memory.verb():
+            others = {
+                item.schedule.id: item.limit
+                for item in batch
+                if (stored := memory.schedules.get(item.schedule.id)) is not None
+                and stored.revision == item.schedule.revision
+                and memory.limits[item.schedule.id] != item.limit
+            }
+            with change(memory, *others) as lines:
+                memory.limits.update(others)
+            return ready(lines)
+
     def _current(self, expected: Schedule) -> Schedule | None:
         """Return the stored schedule while it is as expected."""
         stored = self._memory.schedules.get(expected.id)

@@ -103,6 +103,15 @@ _AHEAD = text(
     " AND r.state IN ('pending','leased') AND r.scheduled_for > :now"
     " AND r.origin = 'schedule' AND r.schedule > :after"
 )
+_UNFINISHED = text(
+    "SELECT DISTINCT r.schedule FROM runs r JOIN schedules s ON s.id = r.schedule"
+    " WHERE r.tenant = :tenant AND r.state IN ('pending','leased','running','stopping')"
+    " AND r.origin <> 'hook' AND r.schedule > :after AND s.state <> 'deleted'"
+)
+_NAMED = text(
+    f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value ORDER BY s.id"
+)
 _STANDING = text(
     "SELECT s.id, s.tenant, s.state, s.revision, s.cursor"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
@@ -112,8 +121,8 @@ _MOVE = text(
     " WHERE id = :id"
 )
 _LIMITS = text(
-    f"SELECT s.id, s.max_concurrent FROM {each('schedules', 'j')}"
-    " JOIN schedules s ON s.id = j.value"
+    "SELECT s.id, s.max_concurrent, s.revision, s.state"
+    f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 _BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
 _LIMIT = text("UPDATE schedules SET max_concurrent = :limit WHERE id = :id")
@@ -204,6 +213,26 @@ class SqlSchedules(Schedules):
         with self._database.reading() as connection:
             found = connection.execute(_AHEAD, asked).scalars().all()
         return tuple(sorted(found)[:limit])
+
+    def unfinished(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> Sequence[Schedule]:
+        asked = {"tenant": tenant, "after": after or ""}
+        with self._database.snapshot() as connection:
+            names = sorted(connection.execute(_UNFINISHED, asked).scalars())[:limit]
+            named = {"schedules": rows.ids(names)}
+            found = connection.execute(_NAMED, named).all()
+        return tuple(rows.schedule(row) for row in found)
+
+    def limit(self, batch: Sequence[Creation]) -> Ready:
+        # Most often all have theirs, and then no lock is taken.
+        with self._database.reading() as connection:
+            if not _other_limits(connection, batch):
+                return frozenset()
+        with self._database.writing() as connection:
+            others = _other_limits(connection, batch)
+            _write_limits(connection, others)
+            return admit(connection, others.keys())
 
     def delete(
         self,
@@ -324,11 +353,26 @@ def _change_limits(connection: Connection, limits: Mapping[str, int]) -> None:
     asked = {"schedules": rows.ids(limits)}
     known = {row[0]: row[1] for row in connection.execute(_LIMITS, asked)}
     changed = {name: new for name, new in limits.items() if known[name] != new}
-    execute_each(
-        connection,
-        _LIMIT,
-        [{"id": name, "limit": new} for name, new in changed.items()],
-    )
+    _write_limits(connection, changed)
+
+
+def _other_limits(
+    connection: Connection, batch: Sequence[Creation]
+) -> Mapping[str, int]:
+    """Return the limits of those that are stored at that revision with another."""
+    given = {item.schedule.id: item for item in batch}
+    return {
+        row.id: given[row.id].limit
+        for row in connection.execute(_LIMITS, {"schedules": rows.ids(given)})
+        if row.state != "deleted"
+        and row.revision == given[row.id].schedule.revision
+        and row.max_concurrent != given[row.id].limit
+    }
+
+
+def _write_limits(connection: Connection, limits: Mapping[str, int]) -> None:
+    values = [{"id": name, "limit": limit} for name, limit in limits.items()]
+    execute_each(connection, _LIMIT, values)
 
 
 def _stored(connection: Connection, schedule: str) -> Schedule:

@@ -16,7 +16,7 @@ from crony.model.hook import FollowUp
 from crony.model.run import Run
 from crony.model.state import HELD, Origin, ScheduleState
 from crony.model.worker import Worker
-from crony.storage.contract import RunQuery, Store
+from crony.storage.contract import Creation, RunQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.pair import NUMBERS, TENANT
@@ -120,6 +120,17 @@ class Policies(People):
             found, revision=found.revision + 1, max_concurrent=places, profile=profile
         )
         self.both(lambda s: s.tenants.put(changed, expected=found.revision))
+
+    @rule(number=st.integers(0, 5), places=st.integers(0, 3), ago=st.integers(0, 1))
+    def limit(self, number: int, places: int, ago: int) -> None:
+        """Give a schedule a limit, as who knows this revision or an older one."""
+        if not self.schedules:
+            return
+        name = self.schedules[number % len(self.schedules)]
+        found = self.first.schedules.find(TENANT, name)
+        if found is not None:
+            known = replace(found, revision=found.revision - ago)
+            self.both(lambda s: s.schedules.limit([Creation(known, places)]))
 
     @rule(seconds=st.sampled_from([0.6, 10]))
     def tick(self, seconds: float) -> None:
@@ -288,6 +299,7 @@ class Policies(People):
                 for name in self.schedules
             ],
             list(store.schedules.ahead(TENANT, now=self.now, limit=9, after=None)),
+            list(store.schedules.unfinished(TENANT, limit=9, after=None)),
             self._prunable(store),
             [self._scopes(store, run) for run in self.runs],
         ]

@@ -9,11 +9,12 @@ import pytest
 
 from crony import errors
 from crony.model.group import Group
+from crony.model.hook import HookKind
 from crony.model.lease import Holding
 from crony.model.schedule import Schedule
 from crony.model.state import RunState
-from crony.storage.contract import ScheduleQuery, Store
-from crony.testing.storage.scene import TENANT, Scene, second
+from crony.storage.contract import Creation, ScheduleQuery, Store
+from crony.testing.storage.scene import LINE, TENANT, Scene, second
 
 JUST = timedelta(milliseconds=1)
 
@@ -194,6 +195,68 @@ class TestInGroup:
         assert made[1].id not in names(held=False)
         (found,) = store.schedules.in_group(TENANT, "etl", held=True, limit=1)
         assert found == scene.stored(made[1])
+
+
+class TestUnfinished:
+    def test_schedules_with_unfinished_runs_are_told_by_id(self, store: Store) -> None:
+        scene = Scene(store)
+        pending, leased, over, edited, gone = (scene.schedule() for _ in range(5))
+        scene.due(leased, 0)
+        scene.due(gone, 1)
+        worker = scene.worker()
+        scene.start(worker)
+        scene.delete(gone)
+        scene.due(pending, 1, 2)
+        scene.due(over, 1, state=RunState.MISSED)
+        scene.due(edited, 1)
+        scene.edit(edited)
+        scene.hook(scene.runs(schedule=over.id)[0], HookKind.SUCCESS)
+        expected = sorted([pending.id, leased.id])
+
+        def unfinished(after: str | None = None, limit: int = 9) -> list[str]:
+            found = store.schedules.unfinished(TENANT, limit=limit, after=after)
+            return [schedule.id for schedule in found]
+
+        assert unfinished() == expected
+        assert unfinished(limit=1) == expected[:1]
+        assert unfinished(after=expected[0]) == expected[1:]
+        assert not store.schedules.unfinished("other", limit=9, after=None)
+
+
+class TestLimit:
+    def test_a_limit_of_its_own_admits_more_and_tells_their_lines(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        runs = [run.id for run in scene.due(schedule, 0, 0.1, 0.2)]
+        stored = scene.stored(schedule)
+        scene.after(1)
+        assert store.schedules.limit([Creation(stored, 2)]) == {LINE}
+        assert store.schedules.limit([Creation(stored, 2)]) == frozenset()
+        assert scene.stored(schedule) == stored
+        assert scene.leased(scene.worker()) == runs[:2]
+
+    def test_a_lower_limit_takes_admission_from_what_is_not_leased(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule(limit=3)
+        first, *_ = scene.due(schedule, 0, 0.1, 0.2)
+        scene.after(1)
+        assert not store.schedules.limit([Creation(scene.stored(schedule), 1)])
+        assert scene.leased(scene.worker()) == [first.id]
+
+    def test_a_limit_for_another_revision_changes_nothing(self, store: Store) -> None:
+        scene = Scene(store)
+        schedule, gone = scene.schedule(), scene.schedule()
+        old = scene.stored(schedule)
+        scene.edit(schedule, limit=1)
+        scene.due(schedule, 1, 1.1)
+        scene.delete(gone)
+        scene.after(2)
+        assert not store.schedules.limit([Creation(old, 5), Creation(gone, 5)])
+        assert len(scene.leased(scene.worker())) == 1
 
 
 class TestAhead:

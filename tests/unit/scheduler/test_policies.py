@@ -255,3 +255,36 @@ def test_a_retry_that_would_start_after_the_deadline_is_not_given(
     (offer,) = stage.start(worker)
     stage.end(worker, offer, state=AttemptState.FAILED)
     assert stage.run(schedule).state is RunState.FAILED
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_changed_limit_holds_at_once_for_what_waits_already(
+    stage: Stage, *, paused: bool
+) -> None:
+    stage.profile("heavy", max_concurrent=3)
+    schedule = stage.add(profile="heavy", start_at=at("23:00:00"), paused=paused)
+    for _ in range(3):
+        stage.service.runs.trigger(TENANT, schedule.id)
+    stage.profile("heavy", max_concurrent=1)
+    worker = stage.worker()
+    assert len(stage.poll(worker).offers) == 1
+    stage.profile("heavy", max_concurrent=2)
+    assert len(stage.poll(worker).offers) == 2
+
+
+@pytest.mark.parametrize("made", ["trigger", "backfill"])
+def test_a_limit_that_changed_while_nothing_ran_holds_for_what_is_asked_for(
+    stage: Stage, made: str
+) -> None:
+    stage.profile("heavy", max_concurrent=3)
+    schedule = stage.add(profile="heavy", paused=True)
+    stage.profile("heavy", max_concurrent=1)
+    if made == "trigger":
+        for _ in range(3):
+            stage.service.runs.trigger(TENANT, schedule.id)
+    else:
+        end = stage.advance(3 * MINUTE)
+        stage.service.backfill.span(
+            TENANT, schedule.id, since=end - 3 * MINUTE, until=end, dry_run=False
+        )
+    assert len(stage.poll(stage.worker()).offers) == 1
