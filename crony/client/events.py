@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from crony import errors
-from crony.client.frames import events_in
+from crony.client.frames import frames_in
 from crony.client.transport import Answer, Parameter, Transport
 
 if TYPE_CHECKING:
@@ -79,9 +79,11 @@ class Events(Transport):
             try:
                 with self._stream(params, position) as response, self._unreachable():
                     reached, pause = True, _FIRST_PAUSE
-                    for event in events_in(response.iter_content(chunk_size=None)):
-                        position = str(event["id"])
-                        yield event
+                    chunks = response.iter_content(chunk_size=None)
+                    for place, event in frames_in(chunks):
+                        position = place
+                        if event is not None:
+                            yield event
             except errors.ServiceUnreachable:
                 if not reached:
                     raise

@@ -7,20 +7,23 @@ from typing import cast
 from crony.client.transport import Answer
 
 
-def events_in(chunks: Iterable[bytes]) -> Iterator[Answer]:
-    """Yield the events of a stream, each when its frame is whole.
+def frames_in(chunks: Iterable[bytes]) -> Iterator[tuple[str, Answer | None]]:
+    """Yield the frames of a stream, each when it is whole: the id, and the event.
 
-    Comments keep a stream alive and carry nothing. A frame that the stream's end
-    cuts off is dropped: it comes again when the stream is resumed.
+    A frame without an event tells of a position only. One that the stream's end cuts
+    off is dropped: it comes again when the stream is resumed.
     """
-    data: list[bytes] = []
+    id, data = "", list[bytes]()
     for line in _lines(chunks):
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))
-        elif not line and data:
-            yield cast(Answer, json.loads(b"\n".join(data)))
-            data = []
+        elif name == b"id":
+            id = value.removeprefix(b" ").decode("ascii", "replace")
+        elif not line and id:
+            whole = b"\n".join(data)
+            yield id, cast(Answer, json.loads(whole)) if whole else None
+            id, data = "", []
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -81,8 +81,13 @@ class Events:
     def mark(self, look: Look) -> str:
         """Return the id to go on from: of the last event, or of a place after it."""
         last = look.events[-1] if look.events else None
-        at = self._clock.now() if last is None else last.at
-        return ids.event_id(at, look.position)
+        if last is None:
+            return self.place(look.position)
+        return ids.event_id(last.at, look.position)
+
+    def place(self, position: int) -> str:
+        """Return the id to go on from a position, where no event says it."""
+        return ids.event_id(self._clock.now(), position)
 
 
 def event_id(event: Event) -> str:

@@ -97,7 +97,7 @@ class Events:
         news = streams.enter(wanted.tenant)
         clock = asyncio.get_running_loop().time
         try:
-            yield f"retry: {_RETRY}\n: open\n\n".encode()
+            yield f"retry: {_RETRY}\n".encode() + self._breath(after, ": open")
             breath_at = clock() + _BREATH
             while not gone.done() and not streams.closing:
                 news.clear()
@@ -109,7 +109,7 @@ class Events:
                 if clock() >= breath_at:
                     if not await self._holds(req.caller.key):
                         return
-                    yield b":\n\n"
+                    yield self._breath(after)
                     breath_at = clock() + _BREATH
                 if look is None or not look.more:
                     left = breath_at - clock() if look is not None else _AGAIN
@@ -120,6 +120,11 @@ class Events:
         finally:
             gone.cancel()
             streams.leave(wanted.tenant, news)
+
+    def _breath(self, after: int, comment: str = ":") -> bytes:
+        """Return a comment with the position: who is cut off before an event, or
+        long after one, goes on from there."""
+        return f"{comment}\nid: {self._events.place(after)}\n\n".encode()
 
     async def _patient(self, wanted: _Wanted, after: int) -> Look | None:
         """Look; a store that is away for a while ends no stream."""

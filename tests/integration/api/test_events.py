@@ -31,8 +31,9 @@ class Stream:
             if line.startswith((":", "retry:")):
                 continue
             if not line:
-                if frame:
+                if "data" in frame:
                     break
+                frame = {}
                 continue
             name, _, value = line.partition(": ")
             frame[name] = value
@@ -58,6 +59,7 @@ def opened(caller: Caller, query: str = "", **headers: str) -> Iterator[Stream]:
         stream = Stream(answer, lines)
         assert next(lines).startswith("retry:")
         assert next(lines) == ": open"
+        assert next(lines).startswith("id: evt_")
         yield stream
 
 

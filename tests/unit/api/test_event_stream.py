@@ -16,6 +16,7 @@ from crony.api.app import create_app
 from crony.api.lifespan import node_of
 from crony.api.node import Node
 from crony.api.resources import events
+from crony.model import ids
 from crony.model.worker import Role
 from crony.scheduler.wakes import Wakes
 from crony.storage import open_store
@@ -51,6 +52,13 @@ class Reader:
     async def until(self, wanted: str) -> None:
         """Read until this came."""
         while wanted not in self.text:
+            chunk = await self._chunks.get()
+            assert chunk is not None, self.text
+            self.text += chunk.decode()
+
+    async def breaths(self, number: int) -> None:
+        """Read until so many comments came, each with a position."""
+        while self.text.count("\n:\nid: evt_") < number:
             chunk = await self._chunks.get()
             assert chunk is not None, self.text
             self.text += chunk.decode()
@@ -116,26 +124,40 @@ def register(node: Node, name: str) -> None:
 
 def test_a_silent_stream_breathes(node: Node) -> None:
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(":\n\n:\n\n:\n\n")
-        assert reader.text.startswith("retry: 1000\n: open\n\n")
+        await reader.breaths(3)
+        assert reader.text.startswith("retry: 1000\n: open\nid: evt_")
         assert "data:" not in reader.text
+
+    reading(node, scene)
+
+
+def test_who_is_cut_off_before_any_event_goes_on_from_where_the_stream_began(
+    node: Node,
+) -> None:
+    async def scene(reader: Reader, key: str) -> None:
+        await reader.breaths(1)
+        first = reader.text.partition("id: ")[2].partition("\n")[0]
+        await asyncio.to_thread(register, node, "missed")
+        after = ids.event_sequence(first)
+        look = node.service.events.look("default", after=after, limit=10)
+        assert [event.type for event in look.events] == ["worker.registered"]
 
     reading(node, scene)
 
 
 def test_a_stream_breathes_also_while_others_things_happen(node: Node) -> None:
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(": open\n\n")
+        await reader.until(": open\n")
         await asyncio.to_thread(register, node, "a")
         await reader.until("worker.registered")
-        await reader.until("}\n\n:\n\n")
+        await reader.until("}\n\n:\nid: ")
 
     reading(node, scene)
 
 
 def test_a_stream_ends_when_its_key_is_deleted(node: Node) -> None:
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(":\n\n")
+        await reader.breaths(1)
         await asyncio.to_thread(node.service.keys.delete, "default", key)
         await asyncio.to_thread(register, node, "a")
         await reader.rest()
@@ -153,7 +175,7 @@ def test_a_stream_ends_when_its_key_expires(node: Node) -> None:
 
 def test_a_stream_ends_with_the_service(node: Node) -> None:
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(":\n\n")
+        await reader.breaths(1)
         node.streams.close()
         await reader.rest()
 
@@ -171,7 +193,7 @@ def test_a_stream_whose_events_were_pruned_ends_rather_than_skip_them(
         return look(tenant, **wanted)
 
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(":\n\n")
+        await reader.breaths(1)
         monkeypatch.setattr(node.service.events, "look", too_late)
         await asyncio.to_thread(register, node, "a")
         assert "worker.registered" not in await reader.rest()
@@ -183,9 +205,9 @@ def test_a_store_that_is_away_for_a_while_ends_no_stream(node: Node) -> None:
     store = node.service.store
 
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(":\n\n")
+        await reader.breaths(1)
         store.close()
-        await reader.until(":\n\n:\n\n:\n\n")
+        await reader.breaths(4)
         store.open()
         await asyncio.to_thread(register, node, "a")
         await reader.until("worker.registered")
@@ -195,7 +217,7 @@ def test_a_store_that_is_away_for_a_while_ends_no_stream(node: Node) -> None:
 
 def test_many_events_come_in_order_and_none_twice(node: Node) -> None:
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(": open\n\n")
+        await reader.until(": open\n")
         for number in range(300):
             register(node, f"w-{number}")
         await reader.until('"w-299"')
@@ -218,7 +240,7 @@ def test_for_a_client_that_takes_nothing_no_more_is_read_than_it_may_hold(
         return found
 
     async def scene(reader: Reader, key: str) -> None:
-        await reader.until(": open\n\n")
+        await reader.until(": open\n")
         monkeypatch.setattr(node.service.events, "look", counted)
         reader.takes.clear()
         for number in range(450):
