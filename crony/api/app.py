@@ -79,7 +79,7 @@ class App(falcon.asgi.App[Request, falcon.asgi.Response]):
         number = new_number()
         told = {
             **scope,
-            "path": canonical(raw) or "/",
+            "path": _routed(canonical(raw)),
             "query_string": _ascii(scope["query_string"]),
             "crony.number": number,
         }
@@ -91,6 +91,14 @@ class App(falcon.asgi.App[Request, falcon.asgi.Response]):
         self.node.polls.close()
         self.node.tails.close()
         self.node.streams.close()
+
+
+def _routed(path: str) -> str:
+    """Return a path as Falcon's router takes it, which strips all leading slashes.
+
+    An empty first segment is no route: encoded, its slash becomes part of a name.
+    """
+    return f"/%2F{path[2:]}" if path.startswith("//") else path or "/"
 
 
 def _ascii(query: bytes) -> bytes:

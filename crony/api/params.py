@@ -213,8 +213,15 @@ def if_match(req: Request, current: Callable[[], int]) -> int | None:
     if len(revisions) == 1:
         return revisions[0]
     now = current()
+    if now in revisions:
+        return now
+    if "W/" in (req.header("If-Match") or ""):
+        raise errors.RevisionMismatch(
+            "a weak entity tag never matches here; send the strong one, such as "
+            f'"{max(now, 1)}" without W/'
+        )
     # -1 is no revision of anything: the write refuses it.
-    return now if now in revisions else -1
+    return -1
 
 
 def creates_only(req: Request) -> bool:

@@ -17,6 +17,9 @@ JsonObject: TypeAlias = "Mapping[str, Json]"
 
 KINDS = ("command", "script", "python", "http")
 
+#: Bytes of a command with its arguments: more no system would start.
+MOST_COMMAND = 128 << 10
+
 
 def kind(task: JsonObject) -> str:
     """Return which of ``KINDS`` the task is."""

@@ -9,18 +9,34 @@ from crony import errors
 from crony.errors import Fault
 from crony.model.run import Run
 from crony.model.schedule import Definition
-from crony.model.task import Json, JsonObject, kind
+from crony.model.task import MOST_COMMAND, Json, JsonObject, kind
 
 
 def check(task: JsonObject, overrides: JsonObject | None) -> None:
-    """Raise ``InvalidBody`` for overrides that this kind of task has no use for."""
-    if overrides is None or kind(task) != "http":
+    """Raise ``InvalidBody`` for overrides that a task has no use for, or no room."""
+    if not overrides:
         return
-    faults = [
-        Fault(f"/task/{name}", f"an http task has no {name}") for name in overrides
-    ]
-    if faults:
-        raise errors.InvalidBody(faults)
+    if kind(task) == "http":
+        raise errors.InvalidBody(
+            [
+                Fault(f"/task/{name}", f"an http task has no {name}")
+                for name in overrides
+            ]
+        )
+    if kind(task) == "command" and "args" in overrides:
+        size = _size(_command(task["command"], overrides["args"]))
+        if size > MOST_COMMAND:
+            detail = (
+                f"with these the command has {size} bytes; at most "
+                f"{MOST_COMMAND >> 10} KiB are taken in all"
+            )
+            raise errors.InvalidBody([Fault("/task/args", detail)])
+
+
+def _size(command: Json) -> int:
+    """Return how many bytes a command has, with its arguments."""
+    parts = command if isinstance(command, (list, tuple)) else [command]
+    return sum(len(str(part).encode()) for part in parts)
 
 
 def task_of(run: Run, definition: Definition) -> JsonObject:

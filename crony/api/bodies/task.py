@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -17,17 +18,18 @@ from pydantic import (
 from crony.api.bodies.faults import MOST_HINTS, checked, escaped, unknown
 from crony.api.bodies.fields import Body, Environment, JsonValue, LongText, Shape
 from crony.errors import Fault
-from crony.model.task import KINDS, Json, JsonObject
+from crony.model.task import KINDS, MOST_COMMAND, Json, JsonObject
 
 _MOST_ARGUMENTS = 4096
+_LONGEST = MOST_COMMAND >> 10
 
 
 def _command(value: object) -> object:
     if isinstance(value, str):
         if not value.strip():
             raise ValueError("must not be blank")
-        if len(value.encode()) > 128 << 10:
-            raise ValueError("is longer than 128 KiB")
+        if len(value.encode()) > MOST_COMMAND:
+            raise ValueError(f"is longer than {_LONGEST} KiB")
         return value
     if not isinstance(value, list) or not value:
         raise ValueError('must be a shell line, or an array such as ["echo", "hello"]')
@@ -38,8 +40,8 @@ def _command(value: object) -> object:
             raise ValueError("must be an array of strings alone")
     if not value[0]:
         raise ValueError("must begin with the name of a program")
-    if sum(len(argument.encode()) for argument in value) > 128 << 10:
-        raise ValueError("is longer than 128 KiB in all")
+    if sum(len(argument.encode()) for argument in value) > MOST_COMMAND:
+        raise ValueError(f"is longer than {_LONGEST} KiB in all")
     return value
 
 
@@ -209,9 +211,30 @@ def _unknown_members(value: Mapping[str, Json], at: str) -> list[Fault]:
     ]
 
 
+def _bounded(value: list[Json]) -> list[Json]:
+    if len(value) > _MOST_ARGUMENTS:
+        raise ValueError(
+            f"has {len(value)} arguments; at most {_MOST_ARGUMENTS} are taken"
+        )
+    size = sum(
+        len((each if isinstance(each, str) else json.dumps(each)).encode())
+        for each in value
+    )
+    if size > MOST_COMMAND:
+        raise ValueError(f"has {size} bytes; at most {_LONGEST} KiB are taken in all")
+    return value
+
+
+Arguments: TypeAlias = Annotated[
+    list[JsonValue],
+    AfterValidator(_bounded),
+    WithJsonSchema({"type": "array", "items": {}, "maxItems": _MOST_ARGUMENTS}),
+]
+
+
 class TaskOverrides(Body):
     """What a manual run may change of the task."""
 
-    args: list[JsonValue] | None = None
+    args: Arguments | None = None
     env: Environment | None = None
     stdin: LongText | None = None

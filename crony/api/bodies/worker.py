@@ -40,6 +40,8 @@ MOST_RESULT = 64 << 10
 MOST_FACTS = 64 << 10
 
 Count: TypeAlias = Annotated[int, Field(ge=0, le=2**53), WHOLE]
+#: A place in a stream: no attempt prints as much.
+Place: TypeAlias = Annotated[int, Field(ge=0, le=2**50), WHOLE]
 Token: TypeAlias = Annotated[int, Field(ge=1, le=2**53), WHOLE]
 
 
@@ -100,7 +102,7 @@ class ChunkBody(Body):
     """A piece of an attempt's output."""
 
     stream: Literal["stdout", "stderr"]
-    offset: Count
+    offset: Place
     data: Annotated[
         bytes,
         PlainValidator(_base64),
@@ -108,7 +110,7 @@ class ChunkBody(Body):
             {"type": "string", "contentEncoding": "base64", "examples": ["aGk="]}
         ),
     ]
-    dropped: Count = 0
+    dropped: Place = 0
 
     def value(self) -> LogChunk:
         """Return it as the model has it."""

@@ -38,8 +38,8 @@ ROUTES: tuple[Route, ...] = (
             "whose records were `pruned`, whose versions are not kept (`history`), or "
             "that were worked out under other rules of a time zone that changed since "
             "(`rules`), or is gone (`zone`). Of the whole tenant, or of one schedule; "
-            "at default of the last day. `limit` counts schedules; follow `next` to the "
-            "end. What is not due yet, or still paused, is not audited."
+            "at default of the last day. `limit` counts schedules; follow `next` to "
+            "the end. What is not due yet, or still paused, is not audited."
         ),
         query=(*PAGE, "from", "to", "schedule"),
         answer="Audit",

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import requests
 
-from tests.integration.api.caller import Caller, Worker, kind
+from tests.integration.api.caller import Caller, Worker, kind, pointers
 
 
 def said(worker: Worker, lease: Any, text: bytes, offset: int, **more: Any) -> None:
@@ -22,6 +23,17 @@ def said(worker: Worker, lease: Any, text: bytes, offset: int, **more: Any) -> N
     }
     answer = worker.report(lease, log=[chunk])
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("name", ["offset", "dropped"])
+def test_a_place_that_no_output_reaches_is_refused(tenant: Caller, name: str) -> None:
+    worker = tenant.worker()
+    lease = worker.started(tenant)
+    chunk = {"stream": "stdout", "offset": 0, "data": "aGk=", name: 2**50 + 1}
+    refused = worker.report(lease, log=[chunk])
+    assert pointers(refused) == {f"/log/0/{name}"}
+    last = {**chunk, name: 2**50}
+    assert worker.report(lease, log=[last]).status_code == 200
 
 
 def test_a_log_is_read_whole_and_in_ranges(tenant: Caller) -> None:

@@ -164,7 +164,8 @@ def test_a_write_insists_on_its_revision(tenant: Caller) -> None:
     assert kind(late) == (412, "revision")
     assert kind(tenant("DELETE", "/schedules/a", headers=first))[0] == 412
     weak = tenant("DELETE", "/schedules/a", headers={"If-Match": 'W/"2"'})
-    assert kind(weak)[0] == 412
+    assert kind(weak) == (412, "revision")
+    assert 'send the strong one, such as "2" without W/' in weak.json()["detail"]
     none = tenant("PUT", "/schedules/none", YEARLY, headers={"If-Match": "*"})
     assert kind(none)[0] == 412
     exists = tenant("PUT", "/schedules/a", YEARLY, headers={"If-None-Match": "*"})
@@ -210,6 +211,26 @@ def test_a_manual_run_carries_its_overrides(tenant: Caller) -> None:
     assert pointers(tenant("POST", "/schedules/a/run", {"task": {"args": [1]}})) == {
         "/task/args/0"
     }
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["x"] * 4097, "at most 4096 are taken"),
+        (["x" * 70_000, "y" * 70_000], "has 140000 bytes; at most 128 KiB"),
+        # As much as there is room for, but not beside the command itself.
+        (["x" * 131_072], "with these the command has 131077 bytes; at most 128 KiB"),
+    ],
+)
+def test_arguments_that_no_system_would_take_are_refused_by_name(
+    tenant: Caller, args: list[str], said: str
+) -> None:
+    tenant.schedule(name="a", task={"command": ["echo", "a"]})
+    refused = tenant("POST", "/schedules/a/run", {"task": {"args": args}})
+    assert pointers(refused) == {"/task/args"}
+    assert said in refused.json()["errors"][0]["detail"]
+    room = {"task": {"args": ["x" * (131_072 - 5)]}}
+    assert tenant("POST", "/schedules/a/run", room).status_code == 202
 
 
 def test_a_preview_saves_nothing_and_shows_what_a_schedule_would_do(
