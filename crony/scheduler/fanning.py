@@ -41,6 +41,8 @@ class Fan:
         self._seen: dict[Key, tuple[int, int]] = {}
         #: Those with enough to send already.
         self._full: dict[Key, datetime] = {}
+        #: Those that could not be told, by revision.
+        self._bad: dict[Key, int] = {}
 
     def out(self, now: datetime) -> bool:
         """Do one round over all webhooks; return whether there is more to do now."""
@@ -54,15 +56,29 @@ class Fan:
                 alive.add((webhook.tenant, webhook.name))
                 if webhook.tenant not in newest:
                     newest[webhook.tenant] = self._events.newest(webhook.tenant)
-                if self._one(webhook, now, newest=newest[webhook.tenant]):
+                if self._tried(webhook, now, newest=newest[webhook.tenant]):
                     unfinished = True
             after = page.next
             if after is None:
                 break
-        for kept in (self._seen, self._full):
+        for kept in (self._seen, self._full, self._bad):
             for key in kept.keys() - alive:
                 del kept[key]
         return unfinished
+
+    def _tried(self, webhook: Webhook, now: datetime, *, newest: int) -> bool:
+        try:
+            return self._one(webhook, now, newest=newest)
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            key = (webhook.tenant, webhook.name)
+            if self._bad.get(key) != webhook.revision:
+                self._bad[key] = webhook.revision
+                _log.exception(
+                    "a webhook can't be told of events", tenant=key[0], webhook=key[1]
+                )
+            return False
 
     def _one(self, webhook: Webhook, now: datetime, *, newest: int) -> bool:
         """Make deliveries of what a webhook has not seen yet; return what is left."""

@@ -51,20 +51,42 @@ class Hooks:
     def __init__(self, store: Store, *, wakes: Wakes) -> None:
         self._store = store
         self._wakes = wakes
+        #: Those that can't be made runs.
+        self._bad: set[FollowUp] = set()
 
     def step(self, now: datetime) -> bool:
         """Make a number of runs; return whether another step at once would do more."""
         self._store.leases.pulse(now=now, limit=_LIMIT)
-        owed = self._store.runs.follow_ups(limit=_LIMIT)
-        if not owed:
+        # Those that can't be made stay owed: they must not be all that is found.
+        limit = _LIMIT + len(self._bad)
+        owed = self._store.runs.follow_ups(limit=limit)
+        self._bad.intersection_update(owed)
+        done = [item for item in owed if self._follow(item, now=now)]
+        if not done:
             return False
-        for item in owed:
+        # Only now: whoever crashes before this makes the same runs again.
+        self._store.runs.followed(done)
+        return len(owed) == limit
+
+    def _follow(self, item: FollowUp, *, now: datetime) -> bool:
+        """Make the run of a hook, if it is wanted; return whether that is done."""
+        try:
             run = self._run(item, now=now)
             if run is not None:
                 self._insert(run)
-        # Only now: whoever crashes before this makes the same runs again.
-        self._store.runs.followed(owed)
-        return len(owed) == _LIMIT
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            if item not in self._bad:
+                self._bad.add(item)
+                _log.exception(
+                    "a hook can't follow its run",
+                    tenant=item.tenant,
+                    run=item.run,
+                    hook=item.kind,
+                )
+            return False
+        return True
 
     def _run(self, item: FollowUp, *, now: datetime) -> Run | None:
         """Return the run of a hook, or ``None`` where nobody wants it any more."""

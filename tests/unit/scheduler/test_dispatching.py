@@ -401,3 +401,26 @@ def test_the_thread_sends_without_being_asked(post: Post) -> None:
         post.happen(5)
         got = [receiver.next().headers["webhook-id"] for _ in range(5)]
     assert got == [event_id(event) for event in post.events()]
+
+
+def test_a_webhook_that_can_not_be_told_holds_up_no_other(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = post.stage.store.webhooks.advance
+
+    def fail(webhook: Webhook, **rest: object) -> bool:
+        if webhook.name == "bad":
+            raise ValueError("no event can be read from this row")
+        return advance(webhook, **rest)  # type: ignore[arg-type]  # the test's
+
+    monkeypatch.setattr(post.stage.store.webhooks, "advance", fail)
+    dispatcher = post.dispatcher()
+    with receiving() as receiver:
+        for name in ("bad", "good"):
+            post.put(name, receiver.url)
+        post.happen()
+        post.carry(dispatcher)
+        receiver.next()
+        assert receiver.empty
+    assert not post.deliveries("bad")
+    assert len(post.deliveries("good")) == 1

@@ -328,3 +328,28 @@ def test_a_hooks_run_is_not_retried_by_hand(stage: Stage) -> None:
     run = executed(stage, worker)
     with pytest.raises(errors.Conflict, match=offer.run.id):
         stage.service.runs.retry(TENANT, run.id)
+
+
+def test_a_hook_that_can_not_be_made_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crony.scheduler.hooks._LIMIT", 1)
+    worker = stage.worker()
+    for _ in range(2):
+        stage.add(trigger=Every(DAY), hooks=only(HookKind.SUCCESS))
+    bad, good = stage.start(worker)
+    find = stage.store.runs.find
+
+    def fail(tenant: str, run: str) -> Run | None:
+        if run == bad.run.id:
+            raise ValueError("no run can be read from this row")
+        return find(tenant, run)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.store.runs, "find", fail)
+        for offer in (bad, good):
+            stage.end(worker, offer)
+            stage.tick(SECOND)
+        assert hooked(stage).parent == good.run.id
+    stage.tick()
+    assert {run.parent for run in of_hooks(stage)} == {bad.run.id, good.run.id}
