@@ -107,10 +107,9 @@ class Fleet:
         )
 
     def start(self) -> None:
-        """Start all of it, the nodes at the same time."""
-        self.nodes[0].start()
-        self.ask(Client.ready, within=60)
-        self.nodes[1].start()
+        """Start all of it, the nodes at the same time over a store still to be made."""
+        for node in self.nodes:
+            node.start()
         for node in self.nodes:
             self.wait_until_ready(node)
         for worker in self.workers:
