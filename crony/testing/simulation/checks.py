@@ -101,13 +101,20 @@ class Checks:
         if name not in ("schedules.update", "schedules.delete") or now is None:
             return
         for run in self._mirror.by_schedule.get(args[0].id, {}).values():
-            if run.scheduled_for > cut(now) and run.state is not RunState.WITHDRAWN:
+            fixed = run.over or run.state in EXECUTING
+            if fixed and run.scheduled_for > cut(now):
                 self.ahead.add(run.id)
 
     # Leasing: order and limits.
 
     def _expected_offers(
-        self, worker: str, *, slots: int, horizon: datetime, **_: object
+        self,
+        worker: str,
+        *,
+        slots: int,
+        horizon: datetime,
+        now: datetime,
+        **_: object,
     ) -> list[str]:
         """Return what a worker should be offered, in order."""
         mirror, found = self._mirror, self._workers[worker]
@@ -123,7 +130,7 @@ class Checks:
         ]
         share = max(1, found.slots // 2) - sum(run.catch_up for run in mine)
         given: list[str] = []
-        for run in mirror.leasable(cut(horizon)):
+        for run in mirror.leasable(cut(horizon), now=cut(now)):
             if len(given) >= slots:
                 break
             counts = run.origin is not Origin.HOOK

@@ -59,7 +59,7 @@ class Disasters:
             setattr(self._rates, name, 0.0)
         for name in Loss.__slots__:
             setattr(scenario.loss, name, 0.0)
-        scenario.fails = 0.0
+        scenario.fails = scenario.hangs = 0.0
         scenario.longest = 1.0
         for each in self._all:
             if each.asleep:

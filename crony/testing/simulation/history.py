@@ -31,6 +31,8 @@ from crony.testing.simulation.world import START, Trace, World
 
 #: How long everything may take to come to its end once nothing goes wrong any more.
 _PATIENCE = timedelta(hours=1)
+#: The latest that a message comes.
+_LATEST = timedelta(seconds=31)
 
 
 class _Ear(logging.Handler):
@@ -180,6 +182,8 @@ class _Play:
         world, people = self.world, self._people
         until = world.now + _PATIENCE
         people.start_over()
+        # What they asked for before may still be under way, a pause for one.
+        world.run(world.now + _LATEST)
         for name in GROUPS:
             people.resume_group(name)
         self._wait_for(lambda: people.answered, until, "people are not answered")

@@ -93,7 +93,7 @@ class Mirror:
         """Return how many of a schedule may be in workers' hands."""
         return self.limits.get(schedule, NO_LIMIT)
 
-    def leasable(self, horizon: datetime) -> list[Run]:
+    def leasable(self, horizon: datetime, *, now: datetime) -> list[Run]:
         """Return what is pending, admitted and available, in the order of leasing."""
         found: list[Run] = []
         taken: dict[str, int] = {}
@@ -111,7 +111,7 @@ class Mirror:
             free = max(0, self.limit(schedule) - taken.get(schedule, 0))
             found += runs[:free]
         found = [run for run in found if run.available_at <= horizon]
-        return sorted(found, key=_rank)
+        return sorted(found, key=lambda run: (run.available_at > now, *_rank(run)))
 
 
 def _rank(run: Run) -> tuple[object, ...]:

@@ -52,10 +52,12 @@ class Network:
         call = _Call(took, failed)
         sender.later(timeout, lambda: call.fail(TimeoutError("no answer")))
         copies = 2 if world.happens(self._loss.repeated) else 1
-        for _ in range(copies):
+        for copy in range(copies):
             if world.happens(self._loss.lost):
                 continue
-            self._send(self._somebody(), sender, serve, call)
+            # What a repeated request is answered reaches nobody.
+            to = call if copy == 0 else _Call[Answer](_ignore, _ignore)
+            self._send(self._somebody(), sender, serve, to)
 
     def _send(
         self, node: Node, sender: Actor, serve: Serve[Answer], call: _Call[Answer]
@@ -104,6 +106,10 @@ class Network:
 
     def _back(self, sender: Actor, action: Callable[[], None]) -> None:
         sender.later(self._way(), action)
+
+
+def _ignore(_: object) -> None:
+    """Hear nothing."""
 
 
 class _Call(Generic[Answer]):

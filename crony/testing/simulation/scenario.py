@@ -47,6 +47,7 @@ class Scenario:
     steps: bool
     fails: float
     longest: float
+    hangs: float
     #: Of all schedules: nothing is due after this.
     end_at: datetime = field(default=START)
 
@@ -88,6 +89,7 @@ def drawn(world: World) -> Scenario:
         steps=world.happens(0.2),
         fails=chance.choice((0, 0.2, 0.5)),
         longest=chance.choice((1, 5, 12)),
+        hangs=chance.choice((0, 0.05, 0.2)),
     )
     scenario.end_at = START + span + outage
     return scenario
@@ -163,6 +165,9 @@ def outcome(world: World, scenario: Scenario) -> Outcome:
     """Draw how a task ends, and when."""
     fails = world.happens(scenario.fails)
     lasts = world.between(0.01, scenario.longest if world.happens(0.3) else 1)
+    if world.happens(scenario.hangs):
+        # Longer than its lease, if nobody prolongs that.
+        lasts = scenario.timing.lease_ttl * world.chance.uniform(0.8, 3)
     return Outcome(
         AttemptState.FAILED if fails else AttemptState.SUCCEEDED,
         lasts=lasts,

@@ -64,6 +64,8 @@ class ModelWorker(Actor):
         self._script = script
         #: Outcomes that the service did not acknowledge; they are on disk.
         self._outbox: dict[tuple[str, int], tuple[Outcome, timedelta]] = {}
+        #: Sessions that the service has taken a poll of.
+        self._known: set[str] = set()
         self.start()
 
     def start(self) -> None:
@@ -87,6 +89,17 @@ class ModelWorker(Actor):
         self.died()
         if self.world.happens(0.5):
             self.host.clear()
+
+    def _superseded(self) -> None:
+        """End: another has its session, if only one of its own that came late."""
+        self.world.tell(f"{self.name} is superseded, and ends")
+        self.died()
+        self.host.clear()
+        self.world.after(self.world.between(0.5, 3), self._again)
+
+    def _again(self) -> None:
+        if not self.alive:
+            self.start()
 
     def suspend(self) -> None:
         """Suspend its host."""
@@ -123,8 +136,14 @@ class ModelWorker(Actor):
         )
         self._polls[sequence] = slots
 
+        life = self.life
+
         def serve(node: Node, took: Took[Told], failed: Failed) -> None:
-            node.polls.poll(asked, took, failed)
+            # NOTE: not simulated is a poll of a process that died before the service
+            # had ever heard of its session, and that comes after its successor's.
+            if life == self.life or asked.session in self._known:
+                node.polls.poll(asked, took, failed)
+                self._known.add(asked.session)
 
         def took(answer: Told) -> None:
             self._polls.pop(sequence, None)
@@ -136,8 +155,11 @@ class ModelWorker(Actor):
             quick = not news and exchange.received - sent < _PAUSE
             self._poll_again(sequence, after=_PAUSE if quick else _TINY)
 
-        def failed(_: Exception) -> None:
+        def failed(why: Exception) -> None:
             self._polls.pop(sequence, None)
+            if isinstance(why, errors.StaleToken) and sequence == self._sequence:
+                self._superseded()
+                return
             self._backoff = min(2 * self._backoff, _LONGEST)
             wait = self._backoff * (0.5 + self.world.chance.random() / 2)
             self._poll_again(sequence, after=wait)
