@@ -715,7 +715,10 @@ class Leases(ABC):
         without a lease: the run of lowest priority, below its own, that is ``running``
         and preemptible on such a worker, the newest started first, becomes
         ``stopping``, reason ``preempted``, and the pending run is reserved for that
-        worker until the victim's lease would be over. Also where the group's or
+        worker until the victim's lease would be over. For a run that catches up the
+        victim catches up as well, or its worker may have one more of those (``lease``),
+        those reserved for it in this step counted: else it could not take it. Also
+        where the group's or
         tenant's limit is what keeps it, free slots or not: then the victim, on such a
         worker, is of the same group or tenant. In the order of leasing, at most
         ``limit`` victims, which are returned.

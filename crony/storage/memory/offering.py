@@ -31,7 +31,7 @@ def offers(
     given: list[Offer] = []
     if worker.draining:
         return ()
-    share = rules.catch_up_share(worker.slots) - _catching_up(memory, worker)
+    share = rules.catch_up_share(worker.slots) - catching_up(memory, worker)
     for run in candidates(memory, worker.tenant, horizon=horizon, now=now):
         if len(given) >= slots:
             break
@@ -93,7 +93,8 @@ def _reserved_for_another(
     return reserved(memory, run, now=now) not in (None, worker.id)
 
 
-def _catching_up(memory: Memory, worker: Worker) -> int:
+def catching_up(memory: Memory, worker: Worker) -> int:
+    """Return how many runs that catch up a worker has in its hands."""
     return sum(
         lease.worker == worker.id and memory.runs[name].catch_up
         for name, lease in memory.leases.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,9 +11,15 @@ from crony.model.lease import Change
 from crony.model.run import Run
 from crony.model.state import Origin, Reason, RunState
 from crony.model.worker import Worker
+from crony.storage import rules
 from crony.storage.memory.admission import group_has_place, tenant_has_place
 from crony.storage.memory.ending import stop
-from crony.storage.memory.offering import candidates, may_execute, reserved
+from crony.storage.memory.offering import (
+    candidates,
+    catching_up,
+    may_execute,
+    reserved,
+)
 from crony.storage.memory.records import Reservation
 from crony.storage.memory.state import Memory
 
@@ -20,13 +27,17 @@ from crony.storage.memory.state import Memory
 def preempt(memory: Memory, *, now: datetime, limit: int) -> Sequence[Change]:
     """Stop preemptible runs for what has waited long enough."""
     victims: list[Change] = []
+    #: By worker, what is reserved for it of what catches up.
+    given: Counter[str] = Counter()
     horizon = now - policy.PREEMPT_AFTER
     for run in candidates(memory, None, horizon=horizon, now=now):
         if len(victims) >= limit:
             break
         if run.origin is not Origin.HOOK and not reserved(memory, run, now=now):
-            victim = _victim(memory, run)
+            victim = _victim(memory, run, given)
             if victim is not None:
+                if run.catch_up and not victim.catch_up:
+                    given[memory.leases[victim.id].worker] += 1
                 victims.append(_make_room(memory, run, victim, now=now))
     return tuple(victims)
 
@@ -38,7 +49,7 @@ def _make_room(memory: Memory, run: Run, victim: Run, *, now: datetime) -> Chang
     return stop(memory, victim, Reason.PREEMPTED, now=now)
 
 
-def _victim(memory: Memory, run: Run) -> Run | None:
+def _victim(memory: Memory, run: Run, given: Counter[str]) -> Run | None:
     """Return the run that is to make room for this one, if one should and can."""
     workers = [
         worker
@@ -52,6 +63,12 @@ def _victim(memory: Memory, run: Run) -> Run | None:
     if not limited and any(_has_slot(memory, worker) for worker in workers):
         return None
     names = {worker.id for worker in workers}
+    open_to_late = {
+        worker.id
+        for worker in workers
+        if catching_up(memory, worker) + given[worker.id]
+        < rules.catch_up_share(worker.slots)
+    }
     found = [
         other
         for name, lease in memory.leases.items()
@@ -62,6 +79,8 @@ def _victim(memory: Memory, run: Run) -> Run | None:
         and (not in_group or other.group == run.group)
         # A hook's run takes no place that it could free.
         and not (limited and other.origin is Origin.HOOK)
+        # A worker takes only so many that catch up.
+        and (not run.catch_up or other.catch_up or lease.worker in open_to_late)
     ]
     return min(found, key=_order, default=None)
 

@@ -8,6 +8,7 @@ those behind it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +32,7 @@ _ANY = text(
 )
 _VICTIMS = text(
     "SELECT r.id, r.schedule, r.tenant, r.worker, r.group_name, r.origin, r.priority,"
-    " r.started_at, r.expires_at FROM runs r WHERE r.preemptible = 1"
+    " r.started_at, r.expires_at, r.catch_up FROM runs r WHERE r.preemptible = 1"
     " AND r.state = 'running' AND r.priority < :below"
     f" AND r.tenant IN {among('tenants')}"
     " ORDER BY r.priority, r.started_at DESC, r.id"
@@ -70,7 +71,9 @@ _OF_LANES = text(
 _WORKERS = text(
     "SELECT w.id, w.tenant, w.queues, w.labels, w.sandbox_level, w.slots,"
     " (SELECT count(*) FROM runs r WHERE r.worker = w.id"
-    " AND r.state IN ('leased','running','stopping'))"
+    " AND r.state IN ('leased','running','stopping')),"
+    " (SELECT count(*) FROM runs r WHERE r.worker = w.id"
+    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1)"
     f" FROM workers w WHERE w.tenant IN {among('tenants')}"
     " AND w.draining = 0 AND w.lost = 0"
 )
@@ -94,6 +97,10 @@ class _Candidate:
     def priority(self) -> int:
         return -self.rank[0]
 
+    @property
+    def catch_up(self) -> bool:
+        return bool(self.rank[1])
+
 
 @dataclass(frozen=True, slots=True)
 class _Victim:
@@ -108,6 +115,7 @@ class _Victim:
     priority: int
     started_at: int
     expires_at: int
+    catch_up: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +123,10 @@ class _Line:
     """Where a candidate may run, and what keeps it."""
 
     group: str
-    #: Workers that may execute it.
+    #: Workers that may execute it,
     workers: frozenset[str]
+    #: and how many more runs that catch up they may have, which lines share.
+    room: Counter[str]
     #: Whether one of them has a slot without a lease.
     slot: bool
     #: Whether there is no place in its group, or in its tenant.
@@ -160,6 +170,8 @@ def preempt(connection: Connection, *, now: datetime, limit: int) -> Sequence[Ch
         if victim is not None:
             victims.remove(victim)
             stopped.append(victim)
+            if candidate.catch_up and not victim.catch_up:
+                lines[candidate.lane].room[victim.worker] -= 1
             reserved = {"worker": victim.worker, "until": victim.expires_at}
             connection.execute(_RESERVE, {"run": candidate.id, **reserved})
     changed = [
@@ -182,6 +194,12 @@ def _victim(
             and (not line.group_full or victim.group == line.group)
             # A hook's run takes no place that it could free.
             and not (line.full and victim.origin == "hook")
+            # A worker takes only so many that catch up.
+            and (
+                not candidate.catch_up
+                or victim.catch_up
+                or line.room[victim.worker] > 0
+            )
         ):
             return victim
     return None
@@ -192,6 +210,7 @@ def _lines(connection: Connection, of: set[int]) -> tuple[dict[int, _Line], set[
     rows = connection.execute(_OF_LANES, {"lanes": json.dumps(sorted(of))}).all()
     tenants = {row[1] for row in rows}
     workers = connection.execute(_WORKERS, {"tenants": ids(sorted(tenants))}).all()
+    room = Counter({w[0]: rules.catch_up_share(w[5]) - w[7] for w in workers})
     lines = {}
     for lane, tenant, queue, requires, level, group in rows:
         able = [
@@ -208,6 +227,7 @@ def _lines(connection: Connection, of: set[int]) -> tuple[dict[int, _Line], set[
         lines[lane] = _Line(
             group,
             frozenset(worker[0] for worker in able),
+            room,
             any(worker[6] < worker[5] for worker in able),
             group_full,
             full,

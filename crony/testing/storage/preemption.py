@@ -70,6 +70,50 @@ class TestPreempt:
         scene.report(worker, item, AttemptState.CANCELLED)
         assert scene.leased(worker, slots=1) == [higher.id]
 
+    def test_nobody_gives_way_to_what_catches_up_where_its_share_is_taken(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        worker = scene.worker(slots=2)
+        scene.due(scene.schedule(), 0, policy=PREEMPTIBLE)
+        (late,) = scene.due(scene.schedule(), 0, catch_up=True, priority=1)
+        scene.start(worker, slots=2)
+        scene.due(scene.schedule(), 0, catch_up=True, priority=5)
+        scene.after(1)
+        assert scene.preempt() == []
+        scene.finish(worker, Holding(late.id, scene.run(late).token))
+        (after,) = scene.lease(worker, slots=1)
+        assert after.run.catch_up
+
+    def test_what_catches_up_takes_the_slot_of_another_that_does(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        worker = scene.worker(slots=2)
+        scene.due(scene.schedule(), 0, policy=PREEMPTIBLE)
+        (late,) = scene.due(
+            scene.schedule(), 0, catch_up=True, priority=1, policy=PREEMPTIBLE
+        )
+        items = {item.run: item for item in scene.start(worker, slots=2)}
+        (higher,) = scene.due(scene.schedule(), 0, catch_up=True, priority=5)
+        scene.after(1)
+        assert [change.run for change in scene.preempt()] == [late.id]
+        scene.report(worker, items[late.id], AttemptState.CANCELLED)
+        assert scene.leased(worker, slots=1) == [higher.id]
+
+    def test_no_more_give_way_to_what_catches_up_than_its_share(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        worker = scene.worker(slots=4)
+        scene.due(scene.schedule(limit=9), 0, 0.1, 0.2, 0.3, policy=PREEMPTIBLE)
+        scene.after(0.5)
+        scene.start(worker, slots=4)
+        for _ in range(4):
+            scene.due(scene.schedule(), 0, catch_up=True, priority=5)
+        scene.after(1)
+        assert len(scene.preempt()) == 2
+
     def test_nobody_gives_way_to_a_hook(self, store: Store) -> None:
         scene = Scene(store)
         schedule = scene.schedule()
