@@ -6,7 +6,8 @@ crash in between, or two nodes, make one run and not two.
 
 A hook is bounded: it is tried once, for a minute at most, it counts towards no limit,
 and has no hooks of its own. One that looks how far a run is has until the next one is
-due, and none is started beside another.
+due, and none is started beside another. The others of a schedule wait as what catches
+up does while an earlier one is not over: half of a worker's slots stay free of them.
 """
 
 from __future__ import annotations
@@ -101,7 +102,19 @@ class Hooks:
             return None
         if item.kind is HookKind.PROGRESS and not self._wanted(item, parent, now=now):
             return None
-        return _made(item, parent, hook, now=now)
+        return _made(item, parent, hook, behind=self._behind(item), now=now)
+
+    def _behind(self, item: FollowUp) -> bool:
+        """Whether earlier hooks of the schedule, apart from looks, are not over yet.
+
+        Those that hang, of a schedule that fails all the time, would come to fill
+        every slot of its workers: so what comes after the first one catches up.
+        """
+        if item.kind is HookKind.PROGRESS:
+            return False  # there is one for each run at most, until the next is due
+        query = RunQuery(schedule=item.schedule, origin=Origin.HOOK, states=_UNFINISHED)
+        found = self._store.runs.page(item.tenant, query, limit=10, after=None).items
+        return any(run.hook is not HookKind.PROGRESS for run in found)
 
     def _wanted(self, item: FollowUp, parent: Run, *, now: datetime) -> bool:
         """Whether the attempt goes on, and the look before this one is over."""
@@ -144,7 +157,9 @@ def _looks(run: Run, *, now: datetime) -> bool:
     return run.deadline_at is None or run.deadline_at > now
 
 
-def _made(item: FollowUp, parent: Run, hook: Hook, *, now: datetime) -> Run:
+def _made(
+    item: FollowUp, parent: Run, hook: Hook, *, behind: bool, now: datetime
+) -> Run:
     number = f"{item.run}.{item.attempt}.{item.kind}.{item.number}"
     policy = _bounded(parent.policy, hook)
     return Run(
@@ -161,6 +176,7 @@ def _made(item: FollowUp, parent: Run, hook: Hook, *, now: datetime) -> Run:
         due_at=item.at,
         available_at=item.at,
         deadline_at=None if policy.deadline is None else item.at + policy.deadline,
+        catch_up=behind,
         hook=item.kind,
         hook_attempt=item.attempt,
         queue=parent.queue,

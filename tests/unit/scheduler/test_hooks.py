@@ -353,3 +353,36 @@ def test_a_hook_that_can_not_be_made_holds_up_no_other(
         assert hooked(stage).parent == good.run.id
     stage.tick()
     assert {run.parent for run in of_hooks(stage)} == {bad.run.id, good.run.id}
+
+
+def test_hooks_that_hang_leave_slots_to_what_is_due(stage: Stage) -> None:
+    stage.add(trigger=Every(SECOND), hooks=only(HookKind.ERROR))
+    worker = stage.worker(slots=4)
+    hanging: list[Offer] = []
+    failed = 0
+    for _ in range(8):
+        stage.tick(SECOND)
+        polled = stage.poll(worker, slots=4 - len(hanging), holding=held(hanging))
+        stage.service.leasing.confirm(worker.id, held(polled.offers))
+        for offer in polled.offers:
+            if offer.run.origin is Origin.HOOK:
+                hanging.append(offer)
+            else:
+                stage.end(worker, offer, state=AttemptState.FAILED)
+                failed += 1
+    assert failed >= 7
+    # The first one, and what may catch up beside it.
+    assert len(hanging) == 3
+    first, *others = of_hooks(stage)
+    assert [first.catch_up, *{run.catch_up for run in others}] == [False, True]
+
+
+def test_a_hook_after_one_that_is_over_does_not_catch_up(stage: Stage) -> None:
+    stage.add(trigger=Every(SECOND), hooks=only(HookKind.ERROR))
+    worker = stage.worker()
+    for _ in range(4):
+        stage.tick(SECOND)
+        for offer in stage.start(worker):
+            stage.end(worker, offer, state=AttemptState.FAILED)
+    assert len(of_hooks(stage)) >= 2
+    assert not any(run.catch_up for run in of_hooks(stage))
