@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 from crony import clock as clocks
 from crony import errors, log
 from crony.clock import Clock
-from crony.model.policy import MISFIRE_AFTER
+from crony.model.policy import MISFIRE_AFTER, PREEMPT_AFTER
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.reaper import Reaper
 from crony.scheduler.rezoning import Rezoner
@@ -35,6 +35,9 @@ _PROLONG = timedelta(milliseconds=900)
 #: The longest wait: how late news may be that no wake brought.
 IDLE = timedelta(seconds=1)
 _LEAST = timedelta(milliseconds=1)
+#: The longest wait while something may have to give way: nobody tells the moment at
+#: which a more urgent run has waited long enough.
+_ALERT = PREEMPT_AFTER / 2
 
 #: How often the store's clock is measured.
 _MEASURE = 10.0
@@ -126,7 +129,8 @@ class Ticker:
     def _next(self, now: datetime) -> datetime:
         """Return when something comes within the look-ahead, at most ``IDLE`` on."""
         ahead = self._timing.lease_ahead
-        instants = [now + IDLE]
+        alert = self._store.leases.preemptible()
+        instants = [now + (_ALERT if alert else IDLE)]
         cursor = self._store.schedules.earliest()
         if cursor is not None:
             instants.append(cursor - ahead)

@@ -725,6 +725,11 @@ class Leases(ABC):
         """
 
     @abstractmethod
+    def preemptible(self) -> bool:
+        """Return whether a preemptible run is ``running``, so that ``preempt`` may
+        have something to do at any time."""
+
+    @abstractmethod
     def pulse(self, *, now: datetime, limit: int) -> int:
         """Leave a follow-up for each running run whose progress hook has come due.
 

@@ -164,6 +164,7 @@ def decides(scene: Scene, worker: Worker) -> None:
     scene.manual(schedule, group="few", priority=9)
     scene.after(1)
     store.leases.preempt(now=scene.now, limit=9)
+    store.leases.preemptible()
     store.leases.pulse(now=scene.now, limit=9)
     store.leases.scopes("default", first.id)
     held = {item.run: item for item in items}

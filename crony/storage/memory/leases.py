@@ -234,6 +234,14 @@ class MemoryLeases(Leases):
         with self._memory.verb():
             return preempt(self._memory, now=cut(now), limit=limit)
 
+    def preemptible(self) -> bool:
+        memory = self._memory
+        with memory.verb():
+            runs = [memory.runs[name] for name in memory.leases]
+            return any(
+                run.policy.preemptible and run.state is RunState.RUNNING for run in runs
+            )
+
     def pulse(self, *, now: datetime, limit: int) -> int:
         with self._memory.verb():
             return pulse(self._memory, now=cut(now), limit=limit)

@@ -66,6 +66,9 @@ _HELD_BY = text(
     f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
     " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
 )
+_PREEMPTIBLE = text(
+    "SELECT 1 FROM runs WHERE preemptible = 1 AND state = 'running' LIMIT 1"
+)
 _STALE = "a newer request of this worker has come since"
 
 
@@ -247,6 +250,10 @@ class SqlLeases(Leases):
                 return ()
         with self._database.writing() as connection:
             return preempting.preempt(connection, now=now, limit=limit)
+
+    def preemptible(self) -> bool:
+        with self._database.reading() as connection:
+            return connection.execute(_PREEMPTIBLE).first() is not None
 
     def pulse(self, *, now: datetime, limit: int) -> int:
         with self._database.reading() as connection:

@@ -434,3 +434,20 @@ class TestReservation:
         scene.after(5)
         assert scene.expire() == ([], frozenset({LINE}))
         assert scene.leased(scene.worker(slots=1), slots=1) == [case.higher.id]
+
+
+class TestPreemptible:
+    def test_it_is_told_whether_a_running_one_may_give_way(self, store: Store) -> None:
+        scene = Scene(store)
+        assert not store.leases.preemptible()
+        scene.due(scene.schedule(), 0)
+        worker = scene.worker()
+        scene.start(worker)
+        scene.due(scene.schedule(), 0, policy=PREEMPTIBLE)
+        (offer,) = scene.lease(worker)
+        assert not store.leases.preemptible()
+        item = Holding(offer.run.id, offer.token)
+        scene.confirm(worker, item)
+        assert store.leases.preemptible()
+        scene.report(worker, item)
+        assert not store.leases.preemptible()

@@ -137,6 +137,22 @@ def test_a_run_gives_way_to_a_more_urgent_one(stage: Stage) -> None:
     assert next_one.run.id == stage.run(high).id
 
 
+def test_whoever_is_urgent_waits_for_no_slow_tick(stage: Stage) -> None:
+    worker = stage.worker(slots=1)
+    low = stage.add(trigger=Every(DAY), policy=policy(preemptible=True))
+    (offer,) = stage.start(worker, slots=1)
+    stage.tick(SECOND)
+    began = stage.clock.now()
+    # Right after a tick: for all that the ticker knows, nothing comes.
+    stage.add(trigger=Every(DAY), policy=policy(priority=5))
+    while (again_at := stage.tick()) and stage.run(low).state is RunState.RUNNING:
+        stage.clock.advance(again_at - stage.clock.now())
+    assert stage.clock.now() - began <= timedelta(milliseconds=750)
+    stage.end(worker, offer, state=AttemptState.PREEMPTED, reason=Reason.PREEMPTED)
+    # Nothing may give way any more: there is no hurry.
+    assert stage.tick() - stage.clock.now() == SECOND
+
+
 def test_no_more_than_half_of_a_worker_catches_up(stage: Stage) -> None:
     worker = stage.worker(slots=4)
     stage.tick()
