@@ -7,7 +7,7 @@ N ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint chaos bench docs clean
+.PHONY: help run test lint simulate chaos bench docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -23,6 +23,10 @@ lint: $(VENV)/.ready-to-test ## Check style, types and layers
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
+
+simulate: $(VENV)/.ready-to-test ## Play many seeded histories: make simulate SEED=1000 COUNT=20000
+	@CRONY_SIMULATION_SEED=$(or $(SEED),0) CRONY_SIMULATION_COUNT=$(or $(COUNT),5000) \
+	    $(VENV)/bin/python -m pytest -q -n $(N) tests/simulation/test_histories.py $(ARGS)
 
 chaos: $(VENV)/.ready-to-test ## Kill everything at random for a while: CRONY_CHAOS_SECONDS=600
 	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-300} \

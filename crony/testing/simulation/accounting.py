@@ -19,6 +19,7 @@ from crony.testing.simulation.checks import Checks
 from crony.testing.simulation.faults import Violation
 from crony.testing.simulation.mirror import TENANT, Mirror
 from crony.testing.simulation.people import People
+from crony.testing.simulation.reasons import Reasons
 from crony.testing.simulation.witness import Witness
 
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -34,6 +35,7 @@ class Books:
     checks: Checks
     people: People
     witness: Witness
+    reasons: Reasons
 
     def close(self, clock: Clock) -> None:
         """Raise ``Violation`` for the first thing that does not agree."""
@@ -98,6 +100,8 @@ class Books:
                 raise Violation("accounted", f"{id} has its cursor at {found.cursor}")
             # Whatever the clock showed: all had an end, and has come to it.
             until = _EVER
+        if versions[-1].revision < self.people.revisions.get(id, 0):
+            raise Violation("durable", f"{id} has lost a revision")
         due = occurrences(versions, created_at=created_at, until=until)
         records = [
             run
@@ -105,6 +109,7 @@ class Books:
             if run.origin is Origin.SCHEDULE and run.state is not RunState.WITHDRAWN
         ]
         self._accounted(id, due, records)
+        self.reasons.check(due, records, self.checks)
 
     def _end(self, schedule: str) -> datetime | None:
         """Return when a schedule was deleted."""

@@ -12,6 +12,7 @@ from crony.model.policy import REPLACE, SKIP
 from crony.model.run import Run
 from crony.model.state import EXECUTING, HELD, Origin, Reason, RunState
 from crony.model.worker import Worker
+from crony.scheduler.ticker import DUTY
 from crony.testing.simulation.faults import Violation
 from crony.testing.simulation.mirror import Mirror, Step
 
@@ -32,6 +33,8 @@ class Checks:
         self._preempted: dict[str, datetime] = {}
         #: Runs that were settled before their instant, and an edit that left them.
         self.ahead: set[str] = set()
+        #: When ticks were put on record.
+        self.ticks: list[datetime] = []
 
     def before(self, name: str, args: Args, named: Named) -> object:
         """Work out what a verb should do, where it can be."""
@@ -75,6 +78,10 @@ class Checks:
                 self._reported(args[0], args[1], result[0], before, steps)
             case "leases.expire":
                 self._expired(result[0], named["now"])
+            case "leases.lapse":
+                self._lapsed(result[0], named["now"])
+            case "duties.hold" if args[0] == DUTY:
+                self.ticks.append(named["now"])
             case "leases.overlap":
                 self._overlapped(result[0], before)
             case "leases.preempt":
@@ -262,6 +269,14 @@ class Checks:
             end = self._expires.get((loss.run, loss.token))
             if end is not None and end > cut(now):
                 raise Violation("lease", f"{loss.run} was lost before {end}")
+
+    def _lapsed(self, changes: Sequence[Change], now: datetime) -> None:
+        for change in changes:
+            run = self._mirror.runs[change.run]
+            if run.deadline_at is None or run.deadline_at > cut(now):
+                raise Violation(
+                    "deadline", f"{run.id} expired before {run.deadline_at}"
+                )
 
     # Decisions.
 

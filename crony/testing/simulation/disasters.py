@@ -146,5 +146,6 @@ class Disasters:
         by = world.between(-40, 120)
         world.tell(f"the store's clock steps by {by}")
         world.store_ahead += by
+        world.stepped = True
         if world.happens(0.5):
             world.after(world.between(5, 40), self._step)

@@ -23,6 +23,7 @@ from crony.testing.simulation.mirror import TENANT
 from crony.testing.simulation.network import Network
 from crony.testing.simulation.node import Node, Rates
 from crony.testing.simulation.people import People
+from crony.testing.simulation.reasons import Reasons
 from crony.testing.simulation.scenario import GROUPS, SECOND
 from crony.testing.simulation.watch import Watch
 from crony.testing.simulation.witness import Witness
@@ -175,6 +176,7 @@ class _Play:
             checks=self._watch.checks,
             people=self._people,
             witness=self._witness,
+            reasons=Reasons(stepped=self.world.stepped),
         )
 
     def _drain(self) -> None:

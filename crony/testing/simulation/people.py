@@ -9,7 +9,7 @@ from datetime import timedelta
 from crony import errors
 from crony.model import ids
 from crony.model.policy import PolicySettings
-from crony.model.schedule import Definition
+from crony.model.schedule import Definition, Schedule
 from crony.model.state import Origin
 from crony.model.trigger import Every
 from crony.model.worker import Quotas
@@ -43,6 +43,8 @@ class People(Actor):
         self.made: set[str] = set()
         self.triggered: set[str] = set()
         self.deleted: set[str] = set()
+        #: The newest revision of a schedule that was.
+        self.revisions: dict[str, int] = {}
         #: What is asked for and not answered.
         self._open: set[str] = set()
         self._number = 0
@@ -175,7 +177,7 @@ class People(Actor):
 
     def pause(self, of: str) -> None:
         """Pause a schedule."""
-        self.ask(f"pause {of}", lambda s: s.schedules.pause(TENANT, of))
+        self.ask(f"pause {of}", lambda s: s.schedules.pause(TENANT, of), self._written)
 
     def resume(self, of: str, *, plainly: bool = False) -> None:
         """Resume a schedule."""
@@ -184,6 +186,7 @@ class People(Actor):
         self.ask(
             f"resume {of} ({misfire})",
             lambda s: s.schedules.resume(TENANT, of, misfire=misfire),
+            self._written,
         )
 
     def edit(self, of: str) -> None:
@@ -202,7 +205,14 @@ class People(Actor):
         self.ask(
             f"edit {of}",
             lambda s: s.schedules.modify(TENANT, of, change, if_match=None),
+            self._written,
         )
+
+    def _written(self, answer: object) -> None:
+        """Note a revision that was acknowledged."""
+        assert isinstance(answer, Schedule)
+        before = self.revisions.get(answer.id, 0)
+        self.revisions[answer.id] = max(before, answer.revision)
 
     def delete(self, of: str) -> None:
         """Delete a schedule."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from crony.model.state import EXECUTING
@@ -13,6 +14,9 @@ from crony.testing.simulation.host import Host
 from crony.testing.simulation.mirror import Mirror, Step
 from crony.testing.simulation.witness import Witness
 from crony.testing.simulation.world import World
+
+#: How well a node and a worker know the store's clock.
+_EARLY = timedelta(milliseconds=50)
 
 #: Verbs that only read.
 _READS = frozenset(
@@ -117,6 +121,9 @@ class Watch:
             raise Violation(
                 "started_unconfirmed", f"{run} starts under {token}, but is {state}"
             )
+        early = found.available_at - self._world.store_now
+        if early > _EARLY and not self._world.stepped:
+            raise Violation("early", f"{run} starts {early} before its instant")
         once = found.policy.delivery == "at_most_once"
         if once and self._witness.starts[run] > 1:
             raise Violation("at_most_once", f"{run} starts a second time")

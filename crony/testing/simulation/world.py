@@ -28,6 +28,8 @@ class World:
         self.now = START
         #: What the store's clock shows is ahead of ``now`` by this.
         self.store_ahead = timedelta()
+        #: Whether that has stepped.
+        self.stepped = False
         self._queue: list[tuple[datetime, int, Action]] = []
         self._count = 0
         self._depth = 0
