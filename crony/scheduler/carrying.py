@@ -73,8 +73,12 @@ class Carrier:
 
     def _some(self, group: Group, *, limit: int) -> tuple[int, bool]:
         """Let some schedules follow; return how many did, and whether it is done."""
+        # Those that can't follow stay behind: they must not be all that is found.
         behind = self._store.schedules.in_group(
-            group.tenant, group.name, held=not group.paused, limit=limit
+            group.tenant,
+            group.name,
+            held=not group.paused,
+            limit=limit + len(self._bad),
         )
         if not behind:
             return 0, self._store.groups.carried(group)

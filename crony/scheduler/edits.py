@@ -134,7 +134,7 @@ class Edits:
             page = self._store.schedules.ahead(
                 tenant, now=now, limit=_PAGE, after=after
             )
-            number += sum(self._reworked(tenant, each, concerns) for each in page)
+            number += sum(self._tried(tenant, each, concerns) for each in page)
             if len(page) < _PAGE:
                 return number
             after = page[-1]
@@ -154,6 +154,19 @@ class Edits:
             if len(page) < _PAGE:
                 return
             after = page[-1].id
+
+    def _tried(
+        self, tenant: str, schedule: str, concerns: Callable[[Definition], bool]
+    ) -> bool:
+        try:
+            return self._reworked(tenant, schedule, concerns)
+        except errors.Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  # one bad row must not stop the others
+            _log.exception(
+                "a schedule can't follow its policy", tenant=tenant, schedule=schedule
+            )
+            return False
 
     def _reworked(
         self, tenant: str, schedule: str, concerns: Callable[[Definition], bool]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -28,7 +28,7 @@ from crony.storage.contract import (
     ScheduleQuery,
     Schedules,
 )
-from crony.storage.sql import defining, events, listing, rows
+from crony.storage.sql import defining, events, limiting, listing, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters, execute_each
@@ -120,12 +120,7 @@ _MOVE = text(
     "UPDATE schedules SET cursor = :cursor, occurrences = occurrences + :grown"
     " WHERE id = :id"
 )
-_LIMITS = text(
-    "SELECT s.id, s.max_concurrent, s.revision, s.state"
-    f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
-)
 _BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
-_LIMIT = text("UPDATE schedules SET max_concurrent = :limit WHERE id = :id")
 #: Apart, since an UPDATE that names the state touches each index that asks for it.
 _FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
@@ -227,12 +222,12 @@ class SqlSchedules(Schedules):
     def limit(self, batch: Sequence[Creation]) -> Ready:
         # Most often all have theirs, and then no lock is taken.
         with self._database.reading() as connection:
-            if not _other_limits(connection, batch):
+            if not limiting.others(connection, batch):
                 return frozenset()
         with self._database.writing() as connection:
-            others = _other_limits(connection, batch)
-            _write_limits(connection, others)
-            return admit(connection, others.keys())
+            changed = limiting.others(connection, batch)
+            limiting.write(connection, changed)
+            return admit(connection, changed.keys())
 
     def delete(
         self,
@@ -309,7 +304,7 @@ class SqlSchedules(Schedules):
             _finish(connection, [m["id"] for m in moves if m["cursor"] is None], now)
             # The newest limit that an item of it gives.
             limits = {i.schedule: i.limit for i in items if i.limit is not None}
-            _change_limits(connection, limits)
+            limiting.change(connection, limits)
             return counted, admit(connection, last.keys())
 
 
@@ -346,33 +341,6 @@ def _finish(connection: Connection, schedules: Sequence[str], now: datetime) -> 
         connection.execute(_FINISH, {"id": name})
         schedule = _stored(connection, name)
         events.of_schedule(connection, schedule, ["finished"], now=now)
-
-
-def _change_limits(connection: Connection, limits: Mapping[str, int]) -> None:
-    """Give schedules other limits, where they are other ones."""
-    asked = {"schedules": rows.ids(limits)}
-    known = {row[0]: row[1] for row in connection.execute(_LIMITS, asked)}
-    changed = {name: new for name, new in limits.items() if known[name] != new}
-    _write_limits(connection, changed)
-
-
-def _other_limits(
-    connection: Connection, batch: Sequence[Creation]
-) -> Mapping[str, int]:
-    """Return the limits of those that are stored at that revision with another."""
-    given = {item.schedule.id: item for item in batch}
-    return {
-        row.id: given[row.id].limit
-        for row in connection.execute(_LIMITS, {"schedules": rows.ids(given)})
-        if row.state != "deleted"
-        and row.revision == given[row.id].schedule.revision
-        and row.max_concurrent != given[row.id].limit
-    }
-
-
-def _write_limits(connection: Connection, limits: Mapping[str, int]) -> None:
-    values = [{"id": name, "limit": limit} for name, limit in limits.items()]
-    execute_each(connection, _LIMIT, values)
 
 
 def _stored(connection: Connection, schedule: str) -> Schedule:

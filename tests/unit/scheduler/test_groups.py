@@ -243,3 +243,26 @@ def test_a_limit_that_is_raised_lets_waiting_workers_know(stage: Stage) -> None:
     group(stage, max_concurrent=2)
     assert {line for wake in stage.news for line in wake.ready} == {(TENANT, "default")}
     assert len(stage.again(worker).offers) == 1
+
+
+def test_schedules_that_can_not_follow_their_group_stop_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carrying, "_PAGE", 1)
+    group(stage)
+    bad, good = sorted(
+        (stage.add(group="reports") for _ in range(2)),
+        key=lambda schedule: schedule.id,
+    )
+    hold = stage.service.edits.hold
+
+    def fail(schedule: Schedule, of: Group) -> Schedule | None:
+        if schedule.id == bad.id:
+            raise ValueError("nothing can be worked out from this row")
+        return hold(schedule, of)
+
+    monkeypatch.setattr(stage.service.edits, "hold", fail)
+    with pytest.raises(errors.Overloaded, match="some follow it later"):
+        stage.service.groups.pause(TENANT, "reports")
+    assert stage.found(good).held
+    assert not stage.found(bad).held

@@ -10,8 +10,10 @@ from crony.model.policy import NO_LIMIT, RetentionSettings, RetriesSettings
 from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, Reason, RunState
 from crony.model.trigger import Cron, Every
+from crony.scheduler.occurrences import calendar_of
 from crony.scheduler.policies import Resolved
 from crony.testing.factories import make_definition
+from crony.triggers import Bounded
 from tests.unit.scheduler.stage import (
     DAY,
     HOUR,
@@ -288,3 +290,24 @@ def test_a_limit_that_changed_while_nothing_ran_holds_for_what_is_asked_for(
             TENANT, schedule.id, since=end - 3 * MINUTE, until=end, dry_run=False
         )
     assert len(stage.poll(stage.worker()).offers) == 1
+
+
+def test_a_schedule_that_can_not_follow_a_changed_profile_stops_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.profile("heavy", priority=1)
+    bad, good = sorted(
+        (stage.add(profile="heavy", start_at=at("12:00:10")) for _ in range(2)),
+        key=lambda schedule: schedule.id,
+    )
+    stage.tick(6 * SECOND)
+
+    def fail(schedule: Schedule) -> Bounded:
+        if schedule.id == bad.id:
+            raise errors.InvalidTrigger("timezone", "gone")
+        return calendar_of(schedule)
+
+    monkeypatch.setattr("crony.scheduler.edits.calendar_of", fail)
+    stage.profile("heavy", priority=2)
+    assert stage.run(good).priority == 2
+    assert stage.run(bad).priority == 1
