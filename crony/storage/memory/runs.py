@@ -69,7 +69,8 @@ class MemoryRuns(Runs):
         ]
         if quota is not None and len(pending) + new > quota:
             raise errors.QuotaExceeded(
-                f"the tenant has {quota} pending runs, which is all it may have",
+                f"the tenant has {len(pending)} pending runs, and may have {quota}: "
+                f"there is no room for {new} more",
                 retry_after=rules.QUOTA_PAUSE,
             )
 

@@ -193,7 +193,8 @@ def _check(connection: Connection, new: Sequence[Run], *, quota: int | None) -> 
         pending = connection.execute(_PENDING, {"tenant": tenant}).scalar_one()
         if quota is not None and pending + len(new) > quota:
             raise errors.QuotaExceeded(
-                f"the tenant has {quota} pending runs, which is all it may have",
+                f"the tenant has {pending} pending runs, and may have {quota}: "
+                f"there is no room for {len(new)} more",
                 retry_after=rules.QUOTA_PAUSE,
             )
 

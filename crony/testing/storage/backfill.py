@@ -59,7 +59,8 @@ class TestBackfill:
         schedule = scene.schedule()
         scene.manual(schedule)
         runs = runs_of(schedule, -3, -2, -1)
-        with pytest.raises(errors.QuotaExceeded):
+        said = "has 1 pending runs, and may have 3: there is no room for 3 more"
+        with pytest.raises(errors.QuotaExceeded, match=said):
             store.runs.backfill(runs, quota=3)
         assert len(scene.runs()) == 1
         assert store.tenants.usage(TENANT).pending_runs == 1
