@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from datetime import timedelta
+from typing import Any
 
 from crony import wire
 from crony.api.bodies.policy import PolicyBody
@@ -159,10 +160,9 @@ def _members(whole: object, prefix: str = "") -> list[tuple[str, object]]:
     return found
 
 
-def _values(schema: dict[str, object]) -> str:
+def _values(schema: dict[str, Any]) -> str:
     """Return what JSON may say, in words."""
-    either = schema.get("anyOf")
-    kind = either[0] if isinstance(either, list) else schema
+    kind = schema["anyOf"][0] if "anyOf" in schema else schema
     if "enum" in kind:
         return ", ".join(f"`{word}`" for word in kind["enum"])
     if "minimum" in kind:
