@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TARGETS = ("help", "run", "test", "lint", "chaos", "bench", "docs", "clean")
+TARGETS = ("help", "run", "test", "lint", "simulate", "chaos", "bench", "docs", "clean")
 
 
 def requirements() -> list[str]:
