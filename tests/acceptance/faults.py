@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import TypeVar
@@ -80,15 +81,17 @@ class Chaos:
     def _round(self, stop: str, kills: list[str]) -> None:
         self._tend()
         over = time.monotonic() + self._lease + self._chance.uniform(1, 2)
-        with self._stops[stop]():
+        # People wait for what is stopped, and it is not continued later for that.
+        with ThreadPoolExecutor(1) as people, self._stops[stop]():
             self._note(stop)
+            meddling = people.submit(self._meddle, self._chance.random())
             for kill in kills:
                 self._pause(0, 1)
                 with self._kills[kill]():
                     self._note(kill)
                     self._pause(0, 1.5)
-            self._meddle()
             time.sleep(max(0.0, over - time.monotonic()))
+        meddling.result()
         self._pause(0, 1)
 
     def _pause(self, least: float, most: float) -> None:
@@ -116,16 +119,15 @@ class Chaos:
 
     # People.
 
-    def _meddle(self) -> None:
+    def _meddle(self, patience: float) -> None:
         """Trigger a run, and pause a schedule for a while."""
         key = f"chaos-{len(self.triggered)}"
         ask = self._fleet.ask
         made = ask(partial(_run, key=key))
         self.triggered.append(str(made["id"]))
-        self._note("triggered")
         ask(lambda client: client.pause_schedule(PAUSING.name))
         self._note("paused")
-        self._pause(0, 2 * PAUSING.period)
+        time.sleep(2 * PAUSING.period * patience)
         ask(lambda client: client.resume_schedule(PAUSING.name))
         self._note("resumed")
 
