@@ -58,7 +58,8 @@ class Events:
     ) -> Look:
         """Return what happened after a position, ``None`` for all that is kept.
 
-        Raises ``EventsPruned`` when something after it is gone already.
+        Raises ``EventsPruned`` when something after it is gone already, or nothing has
+        come that far.
         """
         events = self._store.events
         # Before the look: what comes in between is not passed over.
@@ -72,6 +73,12 @@ class Events:
             raise errors.EventsPruned(
                 "events after that one are no longer kept; begin without it, and "
                 "read what was missed from GET /runs"
+            )
+        if after is not None and after > max(newest, pruned):
+            # It would tell of nothing for as long as the count takes to come there.
+            raise errors.EventsPruned(
+                "there has been no such event here, as after the store was restored "
+                "from a copy; begin without it, and read what was missed from GET /runs"
             )
         last = found[-1].sequence if found else 0
         more = len(found) >= limit

@@ -113,6 +113,16 @@ def test_a_tenant_whose_events_are_all_pruned_keeps_its_position(
     assert (look.events, look.position) == ((), newest)
 
 
+def test_a_position_that_nothing_has_reached_is_refused(
+    stage: Stage, events: Events
+) -> None:
+    stage.worker()
+    newest = events.newest(TENANT)
+    assert events.look(TENANT, after=newest, limit=10).position == newest
+    with pytest.raises(errors.EventsPruned, match="no such event here"):
+        events.look(TENANT, after=newest + 1, limit=10)
+
+
 def test_every_type_can_be_asked_for_and_all_of_a_noun() -> None:
     assert {"run.*", "schedule.*", "worker.*", *TYPES} == set(FILTERS)
     for word in ("run.lost", "run.timed_out", "schedule.finished", "worker.draining"):
