@@ -164,13 +164,14 @@ def send(
     late.start()
     try:
         answer = _exchange(webhook.url, payload, headers, rules, line, seconds)
-        if line.is_cut:
-            return Answer(error=f"no answer within {seconds:g} s")
-        return answer
     except (errors.AddressRefused, ConnectionError) as exc:
-        return Answer(error=str(exc))
+        answer = Answer(error=str(exc))
     finally:
         late.cancel()
+    if line.is_cut:
+        # Whatever came of it, or went wrong then, came of that.
+        return Answer(error=f"no answer within {seconds:g} s")
+    return answer
 
 
 def _exchange(

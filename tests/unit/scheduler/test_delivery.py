@@ -129,7 +129,8 @@ def test_nobody_listening_is_an_error() -> None:
     assert str(port) in str(sent(f"http://127.0.0.1:{port}").error)
 
 
-def test_an_endpoint_that_answers_drop_by_drop_is_cut_off() -> None:
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP"])
+def test_an_endpoint_that_answers_drop_by_drop_is_cut_off(begin: bytes) -> None:
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -138,7 +139,7 @@ def test_an_endpoint_that_answers_drop_by_drop_is_cut_off() -> None:
             with connection:
                 connection.recv(65536)
                 try:
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                    connection.sendall(begin)
                     while not ended.wait(0.02):
                         connection.sendall(b"x")
                 except OSError:
