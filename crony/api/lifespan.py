@@ -78,9 +78,12 @@ def build(settings: Settings, *, home: Path) -> App:
 
 def node_of(store: Store, settings: Settings, *, wakes: Wakes) -> Node:
     """Return what the requests of a process share, over an open store."""
+    lease_ttl = settings.api.lease_ttl
     timing = Timing(
-        lease_ttl=settings.api.lease_ttl,
-        poll_wait=settings.api.poll_wait,
+        lease_ttl=lease_ttl,
+        # A worker without runs is heard of by its polls alone: one that waited for
+        # longer would count as lost.
+        poll_wait=min(settings.api.poll_wait, lease_ttl / 2),
         lease_ahead=settings.api.lease_ahead,
     )
     service = Service(

@@ -101,7 +101,8 @@ class Api:
     poll_wait: timedelta = row(
         duration(least=_seconds(0), most=_seconds(60)),
         _seconds(20),
-        "How long a worker's request for runs may wait for one.",
+        "How long a worker's request for runs may wait for one; at most half of "
+        "lease_ttl.",
     )
     lease_ahead: timedelta = row(
         duration(least=_seconds(0), most=_seconds(60)),
