@@ -11,7 +11,7 @@ FIRST = int(os.environ.get("CRONY_SIMULATION_SEED", "0"))
 COUNT = int(os.environ.get("CRONY_SIMULATION_COUNT", "1000"))
 
 #: So many are one test.
-PIECE = 50
+PIECE = 25
 
 #: In which the planted bugs must be caught, whatever else is played.
 DEFAULT = range(400)

@@ -30,6 +30,7 @@ def _played(store: Store, seed: int) -> History:
         )
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seeds", pieces(), ids=lambda s: f"{s.start}-{s.stop - 1}")
 def test_the_guarantees_hold_in_every_history(seeds: range) -> None:
     executions = 0

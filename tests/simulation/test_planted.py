@@ -26,6 +26,7 @@ def test_the_bugs_that_must_be_caught_are_kept() -> None:
     }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
     home = bug.plant(tmp_path)

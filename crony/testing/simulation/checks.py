@@ -80,7 +80,7 @@ class Checks:
                 self._expired(result[0], named["now"])
             case "leases.lapse":
                 self._lapsed(result[0], named["now"])
-            case "duties.hold" if args[0] == DUTY:
+            case "duties.hold" if args[0] == DUTY and result[0]:
                 self.ticks.append(named["now"])
             case "leases.overlap":
                 self._overlapped(result[0], before)
