@@ -196,6 +196,9 @@ def keeps(scene: Scene, schedule: str) -> None:
     assert store.groups.carried(group)
     raised = replace(group, max_concurrent=3, revision=2)
     assert store.groups.put(raised, expected=1)[0]
+    spare = factories.make_group(name="spare")
+    assert store.groups.put(spare, expected=None)[0]
+    assert store.groups.delete("default", "spare", expected=1)
     profile = factories.make_profile(name="slow")
     assert store.profiles.put(profile, expected=None)
     store.profiles.uses("default", ["slow"])

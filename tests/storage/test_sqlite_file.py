@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from crony import errors
 from crony.model.policy import PolicySettings, SandboxSettings, resolve
 from crony.model.run import Run
+from crony.model.state import AttemptState
 from crony.storage import codec, open_store
 from crony.storage.contract import Store
 from crony.storage.sql import SqlStore, engine, schema, versions
@@ -341,3 +342,31 @@ def test_a_full_disk_is_unavailable_and_nothing_is_half_done(
 def test_an_url_without_a_store_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidSetting):
         open_store(url)
+
+
+def test_a_group_that_is_gone_leaves_lanes_of_unfinished_runs_alone(
+    new_file: Callable[[], Path],
+) -> None:
+    path = new_file()
+    store = open_store(f"sqlite:///{path}")
+    store.open()
+    scene = Scene(store)
+    group = scene.group("etl")
+    schedule = scene.schedule(limit=2, group="etl", queue="slow")
+    scene.due(schedule, 0, 0.1)
+    scene.due(scene.schedule(group="etl"), 0)
+    scene.after(1)
+    fast, slow = scene.worker(), scene.worker(queues=("slow",))
+    (ended,) = scene.start(fast)
+    scene.finish(fast, ended)
+    one, _ = scene.start(slow)
+    for each in store.schedules.in_group("default", "etl", held=False, limit=9):
+        scene.edit(each, limit=2, group="default")
+    assert store.groups.delete("default", "etl", expected=group.revision)
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT queue FROM lanes WHERE group_name = 'etl'")
+    assert found.fetchall() == [("slow",)]
+    connection.close()
+    scene.report(slow, one, AttemptState.FAILED, retry_at=scene.now)
+    assert scene.leased(slow, slots=1) == [one.run]
+    store.close()

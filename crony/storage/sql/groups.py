@@ -12,7 +12,7 @@ from crony.model.lease import Ready
 from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Groups, Page, Position
-from crony.storage.sql import places, references
+from crony.storage.sql import lanes, places, references
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database
 from crony.storage.sql.rows import Columns, ids
@@ -103,6 +103,7 @@ class SqlGroups(Groups):
             if schedules:
                 raise changes.group_in_use(name, schedules=schedules)
             connection.execute(_DELETE, {"tenant": tenant, "name": name})
+            lanes.forget(connection, tenant, name)
             return True
 
     def schedules(self, tenant: str, names: Sequence[str]) -> Mapping[str, int]:

@@ -19,7 +19,7 @@ from crony.model.run import Run
 from crony.model.schedule import Definition
 from crony.model.state import Origin
 from crony.storage import rules
-from crony.storage.sql.dialect import each, part
+from crony.storage.sql.dialect import among, each, part
 from crony.storage.sql.rows import ids
 
 #: The group of the lanes of hooks' runs.
@@ -43,6 +43,17 @@ _SERVED = text(
     "SELECT l.id, l.requires, l.level, l.group_name"
     f" FROM {each('queues', 'q')} JOIN lanes l"
     " ON l.tenant = :tenant AND l.queue = q.value"
+)
+
+
+#: Runs that have ended, or were withdrawn, are in no lane that anybody looks at.
+_IN_USE = text(
+    "SELECT DISTINCT r.lane FROM runs r INDEXED BY runs_by_state"
+    " WHERE r.tenant = :tenant AND r.state IN ('pending','leased','running','stopping')"
+)
+_FORGET = text(
+    "DELETE FROM lanes WHERE tenant = :tenant AND group_name = :group"
+    f" AND id NOT IN {among('lanes')}"
 )
 
 
@@ -122,3 +133,14 @@ def satisfied(
         if least <= strength
         and (requires == "[]" or rules.carries(labels, json.loads(requires)))
     ]
+
+
+def forget(connection: Connection, tenant: str, group: str) -> None:
+    """Forget the lanes of a group that is gone, save those with runs still.
+
+    Every worker looks through the lanes of its queues: there must not be one for each
+    group that ever was.
+    """
+    used = connection.execute(_IN_USE, {"tenant": tenant}).scalars().all()
+    asked = {"tenant": tenant, "group": group, "lanes": json.dumps(list(used))}
+    connection.execute(_FORGET, asked)
