@@ -36,8 +36,11 @@ _log = log.get(__name__)
 #: How many are made in one step.
 _LIMIT = 100
 
-#: How long a hook may take.
+#: How long a hook may take,
 _LONGEST = timedelta(minutes=1)
+#: and how long one that no interval bounds may wait for a worker: where they fail
+#: faster than they run, they must not pile up for ever.
+WAIT = timedelta(hours=1)
 
 #: Bytes of what a hook printed that are kept of its output, and with the schedule.
 _LOG = 64 << 10
@@ -175,7 +178,7 @@ def _made(
         scheduled_for=parent.scheduled_for,
         due_at=item.at,
         available_at=item.at,
-        deadline_at=None if policy.deadline is None else item.at + policy.deadline,
+        deadline_at=item.at + (policy.deadline or WAIT),
         catch_up=behind,
         hook=item.kind,
         hook_attempt=item.attempt,
@@ -194,7 +197,7 @@ def _bounded(policy: Policy, hook: Hook) -> Policy:
         max_runtime=min(hook.interval or _LONGEST, _LONGEST, policy.max_runtime),
         on_overlap=QUEUE,
         retries=Retries(max=0),
-        deadline=hook.interval,
+        deadline=hook.interval or WAIT,
         preemptible=False,
         retention=replace(policy.retention, log=min(policy.retention.log, _LOG)),
     )

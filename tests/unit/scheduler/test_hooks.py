@@ -15,7 +15,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, Origin, RunState
 from crony.model.trigger import Every
 from crony.model.worker import Worker
-from crony.scheduler.hooks import SAYS, Hooks
+from crony.scheduler.hooks import SAYS, WAIT, Hooks
 from crony.testing.factories import make_chunk
 from tests.unit.scheduler.stage import DAY, MINUTE, SECOND, TENANT, Stage, held, policy
 
@@ -132,8 +132,8 @@ def test_a_hook_is_bounded_and_tried_once(stage: Stage) -> None:
     stage.tick()
     holds = hooked(stage).policy
     assert holds.max_runtime == MINUTE
-    assert (holds.retries.max, holds.preemptible, holds.deadline) == (0, False, None)
-    assert hooked(stage).deadline_at is None
+    assert (holds.retries.max, holds.preemptible, holds.deadline) == (0, False, WAIT)
+    assert hooked(stage).deadline_at == hooked(stage).due_at + WAIT
     run = executed(stage, worker, state=AttemptState.FAILED)
     assert run.state is RunState.FAILED
     stage.live(MINUTE)
