@@ -39,8 +39,10 @@ _LEAST = timedelta(milliseconds=1)
 #: which a more urgent run has waited long enough.
 _ALERT = PREEMPT_AFTER / 2
 
-#: How often the store's clock is measured.
-_MEASURE = 10.0
+#: How often the store's clock is measured: on each idle tick. After a step of it, nodes
+#: that know of it and nodes that don't may both renew leases, and the one's count too
+#: long for the other; that must stay below the margin by which workers end early.
+MEASURE = 0.5
 
 
 #: Does some of what is due; returns whether there is more to do at once.
@@ -194,7 +196,7 @@ class Ticker:
         """Measure the store's clock: now and then, and after a suspend at once."""
         suspended = _suspended()
         slept = suspended - self._suspended >= clocks.STEP
-        if not slept and time.monotonic() - self._measured_at < _MEASURE:
+        if not slept and time.monotonic() - self._measured_at < MEASURE:
             return
         if isinstance(self._clock, Measuring):
             step = self._clock.synchronise()
