@@ -33,6 +33,8 @@ class Checks:
         self._preempted: dict[str, datetime] = {}
         #: Runs that were settled before their instant, and an edit that left them.
         self.ahead: set[str] = set()
+        #: What was to go on elsewhere, and was stopped again: no event tells of that.
+        self._for_good: set[str] = set()
         #: When ticks were put on record.
         self.ticks: list[datetime] = []
 
@@ -78,6 +80,8 @@ class Checks:
                 self._reported(args[0], args[1], result[0], before, steps)
             case "leases.expire":
                 self._expired(result[0], named["now"])
+            case "runs.cancel":
+                self._for_good.add(args[1])
             case "leases.lapse":
                 self._lapsed(result[0], named["now"])
             case "duties.hold" if args[0] == DUTY and result[0]:
@@ -296,7 +300,12 @@ class Checks:
         ]
         changed: list[tuple[str, RunState]] = []
         states = {run.id: run.state for run in runs.values()}
-        gone = {run.id for run in runs.values() if _stops_for_good(run)}
+        gone = {
+            run.id
+            for run in runs.values()
+            if _stops_for_good(run)
+            or (run.state is RunState.STOPPING and run.id in self._for_good)
+        }
         for run in sorted(undecided, key=_place)[:limit]:
             mirror.decided.add(run.id)
             way = sorted(
@@ -331,6 +340,7 @@ class Checks:
         self, changes: Sequence[Change], expected: list[tuple[str, RunState]]
     ) -> None:
         got = [(change.run, change.state) for change in changes]
+        self._for_good.update(run for run, _ in got)
         if sorted(got) != sorted(expected):
             raise Violation("overlap", f"decided {got}, not {expected}")
 

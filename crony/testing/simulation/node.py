@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from crony import errors
 from crony.clock import StoreClock
 from crony.scheduler.service import Service
-from crony.scheduler.ticker import IDLE
+from crony.scheduler.ticker import IDLE, MEASURE
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wake, Wakes
 from crony.storage.contract import Store
@@ -25,7 +25,8 @@ from crony.testing.simulation.world import Actor, World
 Answer = TypeVar("Answer")
 
 _SOON = timedelta(milliseconds=2)
-_MEASURE = timedelta(seconds=10)
+#: How often a node measures the store's clock: on a tick.
+_MEASURE = max(timedelta(seconds=MEASURE), IDLE)
 
 
 @dataclass(slots=True)
@@ -88,9 +89,9 @@ class Node(Actor):
             entropy=chance.randbytes,
             fraction=chance.random,
         )
-        self._measured_at = self.host.boottime()
         self._slept = self.host.boottime() - self.host.monotonic()
         self._tick_after(_SOON)
+        self.later(_MEASURE, self._measure)
         self.later(self.world.between(1, 6), self._chores)
 
     def _measured(self) -> datetime:
@@ -169,14 +170,17 @@ class Node(Actor):
     def _round(self, service: Service) -> timedelta:
         """Do what the ticker's thread does in a round; return how long to wait."""
         slept = self.host.boottime() - self.host.monotonic()
-        due = self.host.boottime() - self._measured_at >= _MEASURE
-        if due or slept - self._slept >= timedelta(seconds=1):
+        if slept - self._slept >= timedelta(seconds=1):
             self.clock.synchronise()
-            self._measured_at, self._slept = self.host.boottime(), slept
+            self._slept = slept
         now = self.clock.now()
         again_at = service.ticker.tick(now)
         wait = self._idle if again_at >= now + IDLE else again_at - self.clock.now()
         return min(max(wait, _SOON), self._idle)
+
+    def _measure(self) -> None:
+        self.clock.synchronise()
+        self.later(_MEASURE, self._measure)
 
     def _chores(self) -> None:
         with suppress(Gone, errors.Unavailable):
