@@ -28,7 +28,7 @@ simulate: $(VENV)/.ready-to-test ## Play many seeded histories: make simulate SE
 	@CRONY_SIMULATION_SEED=$(or $(SEED),0) CRONY_SIMULATION_COUNT=$(or $(COUNT),5000) \
 	    $(VENV)/bin/python -m pytest -q -n $(N) tests/simulation/test_histories.py $(ARGS)
 
-chaos: $(VENV)/.ready-to-test ## Kill everything at random for a while: CRONY_CHAOS_SECONDS=600
+chaos: $(VENV)/.ready-to-test ## Kill and stop everything at random: CRONY_CHAOS_SECONDS=300
 	@CRONY_CHAOS_SECONDS=$${CRONY_CHAOS_SECONDS:-300} \
 	    $(VENV)/bin/python -m pytest -q --log-cli-level=INFO tests/acceptance/test_chaos.py $(ARGS)
 
