@@ -52,6 +52,7 @@ class ModelWorker(Actor):
         network: Network,
         witness: Witness,
         started: Callable[[str, int], None],
+        opens: Callable[[str, str], None],
         timing: Timing,
         script: Callable[[], Outcome],
     ) -> None:
@@ -64,8 +65,7 @@ class ModelWorker(Actor):
         self._script = script
         #: Outcomes that the service did not acknowledge; they are on disk.
         self._outbox: dict[tuple[str, int], tuple[Outcome, timedelta]] = {}
-        #: Sessions that the service has taken a poll of.
-        self._known: set[str] = set()
+        self._opens = opens
         self.start()
 
     def start(self) -> None:
@@ -74,6 +74,7 @@ class ModelWorker(Actor):
         self.born()
         self.world.tell(f"{self.name} starts")
         self._session = f"session-{self.world.chance.getrandbits(32):08x}"
+        self._opens(self.id, self._session)
         self._sequence = 0
         self._polls: dict[int, int] = {}
         self._tasks = Tasks(self, self.host, self._script)
@@ -136,14 +137,8 @@ class ModelWorker(Actor):
         )
         self._polls[sequence] = slots
 
-        life = self.life
-
         def serve(node: Node, took: Took[Told], failed: Failed) -> None:
-            # NOTE: not simulated is a poll of a process that died before the service
-            # had ever heard of its session, and that comes after its successor's.
-            if life == self.life or asked.session in self._known:
-                node.polls.poll(asked, took, failed)
-                self._known.add(asked.session)
+            node.polls.poll(asked, took, failed)
 
         def took(answer: Told) -> None:
             self._polls.pop(sequence, None)
