@@ -40,6 +40,12 @@ MISFIRE_AFTER = timedelta(seconds=10)
 #: A run that is due waits this long for an idle worker before one is preempted.
 PREEMPT_AFTER = timedelta(milliseconds=500)
 
+#: Who waits has a turn, so that nothing of one priority waits for ever: its deadline,
+#: at the latest so long after it was due,
+TURN = timedelta(hours=1)
+#: or, of what catches up, so long after it was made.
+CATCH_UP_TURN = timedelta(hours=24)
+
 #: The limit of a schedule whose runs start beside each other (``allow``).
 NO_LIMIT = 2**31 - 1
 

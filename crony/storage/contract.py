@@ -38,8 +38,10 @@ both only now) are told as ``Ready``.
 before the horizon, not reserved for another worker, whose group and tenant have a
 place. The order of leasing is: runs available by now before those that are offered
 ahead (which would else hold every slot of an idle worker), priority (high first),
-runs due on time before those that catch up, ``deadline_at`` (none last), ``due_at``,
-id.
+turn (``rules.turn``), runs due on time before those that catch up, ``due_at``, id.
+A turn is the deadline, or an hour after ``due_at`` where that is earlier; of a run that
+catches up a day after it was made. What is due from then on comes after it, so that
+within one priority nothing waits for ever.
 
 **Overlap.** A run with ``overlap`` (``skip`` or ``replace``) is decided on once, at
 its ``due_at``, by ``overlap``, if it was not confirmed before that. In its way stand

@@ -228,6 +228,18 @@ def next_pulse(started_at: datetime, interval: timedelta, *, now: datetime) -> d
     return cut(started_at + max(1, -(-gone // interval)) * interval)
 
 
+def turn(run: Run) -> datetime:
+    """Return the instant by which a run comes before all that is due from then on.
+
+    It is the deadline of the earliest-deadline-first order (Liu and Layland, 1973);
+    who has none gets one, for else those who have could keep it waiting for ever.
+    """
+    if run.catch_up:
+        return run.created_at + policy.CATCH_UP_TURN
+    latest = run.due_at + policy.TURN
+    return latest if run.deadline_at is None else min(run.deadline_at, latest)
+
+
 def catch_up_share(slots: int) -> int:
     """Return how many runs that catch up a worker may have in its hands."""
     return max(1, slots // 2)

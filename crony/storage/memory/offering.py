@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crony.clock import EPOCH
 from crony.model.lease import Offer
 from crony.model.run import Attempt, Run
 from crony.model.state import AttemptState, RunState
@@ -63,10 +62,8 @@ def candidates(
     yield from sorted(runs, key=lambda run: (run.available_at > now, *_rank(run)))
 
 
-def _rank(run: Run) -> tuple[int, bool, bool, datetime, datetime, str]:
-    none = run.deadline_at is None
-    deadline = run.deadline_at or EPOCH
-    return (-run.priority, run.catch_up, none, deadline, run.due_at, run.id)
+def _rank(run: Run) -> tuple[int, datetime, bool, datetime, str]:
+    return (-run.priority, rules.turn(run), run.catch_up, run.due_at, run.id)
 
 
 def may_execute(memory: Memory, worker: Worker, run: Run) -> bool:

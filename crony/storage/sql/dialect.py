@@ -6,6 +6,9 @@ for one item and for a thousand.
 
 from __future__ import annotations
 
+from crony.model import policy
+from crony.storage.codec import duration_out
+
 #: Beyond every instant: what has none comes last.
 NEVER = 9223372036854775807
 #: After every name.
@@ -21,8 +24,13 @@ SCHEDULE_SORTS = {
 #: False, and so first, for a run that waits for its retry.
 UNTRIED = "(attempt = 0)"
 
-#: Last, for a run without one.
-DEADLINE = f"coalesce(deadline_at, {NEVER})"
+#: The turn of a run: see ``rules.turn``.
+TURN = (
+    "(CASE WHEN catch_up = 1"
+    f" THEN created_at + {duration_out(policy.CATCH_UP_TURN) // 1000}"
+    f" ELSE min(coalesce(deadline_at, {NEVER}),"
+    f" due_at + {duration_out(policy.TURN) // 1000}) END)"
+)
 
 #: Whether a run is a hook's: those count towards no limit.
 OF_HOOK = "(origin = 'hook')"

@@ -26,7 +26,7 @@ from crony.storage.sql.dialect import among, each, part
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
-_RANK = f"r.priority, r.catch_up, {dialect.DEADLINE}, r.due_at, r.id"
+_RANK = f"r.priority, {dialect.TURN}, r.catch_up, r.due_at, r.id"
 _FREE_FOR = (
     "(r.reserved_for IS NULL OR r.reserved_for = :worker OR r.reserved_until <= :now)"
 )
@@ -34,13 +34,13 @@ _AVAILABLE = "r.available_at > :after AND r.available_at <= :until"
 #: The first of each lane. What catches up comes apart, for a worker takes few of it:
 #: the others are found however many of it there are.
 _LEASABLE = text(
-    "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"
-    " deadline, due_at, id)) FROM (SELECT r.priority, r.catch_up,"
-    f" {dialect.DEADLINE} AS deadline, r.due_at, r.id FROM runs r"
+    "SELECT l.value, (SELECT json_group_array(json_array(priority, turn,"
+    " catch_up, due_at, id)) FROM (SELECT r.priority,"
+    f" {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id FROM runs r"
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_AVAILABLE} AND {_FREE_FOR}"
-    f" ORDER BY r.priority DESC, {dialect.DEADLINE}, r.due_at, r.id LIMIT :slots))"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots))"
     f" FROM {each('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
@@ -146,7 +146,7 @@ def _choose(
         for rank, lane in sorted(_candidates(connection, asked, kinds)):
             if len(chosen) == slots:
                 break
-            if room.take(groups[lane], catch_up=rank[1]):
+            if room.take(groups[lane], catch_up=rank[2]):
                 chosen.append(rank[-1])
     return chosen
 

@@ -37,7 +37,7 @@ _VICTIMS = text(
     f" AND r.tenant IN {among('tenants')}"
     " ORDER BY r.priority, r.started_at DESC, r.id"
 )
-_RANK = f"r.priority, r.catch_up, {dialect.DEADLINE}, r.due_at, r.id"
+_RANK = f"r.priority, {dialect.TURN}, r.catch_up, r.due_at, r.id"
 _SINCE = (
     "r.available_at <= :since AND r.priority > :above"
     " AND (r.reserved_for IS NULL OR r.reserved_until <= :now)"
@@ -50,13 +50,13 @@ _LANES = text(
     " AND r.waiting = 0)"
 )
 _WAIT = text(
-    "SELECT l.value, (SELECT json_group_array(json_array(priority, catch_up,"
-    " deadline, due_at, id)) FROM (SELECT r.priority, r.catch_up,"
-    f" {dialect.DEADLINE} AS deadline, r.due_at, r.id FROM runs r"
+    "SELECT l.value, (SELECT json_group_array(json_array(priority, turn,"
+    " catch_up, due_at, id)) FROM (SELECT r.priority,"
+    f" {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id FROM runs r"
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_SINCE}"
-    f" ORDER BY r.priority DESC, {dialect.DEADLINE}, r.due_at, r.id LIMIT :limit))"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :limit))"
     f" FROM {each('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
@@ -99,7 +99,7 @@ class _Candidate:
 
     @property
     def catch_up(self) -> bool:
-        return bool(self.rank[1])
+        return bool(self.rank[2])
 
 
 @dataclass(frozen=True, slots=True)

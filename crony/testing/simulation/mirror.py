@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crony.model.event import Event
 from crony.model.policy import NO_LIMIT
@@ -115,5 +115,9 @@ class Mirror:
 
 
 def _rank(run: Run) -> tuple[object, ...]:
-    never = datetime.max.replace(tzinfo=run.due_at.tzinfo)
-    return (-run.priority, run.catch_up, run.deadline_at or never, run.due_at, run.id)
+    if run.catch_up:
+        turn = run.created_at + timedelta(days=1)
+    else:
+        turn = run.due_at + timedelta(hours=1)
+        turn = min(turn, run.deadline_at or turn)
+    return (-run.priority, turn, run.catch_up, run.due_at, run.id)

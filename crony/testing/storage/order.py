@@ -10,7 +10,7 @@ from crony.testing.storage.scene import TENANT, Scene, second
 
 
 class TestOrder:
-    def test_the_earlier_deadline_goes_first_and_none_goes_last(
+    def test_the_earlier_deadline_goes_first_and_a_backlog_goes_last(
         self, store: Store
     ) -> None:
         scene = Scene(store)
@@ -27,6 +27,27 @@ class TestOrder:
         expected = [high, early, late, none, catching_up]
         worker = scene.worker()
         assert scene.leased(worker, slots=2) + scene.leased(worker) == expected
+
+    def test_within_one_priority_nothing_waits_for_ever(self, store: Store) -> None:
+        scene = Scene(store)
+
+        def one(at: float, **changes: object) -> str:
+            return scene.due(scene.schedule(), at, **changes)[0].id
+
+        behind = one(-60, catch_up=True)
+        without = one(0)
+        far_off = one(1, deadline_at=second(100_000))
+        scene.after(3599)
+        # Each is due as the last moment to come before those that wait.
+        before = one(3599, deadline_at=second(3599.5))
+        scene.after(1)
+        after = one(3600, deadline_at=second(3600.5))
+        worker = scene.worker(slots=9)
+        given = scene.leased(worker, slots=4)
+        assert given == [before, without, after, far_off]
+        scene.after(82_799)
+        early, late = one(86_399 - 3600), one(86_400 - 3600 + 1)
+        assert scene.leased(worker, slots=3) == [early, behind, late]
 
     def test_of_one_deadline_what_is_due_earlier_goes_first(self, store: Store) -> None:
         scene = Scene(store)

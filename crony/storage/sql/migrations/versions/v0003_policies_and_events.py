@@ -227,7 +227,7 @@ def _run_indexes() -> None:
     index(
         "leasable",
         [
-            *("lane", "catch_up", "priority DESC", dialect.DEADLINE),
+            *("lane", "catch_up", "priority DESC", dialect.TURN),
             *("due_at", "id", "available_at"),
         ],
         f"{_PENDING} AND admitted = 1 AND waiting = 0",
