@@ -49,14 +49,14 @@ class Network:
     ) -> None:
         """Send a request; the sender hears of it once, in this life of his."""
         world = self._world
-        call = _Call(took, failed)
+        call = _Call(sender, took, failed)
         sender.later(timeout, lambda: call.fail(TimeoutError("no answer")))
         copies = 2 if world.happens(self._loss.repeated) else 1
         for copy in range(copies):
             if world.happens(self._loss.lost):
                 continue
             # What a repeated request is answered reaches nobody.
-            to = call if copy == 0 else _Call[Answer](_ignore, _ignore)
+            to = call if copy == 0 else _Call[Answer](sender, _ignore, _ignore)
             self._send(self._somebody(), sender, serve, to)
 
     def _send(
@@ -115,17 +115,23 @@ def _ignore(_: object) -> None:
 class _Call(Generic[Answer]):
     """A request that is out: the first answer ends it."""
 
-    def __init__(self, took: Took[Answer], failed: Failed) -> None:
+    def __init__(self, sender: Actor, took: Took[Answer], failed: Failed) -> None:
+        self._sender = sender
+        self._life = sender.life
         self._took = took
         self._failed = failed
         self._over = False
 
     def take(self, answer: Answer) -> None:
-        if not self._over:
+        if not self._is_over():
             self._over = True
             self._took(answer)
 
     def fail(self, why: Exception) -> None:
-        if not self._over:
+        if not self._is_over():
             self._over = True
             self._failed(why)
+
+    def _is_over(self) -> bool:
+        # Whoever asked in an earlier life hears nothing of it.
+        return self._over or self._sender.life != self._life
