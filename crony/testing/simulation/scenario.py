@@ -89,7 +89,7 @@ def drawn(world: World) -> Scenario:
         steps=world.happens(0.2),
         fails=chance.choice((0, 0.2, 0.5)),
         longest=chance.choice((1, 5, 12)),
-        hangs=chance.choice((0, 0.05, 0.2)),
+        hangs=chance.choice((0, 0.15, 0.5)),
     )
     scenario.end_at = START + span + outage
     return scenario
