@@ -269,7 +269,7 @@ class Audited(Accounting):
 
 
 Audited.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=15,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
