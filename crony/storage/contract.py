@@ -560,9 +560,10 @@ class Leases(ABC):
         """Open a poll: record session, sequence and ``seen_at``.
 
         A session other than the stored one, that was never the stored one before,
-        replaces it. Raises ``StaleToken`` for a session that was replaced, and for
-        a sequence not above the stored one of the same session; ``NotFound`` when
-        the worker is gone.
+        replaces it, save one that began before it (``rules.began_before``). Raises
+        ``StaleToken`` for a session that was replaced or began before the stored one,
+        and for a sequence not above the stored one of the same session; ``NotFound``
+        when the worker is gone.
         """
 
     @abstractmethod

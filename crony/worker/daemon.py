@@ -25,6 +25,7 @@ from crony.worker.intake import Intake
 from crony.worker.keeper import Keeper
 from crony.worker.outbox import Outbox
 from crony.worker.outcome import StopCause
+from crony.worker.places import next_start
 from crony.worker.poller import Poller
 from crony.worker.registration import Credentials, interpreter_of
 from crony.worker.roster import Roster, holding_of
@@ -55,7 +56,7 @@ class Daemon:
         place: Path,
     ) -> None:
         self._credentials = credentials
-        self._session = f"ses_{secrets.token_hex(16)}"
+        self._session = f"ses_{next_start(place)}_{secrets.token_hex(16)}"
         self._bell = Bell(watchdog.fileno())
         self._outbox = Outbox(place / "outbox", room=self._freed)
         self._roster = Roster(slots=credentials.slots, freed=self._freed)

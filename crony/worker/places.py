@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from pathlib import Path
 
 from crony import errors, log
@@ -42,6 +43,31 @@ def make(home: Path, name: str) -> Path:
 def credentials(home: Path, name: str) -> Path:
     """Return the file of its credentials."""
     return directory(home, name) / "credentials.json"
+
+
+def next_start(path: Path) -> int:
+    """Return a number above those of all earlier starts of this worker.
+
+    By it the service knows a late request of a process that has died. It is kept on
+    disk before it is used; where that was lost, the clock is above it.
+    """
+    name = path / "starts"
+    last = name.read_text("ascii").strip() if name.exists() else ""
+    number = max(time.time_ns() // 1_000_000, int(last) + 1 if last.isdigit() else 0)
+    write(name, f"{number}\n")
+    return number
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all, for its owner alone."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(fd)
+    new.rename(path)
 
 
 def lock_worker(path: Path) -> int:

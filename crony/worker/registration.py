@@ -105,7 +105,8 @@ def enroll(
         "sandbox_level": sandbox_level,
     }
     credentials = _parsed(kept)
-    _write(places.credentials(home, worker.name), kept)
+    text = json.dumps(kept, indent=2)
+    places.write(places.credentials(home, worker.name), f"{text}\n")
     _log.info("worker registered", worker=credentials.id, sandbox=sandbox_level)
     return credentials
 
@@ -173,16 +174,3 @@ def registration_key(settings: Settings, *, home: Path) -> str:
             "there is no key to register with; name a file that holds one with "
             "--key-file (an operator makes one of the role enroll: crony keys add)"
         ) from exc
-
-
-def _write(path: Path, kept: JsonObject) -> None:
-    """Write the file whole or not at all, for its owner alone."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(fd, "w", encoding="ascii") as file:
-        json.dump(kept, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(fd)
-    new.rename(path)

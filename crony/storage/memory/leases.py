@@ -54,7 +54,7 @@ class MemoryLeases(Leases):
         with memory.verb():
             found = memory.worker(worker)
             replaced = memory.sessions.setdefault(worker, set())
-            if session in replaced:
+            if session in replaced or rules.began_before(session, found.session):
                 raise errors.StaleToken("this session of the worker was replaced")
             if session == found.session and sequence <= found.sequence:
                 raise errors.StaleToken("a newer request of this worker has come since")

@@ -84,7 +84,9 @@ class SqlLeases(Leases):
         with self._database.writing() as connection:
             found = worker_by_id(connection, worker)
             asked = {"worker": worker, "session": session}
-            if connection.execute(_REPLACED, asked).scalar():
+            if rules.began_before(session, found.session) or (
+                connection.execute(_REPLACED, asked).scalar()
+            ):
                 raise errors.StaleToken("this session of the worker was replaced")
             if session == found.session and sequence <= found.sequence:
                 raise errors.StaleToken(_STALE)

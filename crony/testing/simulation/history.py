@@ -141,7 +141,6 @@ class _Play:
             network=self._network,
             witness=self._witness,
             started=self._watch.started,
-            opens=self._watch.opens,
             timing=self._scenario.timing,
             script=lambda: drawing.outcome(self.world, self._scenario),
         )

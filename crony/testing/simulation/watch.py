@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from crony import errors
 from crony.model.state import EXECUTING
 from crony.storage.contract import Store
 from crony.testing.simulation.checks import Checks
@@ -66,9 +65,6 @@ class Watch:
         #: On whose host the code runs that runs now.
         self.host: Host | None = None
         self.verbs = 0
-        #: The session of each worker, and those that the store has heard of.
-        self._sessions: dict[str, str] = {}
-        self._begun: set[str] = set()
 
     def call(
         self,
@@ -83,8 +79,6 @@ class Watch:
         if verb in _READS:
             return do(*args, **named)
         name = f"{noun}.{verb}"
-        if name == "leases.begin":
-            self._begin(args[0], named["session"])
         before = self.checks.before(name, args, named)
         try:
             result = do(*args, **named)
@@ -118,17 +112,6 @@ class Watch:
                         f"under token {each.token}",
                     )
         return steps
-
-    def opens(self, worker: str, session: str) -> None:
-        """Take note of the session that a worker has from now on."""
-        self._sessions[worker] = session
-
-    def _begin(self, worker: str, session: str) -> None:
-        # NOTE: not simulated is a poll of a process that died before the service had
-        # ever heard of its session, and that gets to the store after its successor's.
-        if session != self._sessions[worker] and session not in self._begun:
-            raise errors.StaleToken("its process has died")
-        self._begun.add(session)
 
     def started(self, run: str, token: int) -> None:
         """Hold a start at a worker against what the store has."""

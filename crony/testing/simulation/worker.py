@@ -52,7 +52,6 @@ class ModelWorker(Actor):
         network: Network,
         witness: Witness,
         started: Callable[[str, int], None],
-        opens: Callable[[str, str], None],
         timing: Timing,
         script: Callable[[], Outcome],
     ) -> None:
@@ -65,7 +64,7 @@ class ModelWorker(Actor):
         self._script = script
         #: Outcomes that the service did not acknowledge; they are on disk.
         self._outbox: dict[tuple[str, int], tuple[Outcome, timedelta]] = {}
-        self._opens = opens
+        self._starts = 0
         self.start()
 
     def start(self) -> None:
@@ -73,8 +72,9 @@ class ModelWorker(Actor):
         self.host.clear()
         self.born()
         self.world.tell(f"{self.name} starts")
-        self._session = f"session-{self.world.chance.getrandbits(32):08x}"
-        self._opens(self.id, self._session)
+        self._starts += 1
+        chance = self.world.chance.getrandbits(32)
+        self._session = f"ses_{self._starts}_{chance:08x}"
         self._sequence = 0
         self._polls: dict[int, int] = {}
         self._tasks = Tasks(self, self.host, self._script)

@@ -45,6 +45,17 @@ class TestPoll:
                     worker.id, session=session, sequence=99, now=second(0)
                 )
 
+    def test_an_unheard_session_of_an_earlier_start_comes_too_late(
+        self, store: Store
+    ) -> None:
+        worker = Scene(store).worker()
+        for session in ("ses_9_a", "ses_10_b", "another", "ses_3_c"):
+            store.leases.begin(worker.id, session=session, sequence=1, now=second(0))
+        with pytest.raises(errors.StaleToken):
+            store.leases.begin(worker.id, session="ses_2_d", sequence=9, now=second(0))
+        (found,) = store.workers.page(TENANT, limit=2, after=None).items
+        assert (found.session, found.sequence) == ("ses_3_c", 1)
+
     def test_a_worker_that_is_gone_is_not_found(self, store: Store) -> None:
         with pytest.raises(errors.NotFound):
             store.leases.begin("wrk_gone", session="s", sequence=1, now=second(0))
