@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -342,6 +343,31 @@ def test_a_full_disk_is_unavailable_and_nothing_is_half_done(
 def test_an_url_without_a_store_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidSetting):
         open_store(url)
+
+
+def test_a_schedule_that_can_not_be_read_back_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'crony.db'}")
+    store.migrate()
+    store.open()
+    scene = Scene(store)
+    bad, good = scene.schedule(name="bad"), scene.schedule(name="good")
+    with closing(sqlite3.connect(tmp_path / "crony.db")) as connection:
+        connection.execute(
+            "UPDATE definitions SET body = '{' WHERE schedule = ?", (bad.id,)
+        )
+        connection.commit()
+    later = START + timedelta(days=1)
+    for _ in range(2):
+        assert [s.id for s in store.schedules.due(later, limit=9)] == [good.id]
+    walked, _ = store.schedules.walk(limit=9, after=None)
+    assert [schedule.id for schedule in walked] == [good.id]
+    there, _ = store.runs.prunable(limit=9, after=None)
+    assert [schedule for _, schedule, _ in there] == [good.id]
+    (told,) = [record for record in caplog.records if "read back" in record.message]
+    assert bad.id in str(vars(told))
+    store.close()
 
 
 def test_a_group_that_is_gone_leaves_lanes_of_unfinished_runs_alone(

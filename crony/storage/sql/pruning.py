@@ -199,9 +199,13 @@ def prunable(
     if not walked:
         return (), None
     span = {"after": after or "", "last": walked[-1]}
-    alive = {row[0]: rows.schedule(row) for row in connection.execute(_ALIVE, span)}
+    living = connection.execute(_ALIVE, span).all()
+    alive = {each.id: each for each in rows.readable(living)}
+    # What can't be read back is not deleted, and nobody knows how long it is kept.
+    unread = {row[0] for row in living} - alive.keys()
     found = tuple(
         (tenant, name, alive.get(name))
         for name, tenant in connection.execute(_THERE, span)
+        if name not in unread
     )
     return found, walked[-1] if len(walked) == limit else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony import log
 from crony.model.hook import HookKind
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Schedule
@@ -39,6 +40,8 @@ from crony.storage.codec import (
 from crony.storage.sql import dialect
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Parameters
+
+_log = log.get(__name__)
 
 #: A row, by position; what it holds is the tables' business.
 Columns = Sequence[Any]
@@ -270,6 +273,30 @@ def schedule(row: Columns) -> Schedule:
         held=bool(row[9]),
         rules=row[10],
     )
+
+
+def readable(found: Iterable[Columns]) -> Iterator[Schedule]:
+    """Return the schedules of rows, without those that can't be read back.
+
+    For the work that goes over the schedules of all tenants: a damaged row, or one
+    of a newer release, must not stop that of the others. Each is told of once.
+    """
+    for row in found:
+        try:
+            yield schedule(row)
+        except Exception:  # noqa: BLE001  # whatever is wrong with it
+            if row[0] not in _told:
+                if len(_told) >= _TOLD:
+                    _told.clear()
+                _told.add(row[0])
+                _log.exception(
+                    "a schedule can't be read back", tenant=row[1], schedule=row[0]
+                )
+
+
+#: The schedules that were told of, as many as are remembered at most.
+_TOLD = 1_000
+_told: set[str] = set()
 
 
 _ATTEMPTS = text(

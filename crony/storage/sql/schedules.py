@@ -199,7 +199,7 @@ class SqlSchedules(Schedules):
         asked = {"tenant": tenant, "group": group, "held": int(held), "limit": limit}
         with self._database.reading() as connection:
             found = connection.execute(_IN_GROUP, asked).all()
-        return tuple(rows.schedule(row) for row in found)
+        return tuple(rows.readable(found))
 
     def ahead(
         self, tenant: str, *, now: datetime, limit: int, after: str | None
@@ -217,7 +217,7 @@ class SqlSchedules(Schedules):
             names = sorted(connection.execute(_UNFINISHED, asked).scalars())[:limit]
             named = {"schedules": rows.ids(names)}
             found = connection.execute(_NAMED, named).all()
-        return tuple(rows.schedule(row) for row in found)
+        return tuple(rows.readable(found))
 
     def limit(self, batch: Sequence[Creation]) -> Ready:
         # Most often all have theirs, and then no lock is taken.
@@ -261,7 +261,7 @@ class SqlSchedules(Schedules):
         asked = {"horizon": instant_out(horizon), "limit": limit}
         with self._database.reading() as connection:
             found = connection.execute(_DUE, asked).all()
-        return tuple(rows.schedule(row) for row in found)
+        return tuple(rows.readable(found))
 
     def earliest(self) -> datetime | None:
         with self._database.reading() as connection:
@@ -278,7 +278,7 @@ class SqlSchedules(Schedules):
             span = {"after": after or "", "last": walked[-1]}
             found = connection.execute(_WALK, span).all()
         end = walked[-1] if len(walked) == limit else None
-        return tuple(rows.schedule(row) for row in found), end
+        return tuple(rows.readable(found)), end
 
     def materialise(
         self, batch: Sequence[Materialisation], *, now: datetime
