@@ -77,13 +77,14 @@ def receiving(
             headers = {name.lower(): value for name, value in self.headers.items()}
             got = Got(self.path, headers, self.rfile.read(length))
             said = answer(got)
+            # Before the answer, which lets the next one come, in a thread of its own.
+            requests.put(got)
             self.send_response(said.status)
             for name, value in said.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(said.body)))
             self.end_headers()
             self.wfile.write(said.body)
-            requests.put(got)
 
         def log_message(self, *args: object) -> None:
             pass
