@@ -7,7 +7,7 @@ from functools import partial
 
 from crony import errors
 from crony.api import params
-from crony.api.answers import Made, Response, send_made, send_page
+from crony.api.answers import Made, Response, send_made
 from crony.api.bodies.faults import checked
 from crony.api.bodies.group import LIVE_OF_GROUP, GroupBody
 from crony.api.bodies.schedule import ResumeBody, missing
@@ -17,40 +17,28 @@ from crony.api.render.values import Object
 from crony.api.request import Request
 from crony.api.resources.actions import refuse_members
 from crony.api.resources.defining import Defining
-from crony.api.resources.named import check_name, made, revision_of, without
+from crony.api.resources.named import Named, check_name, without
 from crony.model.group import Group
 from crony.model.task import Json
-from crony.storage.contract import Page, Position
 
 
-class Groups:
+class Groups(Named[Group]):
     """``/groups``."""
 
+    noun = "groups"
+
     def __init__(self, node: Node) -> None:
-        self._node = node
+        super().__init__(node, node.service.groups)
         self._groups = node.service.groups
         self._defining = Defining(node)
 
     async def list_groups(self, req: Request, resp: Response) -> None:
         """``GET /groups``."""
-        page = await self._node.pool.run(
-            self._page,
-            req.caller.tenant,
-            limit=params.limit(req),
-            after=params.cursor(req),
-        )
-        send_page(req, resp, page, list)
-
-    def _page(self, tenant: str, *, limit: int, after: Position | None) -> Page[Object]:
-        found = self._groups.page(tenant, limit=limit, after=after)
-        return Page(tuple(self._rendered(tenant, found.items)), found.next)
+        await self.send_list(req, resp)
 
     async def get_group(self, req: Request, resp: Response, group: str) -> None:
         """``GET /groups/{group}``."""
-        send_made(resp, await self._node.pool.run(self._read, req, group))
-
-    def _read(self, req: Request, name: str) -> Made:
-        return self._made(req, self._groups.find(req.caller.tenant, name), status=200)
+        await self.send_one(req, resp, group)
 
     async def put_group(self, req: Request, resp: Response, group: str) -> None:
         """``PUT /groups/{group}``."""
@@ -71,22 +59,14 @@ class Groups:
             profile=given.profile,
             max_concurrent=given.max_concurrent,
             paused=given.paused,
-            if_match=params.if_match(req, self._revision(req, name)),
+            if_match=self.if_match(req, name),
             if_none_match=params.creates_only(req),
         )
-        return self._made(req, group, status=201 if new else 200)
+        return self.made(req, group, status=201 if new else 200)
 
     async def delete_group(self, req: Request, resp: Response, group: str) -> None:
         """``DELETE /groups/{group}``."""
-        await self._node.pool.run(self._delete, req, group)
-        resp.status = 204
-
-    def _delete(self, req: Request, name: str) -> None:
-        self._groups.delete(
-            req.caller.tenant,
-            name,
-            if_match=params.if_match(req, self._revision(req, name)),
-        )
+        await self.remove(req, resp, group)
 
     async def pause_group(self, req: Request, resp: Response, group: str) -> None:
         """``POST /groups/{group}/pause``."""
@@ -94,7 +74,7 @@ class Groups:
         send_made(resp, await self._node.pool.run(self._pause, req, group))
 
     def _pause(self, req: Request, name: str) -> Made:
-        return self._made(req, self._groups.pause(req.caller.tenant, name), status=200)
+        return self.made(req, self._groups.pause(req.caller.tenant, name), status=200)
 
     async def resume_group(self, req: Request, resp: Response, group: str) -> None:
         """``POST /groups/{group}/resume``."""
@@ -106,16 +86,9 @@ class Groups:
         if given is None:
             raise errors.InvalidBody(faults)
         group = self._groups.resume(req.caller.tenant, name, misfire=given.misfire)
-        return self._made(req, group, status=200)
+        return self.made(req, group, status=200)
 
-    def _revision(self, req: Request, name: str) -> partial[int]:
-        find = partial(self._groups.find, req.caller.tenant)
-        return partial(revision_of, find, name)
-
-    def _made(self, req: Request, group: Group, *, status: int) -> Made:
-        (body,) = self._rendered(req.caller.tenant, [group])
-        return made(req, "groups", group, body, status=status)
-
-    def _rendered(self, tenant: str, groups: Sequence[Group]) -> list[Object]:
-        sizes = self._groups.sizes(tenant, groups)
-        return [render.group(each, schedules=sizes[each.name]) for each in groups]
+    def rendered(self, tenant: str, things: Sequence[Group]) -> list[Object]:
+        """Return groups with how many schedules they have."""
+        sizes = self._groups.sizes(tenant, things)
+        return [render.group(each, schedules=sizes[each.name]) for each in things]

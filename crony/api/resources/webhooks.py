@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from urllib.parse import urlsplit
 
 from crony import errors
@@ -15,9 +14,10 @@ from crony.api.bodies.faults import checked
 from crony.api.bodies.webhook import LIVE_OF_WEBHOOK, WebhookBody
 from crony.api.node import Node
 from crony.api.render import webhook as render
+from crony.api.render.values import Object
 from crony.api.request import Request
 from crony.api.resources.actions import refuse_members
-from crony.api.resources.named import check_name, made, revision_of, without
+from crony.api.resources.named import Named, check_name, made, without
 from crony.errors import Fault
 from crony.model.task import Json
 from crony.model.webhook import Webhook
@@ -26,30 +26,23 @@ from crony.model.webhook import Webhook
 _PINGS = 4
 
 
-class Webhooks:
+class Webhooks(Named[Webhook]):
     """``/webhooks``."""
 
+    noun = "webhooks"
+
     def __init__(self, node: Node) -> None:
-        self._node = node
+        super().__init__(node, node.service.webhooks)
         self._webhooks = node.service.webhooks
         self._pings = 0
 
     async def list_webhooks(self, req: Request, resp: Response) -> None:
         """``GET /webhooks``."""
-        page = await self._node.pool.run(
-            self._webhooks.page,
-            req.caller.tenant,
-            limit=params.limit(req),
-            after=params.cursor(req),
-        )
-        send_page(req, resp, page, lambda found: [render.whole(w) for w in found])
+        await self.send_list(req, resp)
 
     async def get_webhook(self, req: Request, resp: Response, webhook: str) -> None:
         """``GET /webhooks/{webhook}``."""
-        found = await self._node.pool.run(
-            self._webhooks.find, req.caller.tenant, webhook
-        )
-        send_made(resp, made(req, "webhooks", found, render.whole(found), status=200))
+        await self.send_one(req, resp, webhook)
 
     async def put_webhook(self, req: Request, resp: Response, webhook: str) -> None:
         """``PUT /webhooks/{webhook}``."""
@@ -71,10 +64,10 @@ class Webhooks:
             description=given.description,
             paused=given.paused,
             secret=given.secret,
-            if_match=params.if_match(req, self._revision(req, name)),
+            if_match=self.if_match(req, name),
             if_none_match=params.creates_only(req),
         )
-        return self._made(req, webhook, status=201 if new else 200)
+        return self._put_made(req, webhook, status=201 if new else 200)
 
     def _out_of_reach(self, url: str) -> list[Fault]:
         """Return the fault of an address that deliveries would be refused for."""
@@ -86,15 +79,7 @@ class Webhooks:
 
     async def delete_webhook(self, req: Request, resp: Response, webhook: str) -> None:
         """``DELETE /webhooks/{webhook}``."""
-        await self._node.pool.run(self._delete, req, webhook)
-        resp.status = 204
-
-    def _delete(self, req: Request, name: str) -> None:
-        self._webhooks.delete(
-            req.caller.tenant,
-            name,
-            if_match=params.if_match(req, self._revision(req, name)),
-        )
+        await self.remove(req, resp, webhook)
 
     async def list_deliveries(self, req: Request, resp: Response, webhook: str) -> None:
         """``GET /webhooks/{webhook}/deliveries``."""
@@ -135,12 +120,12 @@ class Webhooks:
             self._pings -= 1
         send(resp, render.delivery(delivery, id=id))
 
-    def _revision(self, req: Request, name: str) -> partial[int]:
-        find = partial(self._webhooks.find, req.caller.tenant)
-        return partial(revision_of, find, name)
+    def rendered(self, tenant: str, things: Sequence[Webhook]) -> list[Object]:
+        """Return webhooks without what they are signed with."""
+        return [render.whole(each) for each in things]
 
-    def _made(self, req: Request, webhook: Webhook, *, status: int) -> Made:
+    def _put_made(self, req: Request, webhook: Webhook, *, status: int) -> Made:
         # Only whoever makes it is told what deliveries are signed with.
         secret = webhook.secret if status == 201 else None
         body = {**render.whole(webhook), "secret": secret}
-        return made(req, "webhooks", webhook, body, status=status)
+        return made(req, self.noun, webhook, body, status=status)

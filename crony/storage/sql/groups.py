@@ -15,6 +15,7 @@ from crony.storage.contract import Groups, Page, Position
 from crony.storage.sql import lanes, places, references
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
 _COLUMNS = (
@@ -74,10 +75,9 @@ class SqlGroups(Groups):
         asked["after"] = "" if after is None else after[1]
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
-        items = tuple(_group(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].name, items[-1].name))
+        return page_of(
+            found, limit=limit, read=_group, place=lambda last: (last.name, last.name)
+        )
 
     def put(self, group: Group, *, expected: int | None) -> tuple[bool, Ready]:
         with self._database.writing() as connection:

@@ -16,6 +16,7 @@ from crony.storage.codec import (
 )
 from crony.storage.contract import Keys, Page, Position
 from crony.storage.sql.engine import Database
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
 _COLUMNS = (
@@ -69,10 +70,12 @@ class SqlKeys(Keys):
             found = connection.execute(
                 _PAGE, {"tenant": tenant, "at": at, "id": identity, "limit": limit + 1}
             ).all()
-        items = tuple(_key(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (instant_out(items[-1].created_at), items[-1].id))
+        return page_of(
+            found,
+            limit=limit,
+            read=_key,
+            place=lambda last: (instant_out(last.created_at), last.id),
+        )
 
     def touch(self, key: str, *, used_at: datetime) -> None:
         with self._database.writing() as connection:

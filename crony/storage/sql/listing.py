@@ -20,6 +20,7 @@ from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
 from crony.storage.sql.dialect import among, each
 from crony.storage.sql.engine import Parameters
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, SUMMARY_COLUMNS_OF_R
 
 _FAILING = (
@@ -54,11 +55,12 @@ def schedules(
     )
     values |= {"tenant": tenant, "limit": limit + 1}
     found = connection.execute(statement, values).all()
-    items = tuple(rows.schedule(row) for row in found[:limit])
-    if len(found) <= limit or not items:
-        return Page(items, None)
-    value = found[limit - 1][-1]
-    return Page(items, (None if value == last else value, items[-1].id))
+
+    def place(item: Schedule) -> Position:
+        value = found[limit - 1][-1]
+        return (None if value == last else value, item.id)
+
+    return page_of(found, limit=limit, read=rows.schedule, place=place)
 
 
 def _schedule_conditions(query: ScheduleQuery) -> tuple[list[str], Parameters]:
@@ -111,10 +113,12 @@ def runs(
     )
     used = {name: values[name] for name in statement.compile().params}
     found = connection.execute(statement, used).all()
-    items = tuple(rows.run(row) for row in found[:limit])
-    if len(found) <= limit or not items:
-        return Page(items, None)
-    return Page(items, (instant_out(items[-1].scheduled_for), items[-1].id))
+    return page_of(
+        found,
+        limit=limit,
+        read=rows.run,
+        place=lambda last: (instant_out(last.scheduled_for), last.id),
+    )
 
 
 _NEWEST = "ORDER BY r.scheduled_for DESC, r.id DESC LIMIT :limit"

@@ -13,6 +13,7 @@ from crony.storage.codec import instant_in, instant_out, settings_in, settings_o
 from crony.storage.contract import Page, Position, Profiles
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
 _COLUMNS = "tenant, name, revision, description, settings, created_at, updated_at"
@@ -70,10 +71,9 @@ class SqlProfiles(Profiles):
         asked["after"] = "" if after is None else after[1]
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
-        items = tuple(_profile(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].name, items[-1].name))
+        return page_of(
+            found, limit=limit, read=_profile, place=lambda last: (last.name, last.name)
+        )
 
     def put(self, profile: Profile, *, expected: int | None) -> bool:
         values = {

@@ -22,6 +22,7 @@ from crony.storage.sql import dialect
 from crony.storage.sql.dialect import each, part
 from crony.storage.sql.engine import Database, Parameters, execute_each
 from crony.storage.sql.events import event_in, event_out
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
 _NAMES = (
@@ -131,10 +132,9 @@ class SqlWebhooks(Webhooks):
         asked["after"] = "" if after is None else after[1]
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
-        items = tuple(_webhook(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].name, items[-1].name))
+        return page_of(
+            found, limit=limit, read=_webhook, place=lambda last: (last.name, last.name)
+        )
 
     def put(self, webhook: Webhook, *, expected: int | None) -> bool:
         with self._database.writing() as connection:
@@ -162,10 +162,12 @@ class SqlWebhooks(Webhooks):
         asked = {"tenant": tenant, "name": name, "limit": limit + 1}
         with self._database.reading() as connection:
             found = connection.execute(_WALK, asked).all()
-        items = tuple(_webhook(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].tenant, items[-1].name))
+        return page_of(
+            found,
+            limit=limit,
+            read=_webhook,
+            place=lambda last: (last.tenant, last.name),
+        )
 
     def advance(
         self,
@@ -226,10 +228,12 @@ class SqlWebhooks(Webhooks):
         asked["before"] = dialect.NEVER if after is None else after[0]
         with self._database.reading() as connection:
             found = connection.execute(_DELIVERIES, asked).all()
-        items = tuple(_delivery(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].event.sequence, webhook))
+        return page_of(
+            found,
+            limit=limit,
+            read=_delivery,
+            place=lambda last: (last.event.sequence, webhook),
+        )
 
     def prune(self, *, before: datetime, limit: int) -> int:
         asked = {"before": instant_out(before)}

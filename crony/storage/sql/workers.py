@@ -17,6 +17,7 @@ from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import events, keys
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
 _COLUMNS = (
@@ -107,10 +108,9 @@ class SqlWorkers(Workers):
                 _PAGE,
                 {"tenant": tenant, "name": name, "id": identity, "limit": limit + 1},
             ).all()
-        items = tuple(_worker(row) for row in found[:limit])
-        if len(found) <= limit or not items:
-            return Page(items, None)
-        return Page(items, (items[-1].name, items[-1].id))
+        return page_of(
+            found, limit=limit, read=_worker, place=lambda last: (last.name, last.id)
+        )
 
     def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
         running: dict[str, list[str]] = {worker: [] for worker in workers}
