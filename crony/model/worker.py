@@ -101,6 +101,8 @@ class Tenant:
     profile: str | None = None
     #: How many of its runs may be in workers' hands at once.
     max_concurrent: int | None = None
+    #: Nothing of it comes due or is leased: what moves in waits for its activation.
+    held: bool = False
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     created_at: datetime
     updated_at: datetime

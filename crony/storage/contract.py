@@ -17,6 +17,11 @@ For all verbs:
   from every verb when the store does not answer; then the verb has either happened
   or not, and calling it again with the same arguments is harmless.
 - Cost grows neither with idle schedules nor with history.
+- A verb about things of one tenant names the tenant first, so that a driver whose
+  data is spread over machines knows where to look. A thing of another tenant is
+  not there. A worker's tenant is that of its key.
+- A verb without a tenant is about all of them. "Earliest first", "oldest first" and
+  "in the order of leasing" hold within each tenant then, and ``limit`` over all.
 
 **Admission.** At most ``max_concurrent`` (of the resolved policy, given with the
 schedule as ``limit``) runs of a schedule are *admitted* at a time: those leased,
@@ -76,7 +81,7 @@ and admitted, now or for later, so that waiting workers can be told.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -99,6 +104,7 @@ from crony.model.lease import (
     Scope,
     Standing,
 )
+from crony.model.moving import MovedRun, MovedSchedule, Pruned
 from crony.model.run import ErrorEntry, LogChunk, Progress, Run
 from crony.model.schedule import Definition, Schedule, Version
 from crony.model.state import Origin, RunState, ScheduleState
@@ -147,6 +153,9 @@ class RunQuery:
     worker: str | None = None
 
 
+#: How long news may be.
+NEWS_BYTES = 4096
+
 #: Where a list goes on: the sort value of the last item seen, and its id.
 Position = tuple[str | int | None, str]
 
@@ -190,20 +199,6 @@ class Materialisation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """What is left of a schedule's runs that were pruned.
-
-    ``until`` is the latest instant that one of them stood for; ``occurrences`` and
-    ``others`` count those of origin ``schedule`` and the rest, by the state they
-    ended in (a stretch with its count).
-    """
-
-    until: datetime
-    occurrences: Mapping[RunState, int]
-    others: Mapping[RunState, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStats:
     """One queue of a tenant; ``slots`` are those of workers that serve it."""
 
@@ -227,6 +222,25 @@ class Stats:
     slots: int
     slots_used: int
     queues: tuple[QueueStats, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """In what drivers differ: what one may do with a store, and what it promises.
+
+    The suite looks here, never at a driver's name.
+    """
+
+    #: What it keeps outlives its process.
+    durable: bool
+    #: Other processes may open it at the same time.
+    shared: bool
+    #: Processes of other hosts may.
+    remote: bool
+    #: ``tell`` reaches the listeners of other processes.
+    notifies: bool
+    #: No failover of the store to another machine ever hands a token out again.
+    keeps_tokens: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +297,7 @@ class Schedules(ABC):
         """Return the schedules that match, in the order of the query."""
 
     @abstractmethod
-    def definition(self, schedule: str, revision: int) -> Definition | None:
+    def definition(self, tenant: str, schedule: str, revision: int) -> Definition | None:
         """Return one revision of a definition, also of a deleted schedule."""
 
     @abstractmethod
@@ -318,7 +332,7 @@ class Schedules(ABC):
 
     @abstractmethod
     def versions(
-        self, schedule: str, *, until: datetime | None, limit: int
+        self, tenant: str, schedule: str, *, until: datetime | None, limit: int
     ) -> Sequence[Version]:
         """Return what was due under which version, newest first, also of a deleted
         schedule.
@@ -380,22 +394,23 @@ class Schedules(ABC):
 
     @abstractmethod
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
-        """Return active schedules of all tenants with ``cursor`` at or before
-        ``horizon``, earliest cursor first."""
+        """Return active schedules with ``cursor`` at or before ``horizon``, earliest
+        cursor first, of all tenants that are not held."""
 
     @abstractmethod
     def earliest(self) -> datetime | None:
-        """Return the earliest cursor of all active schedules."""
+        """Return the earliest cursor of all schedules that ``due`` would return."""
 
     @abstractmethod
     def walk(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[Schedule], str | None]:
-        """Return schedules of all tenants that have a cursor, by id, piece by piece.
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[Schedule], Position | None]:
+        """Return schedules of all tenants that have a cursor, by (tenant, id), piece
+        by piece.
 
         A piece looks at ``limit`` ids above ``after``, of dead schedules too, so that
-        it may hold fewer. With it comes the last id that was looked at, from which
-        to go on, or ``None`` at the end.
+        it may hold fewer. With it comes the last (tenant, id) that was looked at,
+        from which to go on, or ``None`` at the end.
         """
 
     @abstractmethod
@@ -441,7 +456,9 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+    def standing_at(
+        self, tenant: str, schedule: str, instant: datetime
+    ) -> Run | None:
         """Return the newest record of origin ``schedule``, withdrawn ones apart,
         whose ``scheduled_for`` is at or before the instant, as a summary.
 
@@ -459,6 +476,7 @@ class Runs(ABC):
     @abstractmethod
     def prune(
         self,
+        tenant: str,
         schedule: str,
         *,
         keep: int,
@@ -484,15 +502,15 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    def pruned(self, schedule: str) -> Pruned | None:
+    def pruned(self, tenant: str, schedule: str) -> Pruned | None:
         """Return what is left of the runs that were pruned, if any were."""
 
     @abstractmethod
     def prunable(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
         """Return schedules that have runs or definitions: (tenant, id, the schedule,
-        or ``None`` where it is deleted), by id.
+        or ``None`` where it is deleted), by (tenant, id).
 
         Piece by piece, as ``Schedules.walk``.
         """
@@ -509,7 +527,7 @@ class Runs(ABC):
 
     @abstractmethod
     def recent(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Run]]:
         """Return the newest runs of each schedule, as summaries, newest first.
 
@@ -520,7 +538,7 @@ class Runs(ABC):
 
     @abstractmethod
     def errors(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         """Return the newest failed, timed-out and lost attempts, newest first.
 
@@ -532,7 +550,7 @@ class Runs(ABC):
 
     @abstractmethod
     def progress(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
         """Return the newest progress entries, newest first; 20 are kept."""
 
@@ -555,7 +573,7 @@ class Leases(ABC):
 
     @abstractmethod
     def begin(
-        self, worker: str, *, session: str, sequence: int, now: datetime
+        self, tenant: str, worker: str, *, session: str, sequence: int, now: datetime
     ) -> Worker:
         """Open a poll: record session, sequence and ``seen_at``.
 
@@ -569,6 +587,7 @@ class Leases(ABC):
     @abstractmethod
     def renew(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -592,6 +611,7 @@ class Leases(ABC):
     @abstractmethod
     def reclaim(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -611,6 +631,7 @@ class Leases(ABC):
     @abstractmethod
     def lease(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -627,7 +648,8 @@ class Leases(ABC):
         the sandbox level the definition asks for not above the worker's. In the
         order of leasing. Each gets the next token and an attempt number,
         ``start_at`` = the later of ``available_at`` and ``now``, ``expires_at`` =
-        ``start_at + lease_ttl``. Nothing for a draining worker. Of the runs
+        ``start_at + lease_ttl``. Nothing for a draining worker, and nothing of a
+        tenant that is held. Of the runs
         in its hands at most half of its ``slots``, and at least one, are catch-up
         (``Run.catch_up``), so that a backlog leaves room for what is due. A
         reservation (``preempt``) is over when it is taken. Raises
@@ -638,6 +660,7 @@ class Leases(ABC):
     @abstractmethod
     def confirm(
         self,
+        tenant: str,
         worker: str,
         items: Sequence[Holding],
         *,
@@ -655,7 +678,7 @@ class Leases(ABC):
 
     @abstractmethod
     def report(
-        self, worker: str, items: Sequence[Closing], *, now: datetime
+        self, tenant: str, worker: str, items: Sequence[Closing], *, now: datetime
     ) -> tuple[Sequence[Closed], Ready]:
         """End attempts; one answer each, in order.
 
@@ -675,7 +698,9 @@ class Leases(ABC):
         """
 
     @abstractmethod
-    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
+    def progress(
+        self, tenant: str, worker: str, token: int, entry: Progress
+    ) -> Standing:
         """Record how far an attempt is; fenced like ``report``."""
 
     @abstractmethod
@@ -758,7 +783,9 @@ class Leases(ABC):
         ``pulse`` has something to do, or a waiting run becomes available."""
 
     @abstractmethod
-    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+    def inputs(
+        self, tenant: str, runs: Sequence[str]
+    ) -> Mapping[str, tuple[Run, Definition]]:
         """Return runs (without attempts) with the definitions they execute."""
 
 
@@ -768,6 +795,7 @@ class Logs(ABC):
     @abstractmethod
     def append(
         self,
+        tenant: str,
         worker: str,
         run: str,
         token: int,
@@ -786,7 +814,7 @@ class Logs(ABC):
 
     @abstractmethod
     def read(
-        self, run: str, *, attempt: int, after: int
+        self, tenant: str, run: str, *, attempt: int, after: int
     ) -> tuple[Sequence[LogChunk], bool]:
         """Return the chunks kept with a sequence above ``after``, in order, and
         whether the attempt is closed (no more will come)."""
@@ -814,7 +842,9 @@ class Workers(ABC):
         """Return workers by name."""
 
     @abstractmethod
-    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def running(
+        self, tenant: str, workers: Sequence[str]
+    ) -> Mapping[str, Sequence[str]]:
         """Return the ids of the runs each worker has leased, running or stopping."""
 
     @abstractmethod
@@ -859,7 +889,7 @@ class Keys(ABC):
         """Return keys, oldest first; those of workers are left out."""
 
     @abstractmethod
-    def touch(self, key: str, *, used_at: datetime) -> None:
+    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
         """Record a use; it never moves back."""
 
     @abstractmethod
@@ -875,10 +905,14 @@ class Tenants(ABC):
         """Return a tenant."""
 
     @abstractmethod
+    def page(self, *, limit: int, after: Position | None) -> Page[Tenant]:
+        """Return tenants by name."""
+
+    @abstractmethod
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         """Create (``expected`` is ``None``: only if absent) or replace a tenant of
         that revision; return whether it counted, and the lines of runs that a
-        higher limit lets go.
+        higher limit, or the end of ``held``, lets go.
 
         Raises ``NotFound`` for a profile that is not there.
         """
@@ -1124,6 +1158,48 @@ class Duties(ABC):
         """
 
 
+class Moving(ABC):
+    """Schedules and runs on their way from one store to another.
+
+    What moves in leaves no events, makes no hooks due and is not counted against
+    quotas; limits and order hold of it as of everything else.
+    """
+
+    @abstractmethod
+    def schedules(
+        self, tenant: str, *, limit: int, after: Position | None
+    ) -> Page[MovedSchedule]:
+        """Return schedules by id, those that are deleted and have runs or
+        definitions left among them."""
+
+    @abstractmethod
+    def runs(
+        self, tenant: str, *, limit: int, after: Position | None
+    ) -> Page[MovedRun]:
+        """Return all runs by id, with attempts and results."""
+
+    @abstractmethod
+    def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
+        """Store schedules as they are; return of each whether it was stored.
+
+        ``False`` where the id was ever used here. Each is atomic by itself. Raises
+        ``NameTaken``, and ``NotFound`` and ``Contended`` as ``Schedules.create``;
+        then those before it are stored.
+        """
+
+    @abstractmethod
+    def put_runs(self, items: Sequence[MovedRun]) -> Sequence[bool]:
+        """Store runs as they are, each with all that belongs to it; return of each
+        whether it was stored.
+
+        ``False`` where the id is there. Each is atomic by itself, and admitted under
+        its schedule's limit. None of them is in a worker's hands: none is leased,
+        running or stopping. Every attempt's token counts as given to its worker, so
+        that its late report is stale. Raises ``NotFound`` where a schedule was never
+        here; then those before it are stored.
+        """
+
+
 class Store(ABC):
     """A store: one object per noun, and the whole's life."""
 
@@ -1140,6 +1216,12 @@ class Store(ABC):
     webhooks: Webhooks
     answers: Answers
     duties: Duties
+    moving: Moving
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """Return what this store, as set up, can do; known once it is open."""
 
     @abstractmethod
     def migrate(self) -> None:
@@ -1164,6 +1246,26 @@ class Store(ABC):
     @abstractmethod
     def now(self) -> datetime:
         """Return the store's own time (the host's, where the store is a file)."""
+
+    @abstractmethod
+    def tell(self, news: bytes) -> None:
+        """Carry news, at most ``NEWS_BYTES`` long, to all that ``listen`` now, in any
+        process, this one among them.
+
+        It may be lost, and nothing waits for it to arrive. Without the capability
+        ``notifies`` it does nothing.
+        """
+
+    @abstractmethod
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        """Call ``hear`` with all news that are told from now on, until ``until``
+        says so, which is asked at least every second.
+
+        Blocks; raises ``StoreUnavailable`` when the store is lost. Returns at once
+        without the capability ``notifies``.
+        """
 
     @abstractmethod
     def cannot_promise(self) -> Sequence[str]:
