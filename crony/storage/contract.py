@@ -41,9 +41,10 @@ both only now) are told as ``Ready``.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
 before the horizon, not reserved for another worker, whose group and tenant have a
-place. The order of leasing is: runs available by now before those that are offered
-ahead (which would else hold every slot of an idle worker), priority (high first),
-turn (``rules.turn``), runs due on time before those that catch up, ``due_at``, id.
+place, and whose tenant is not held. The order of leasing is: runs available by now
+before those that are offered ahead (which would else hold every slot of an idle
+worker), priority (high first), turn (``rules.turn``), runs due on time before those
+that catch up, ``due_at``, id.
 A turn is the deadline, or an hour after ``due_at`` where that is earlier; of a run that
 catches up a day after it was made. What is due from then on comes after it, so that
 within one priority nothing waits for ever.
@@ -297,7 +298,9 @@ class Schedules(ABC):
         """Return the schedules that match, in the order of the query."""
 
     @abstractmethod
-    def definition(self, tenant: str, schedule: str, revision: int) -> Definition | None:
+    def definition(
+        self, tenant: str, schedule: str, revision: int
+    ) -> Definition | None:
         """Return one revision of a definition, also of a deleted schedule."""
 
     @abstractmethod
@@ -456,9 +459,7 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    def standing_at(
-        self, tenant: str, schedule: str, instant: datetime
-    ) -> Run | None:
+    def standing_at(self, tenant: str, schedule: str, instant: datetime) -> Run | None:
         """Return the newest record of origin ``schedule``, withdrawn ones apart,
         whose ``scheduled_for`` is at or before the instant, as a summary.
 
