@@ -297,7 +297,9 @@ class Schedules(ABC):
         """Return the schedules that match, in the order of the query."""
 
     @abstractmethod
-    def definition(self, tenant: str, schedule: str, revision: int) -> Definition | None:
+    def definition(
+        self, tenant: str, schedule: str, revision: int
+    ) -> Definition | None:
         """Return one revision of a definition, also of a deleted schedule."""
 
     @abstractmethod
@@ -456,9 +458,7 @@ class Runs(ABC):
         """
 
     @abstractmethod
-    def standing_at(
-        self, tenant: str, schedule: str, instant: datetime
-    ) -> Run | None:
+    def standing_at(self, tenant: str, schedule: str, instant: datetime) -> Run | None:
         """Return the newest record of origin ``schedule``, withdrawn ones apart,
         whose ``scheduled_for`` is at or before the instant, as a summary.
 
