@@ -48,7 +48,7 @@ def document_in(kind: type[_Value], document: Mapping[str, object]) -> _Value:
     return kind(
         **{
             name: into(document[name])
-            for name, _, into in _members(kind)
+            for name, _, into in _members(cast("Hashable", kind))
             if name in document
         }
     )

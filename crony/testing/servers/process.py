@@ -77,18 +77,18 @@ class Server(ABC):
             time.sleep(0.02)
         return self
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send its process a signal."""
         if self.process is not None and self.process.poll() is None:
             os.kill(self.process.pid, number)
 
     def freeze(self) -> None:
         """Stop it in its tracks: connections stay, and nothing answers."""
-        self.signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        self.signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill it, as a crash would."""
@@ -101,7 +101,7 @@ class Server(ABC):
     def _end(self, number: signal.Signals) -> None:
         if self.process is None:
             return
-        self.signal(number)
+        self.send(number)
         self.thaw()
         try:
             self.process.wait(timeout=30)

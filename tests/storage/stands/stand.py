@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from crony.storage import open_store
 from crony.storage.contract import Store
+from crony.testing.servers.process import Server
 
 
 class Stand(ABC):
@@ -23,6 +24,7 @@ class Stand(ABC):
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.server: Server | None = None
 
     @abstractmethod
     def fresh(self) -> str:
@@ -33,4 +35,6 @@ class Stand(ABC):
         return open_store(self.fresh())
 
     def close(self) -> None:
-        """End what was started."""
+        """End the server, if one was started."""
+        if self.server is not None:
+            self.server.kill()
