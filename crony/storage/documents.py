@@ -36,7 +36,8 @@ _Ways = tuple[_Way, _Way]
 
 def document_out(value: object) -> Document:
     """Return the document of a dataclass's value."""
-    return {name: out(getattr(value, name)) for name, out, _ in _members(type(value))}
+    members = _members(cast("Hashable", type(value)))
+    return {name: out(getattr(value, name)) for name, out, _ in members}
 
 
 def document_in(kind: type[_Value], document: Mapping[str, object]) -> _Value:
