@@ -5,6 +5,9 @@ VENV ?= .venv
 N ?= 2
 # More words for the program that a target starts: make test ARGS="-k lease"
 ARGS ?=
+# Another store than the embedded one: make run STORAGE=postgresql://host/crony
+# A URL with a password is better put into the environment: STORAGE=… make run
+STORAGE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint simulate chaos bench docs clean
@@ -12,7 +15,11 @@ ARGS ?=
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-run: $(VENV)/.ready-to-run ## Start the service and one worker on this machine
+ifneq ($(STORAGE),)
+run: export CRONY_STORAGE := $(STORAGE)
+endif
+# The drivers of servers are installed when one is asked for.
+run: $(VENV)/.ready-to-run$(if $(STORAGE),-on-servers) ## Start the service and one worker: make run STORAGE=redis://…
 	@exec $(VENV)/bin/crony up $(ARGS)
 
 test: $(VENV)/.ready-to-test ## Run every test; one that is skipped is a failure
@@ -51,6 +58,11 @@ $(VENV)/.ready-to-run: pyproject.toml .ci/prepare
 	@.ci/prepare $(VENV) sandbox
 	@touch $@
 
-$(VENV)/.ready-to-test: pyproject.toml .ci/prepare
-	@.ci/prepare $(VENV) sandbox,test,lint,docs
+$(VENV)/.ready-to-run-on-servers: pyproject.toml .ci/prepare
+	@.ci/prepare $(VENV) sandbox,stores
 	@touch $@ $(VENV)/.ready-to-run
+
+$(VENV)/.ready-to-test: pyproject.toml .ci/prepare .ci/servers
+	@.ci/servers
+	@.ci/prepare $(VENV) sandbox,stores,test,lint,docs
+	@touch $@ $(VENV)/.ready-to-run $(VENV)/.ready-to-run-on-servers

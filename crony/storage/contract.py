@@ -1226,15 +1226,22 @@ class Store(ABC):
 
     @abstractmethod
     def migrate(self) -> None:
-        """Bring the schema to this release's; called once, before any node opens.
+        """Bring the schema to this release's; called before a node opens.
 
-        Creates the tenant ``default``. Raises ``StoreUnusable`` for a schema newer
-        than this release knows, before it changes anything.
+        Creates the tenant ``default``. A store says of what version its schema is,
+        and what the oldest is whose nodes may work on it (its floor), so that nodes
+        of two releases can stand side by side. A newer schema whose floor is not
+        above this release's version is left as it is; of one that is, raises
+        ``StoreUnusable`` before anything changes.
         """
 
     @abstractmethod
     def open(self) -> None:
-        """Connect. Raises ``StoreUnusable`` when the schema is not this release's."""
+        """Connect.
+
+        Raises ``StoreUnusable`` when the schema is older than this release's, or its
+        floor is above this release's version.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -10,8 +10,41 @@ import pytest
 
 from crony.storage import open_store
 from crony.storage.contract import Store
+from tests.storage.stands import SHARED, STANDS, Stand, make_stand
 
 pytest.register_assert_rewrite("crony.testing.storage")
+
+Stands = Callable[[str], Stand]
+
+
+@pytest.fixture(scope="session")
+def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stands]:
+    """Stands by name; their servers start when they are first asked for a store."""
+    made: dict[str, Stand] = {}
+
+    def stand(name: str) -> Stand:
+        if name not in made:
+            made[name] = make_stand(name, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    yield stand
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture(params=list(STANDS))
+def store(request: pytest.FixtureRequest, stands: Stands) -> Iterator[Store]:
+    """A store of each stand: migrated, open, empty."""
+    store = stands(request.param).new()
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=SHARED)
+def shared(request: pytest.FixtureRequest, stands: Stands) -> str:
+    """The URL of an empty store of each stand that other processes may open too."""
+    return stands(request.param).fresh()
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +57,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def new_file(template: Path, tmp_path: Path) -> Callable[[], Path]:
-    """Make another empty store's file."""
+    """Make another empty SQLite store's file."""
     made: list[Path] = []
 
     def make() -> Path:
@@ -33,18 +66,3 @@ def new_file(template: Path, tmp_path: Path) -> Callable[[], Path]:
         return made[-1]
 
     return make
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(
-    request: pytest.FixtureRequest, new_file: Callable[[], Path]
-) -> Iterator[Store]:
-    """A store of each driver: migrated, open, empty."""
-    if request.param == "memory":
-        store = open_store("memory://")
-        store.migrate()
-    else:
-        store = open_store(f"sqlite:///{new_file()}")
-    store.open()
-    yield store
-    store.close()
