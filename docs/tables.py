@@ -65,6 +65,7 @@ _CODES = {
     "upcoming": "it is still to come",
     "due": "it has come due, and nothing ticked since",
     "paused": "the schedule, or its group, was or is paused",
+    "held": "its tenant moved in, and was not activated yet",
     "outside_bounds": "it lies before the schedule's life, beyond `start_at`, `end_at` "
     "or `max_runs`",
     "misfire": "it came due while nothing ticked, and `misfire` lets it not run",

@@ -23,6 +23,7 @@ from crony.api.resources.keys import Keys
 from crony.api.resources.leases import Leases
 from crony.api.resources.ledger import Ledger
 from crony.api.resources.logs import Logs
+from crony.api.resources.moving import Moving
 from crony.api.resources.numbers import Numbers
 from crony.api.resources.openapi import OpenApi
 from crony.api.resources.profiles import Profiles
@@ -51,6 +52,7 @@ RESOURCES = (
     Webhooks,
     Keys,
     Tenants,
+    Moving,
     Numbers,
     Health,
     OpenApi,

@@ -90,7 +90,7 @@ class Door:
         took = timedelta(seconds=time.perf_counter() - req.context.began)
         route = req.route
         operation = route.operation if route else "none"
-        waits = operation in ("lease", "get_log", "list_events")
+        waits = operation in ("lease", "get_log", "list_events", "export_records")
         self._node.metrics.count(operation, resp.status_code, None if waits else took)
         caller = getattr(req, "caller", None)
         say = _log.debug if route and route.quiet and succeeded else _log.info

@@ -52,6 +52,8 @@ COMMANDS = {
     "webhooks": Place("webhooks", "webhooks", "Have events sent."),
     "workers": Place("workers", "workers", "List workers, drain or remove them."),
     "keys": Place("keys", "keys", "List, add and remove keys."),
+    "export": Place("moving.export", "export", "Write all that a tenant has down."),
+    "import": Place("moving.importing", "import_", "Take an export in."),
     "stats": Place("stats", "stats", "Show how much waits, runs and is free."),
     "crontab": Place("crontab.command", "crontab", "Take over crontabs."),
     "completion": Place("completion", "completion", "Print a shell's completion."),

@@ -62,6 +62,15 @@ def ls(
         if len(found) == limit:
             break
     session.show({"items": found}, lambda: _tell(found, chosen=bool(filters)))
+    _warn_of_held(found)
+
+
+def _warn_of_held(found: Sequence[JsonObject]) -> None:
+    """Say that nothing comes due of a tenant that has moved in."""
+    for schedule in found[:1]:
+        for warning in answers.members(schedule, "warnings"):
+            if warning.get("code") == "held":
+                output.warning(answers.text(warning, "detail"))
 
 
 @click.command()
@@ -71,6 +80,7 @@ def show(session: Session, /, *, schedule: str) -> None:
     """Show SCHEDULE (a name or an id), its last runs and errors."""
     found = session.client.get_schedule(schedule)
     session.show(found, lambda: _show(found))
+    _warn_of_held([found])
 
 
 @click.command()

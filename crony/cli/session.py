@@ -63,6 +63,15 @@ class Session:
         key = find_key(self.settings)
         return Client(self.settings.client.api_url, key=key, tenant=self.tenant)
 
+    def client_of(self, tenant: str | None) -> Client:
+        """Return a client that acts in a tenant; in none that is named, the usual."""
+        from crony.client import Client
+
+        if tenant is None:
+            return self.client
+        key = find_key(self.settings)
+        return Client(self.settings.client.api_url, key=key, tenant=tenant)
+
     def show(self, answer: object, otherwise: Callable[[], None]) -> None:
         """Print the answer as JSON, or call what prints it for people."""
         if self.as_json:

@@ -3,6 +3,7 @@
 from crony.client.events import Events
 from crony.client.groups import Groups
 from crony.client.ledger import Ledger
+from crony.client.moving import Moving
 from crony.client.operations import Operations
 from crony.client.runs import Runs
 from crony.client.schedules import Schedules
@@ -10,7 +11,9 @@ from crony.client.webhooks import Webhooks
 from crony.client.workers import Workers
 
 
-class Client(Schedules, Groups, Runs, Ledger, Events, Webhooks, Workers, Operations):
+class Client(
+    Schedules, Groups, Runs, Ledger, Events, Webhooks, Workers, Moving, Operations
+):
     """Speaks to one service with one key.
 
     ::

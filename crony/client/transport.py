@@ -34,6 +34,8 @@ class _Options(TypedDict, total=False):
 
     params: Mapping[str, Parameter] | None
     body: Mapping[str, object] | None
+    #: A body as it is, instead; the headers say what it is.
+    raw: bytes | None
     headers: Mapping[str, str | None] | None
     #: Of a stream: how long it may be silent, else for ever.
     timeout: timedelta | None
@@ -96,13 +98,13 @@ class Transport:
         self, method: str, *segments: str, **options: Unpack[_Options]
     ) -> requests.Response:
         """Send one request; return an answer that is no problem."""
-        body = options.get("body")
+        body, raw = options.get("body"), options.get("raw")
         request = _Request(
             method,
             self._url + path_of(segments),
             _query(options.get("params") or {}),
             self._headers(options.get("headers") or {}, with_body=body is not None),
-            None if body is None else _encoded(body),
+            raw if body is None else _encoded(body),
         )
         stream = options.get("stream", False)
         # A stream may be silent for as long as its run is.

@@ -93,6 +93,15 @@ def looks_like_id(text: str) -> bool:
     return _SHAPE.fullmatch(text) is not None
 
 
+#: What is named by people, and stands in addresses.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Return whether the text may be a name, and would not be taken for an id."""
+    return _NAME.fullmatch(text) is not None and not looks_like_id(text)
+
+
 def _base32(raw: bytes) -> str:
     # PERF: two digits at a time; each run that is made has an id.
     number = int.from_bytes(raw, "big")

@@ -12,6 +12,7 @@ from crony.model.policy import Policy
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Reason, RunState, ScheduleState
+from crony.scheduler.moving.releasing import ADVICE, HELD
 from crony.scheduler.occurrences import calendar_of
 from crony.storage.contract import Store
 
@@ -33,10 +34,15 @@ def warnings(
     recent: Sequence[Run],
     *,
     served: bool,
+    held: bool = False,
     now: datetime,
 ) -> tuple[Warning, ...]:
-    """Return what is doubtful about a schedule; ``recent`` are its newest runs."""
-    return tuple(_found(schedule, policy, recent, served=served, now=now))
+    """Return what is doubtful about a schedule; ``recent`` are its newest runs.
+
+    ``held``: its tenant is.
+    """
+    found = tuple(_found(schedule, policy, recent, served=served, now=now))
+    return (Warning("held", f"{HELD}; {ADVICE}"), *found) if held else found
 
 
 def _found(

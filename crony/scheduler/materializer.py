@@ -91,6 +91,27 @@ class Materializer:
         if settlement is not None:
             self._write([_item(schedule, settlement, policy)], now=now)
 
+    def catch_up(self, schedule: Schedule, now: datetime) -> None:
+        """Settle what is due of a schedule for which nothing ticked until now."""
+        while schedule.state is ScheduleState.ACTIVE:
+            if schedule.cursor is None or schedule.cursor > now:
+                return
+            policy = self._policy_of(schedule)
+            settlement = self._settled(
+                schedule, policy, now=now, limit=_RUNS, gap_until=now
+            )
+            if settlement is None or settlement.complete:
+                if settlement is not None:
+                    self._write([_item(schedule, settlement, policy)], now=now)
+                return
+            if not self._write([_item(schedule, settlement, policy)], now=now):
+                return
+            schedule = replace(
+                schedule,
+                cursor=settlement.cursor,
+                occurrences=schedule.occurrences + settlement.added,
+            )
+
     def up_to(
         self,
         schedule: Schedule,

@@ -97,6 +97,9 @@ class Pruner:
     # Runs.
 
     def _schedules(self, items: Sequence[_Item]) -> Iterator[None]:
+        # Of a tenant that is held, all is to be as it was where it comes from.
+        held = {tenant for tenant in {t for t, _, _ in items} if self._is_held(tenant)}
+        items = [item for item in items if item[0] not in held]
         live = [schedule for _, _, schedule in items if schedule is not None]
         holds = self._policies.many(live)
         of_tenant: dict[str, Retention] = {}
@@ -130,6 +133,10 @@ class Pruner:
         except Exception:  # noqa: BLE001  # one bad row must not stop the others
             _log.exception("runs can't be pruned", schedule=schedule)
             return 0
+
+    def _is_held(self, tenant: str) -> bool:
+        found = self._store.tenants.find(tenant)
+        return found is not None and found.held
 
     def _of_tenant(self, tenant: str, known: dict[str, Retention]) -> Retention:
         """Return what is kept of a deleted schedule."""

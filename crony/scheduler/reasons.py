@@ -16,6 +16,8 @@ class Code(StrEnum):
     #: It has come due, and nothing ticked since.
     DUE = "due"
     PAUSED = "paused"
+    #: Its tenant is held, and not activated yet.
+    HELD = "held"
     #: Of the schedule's life, start_at, end_at or max_runs.
     OUTSIDE_BOUNDS = "outside_bounds"
     MISFIRE = "misfire"

@@ -113,6 +113,10 @@ class Rezoner:
             _log.info("schedules follow the present time zones")
         return left
 
+    def follow(self, schedules: Sequence[Schedule], since: datetime) -> None:
+        """Let the rules of now hold of these schedules from an instant on."""
+        self._look_at(schedules, since=since)
+
     def _resumed(self, last: datetime) -> _Walk:
         """Return where to go on: from the note, or from the start."""
         note = self._store.duties.note(self._duty)

@@ -25,6 +25,7 @@ from crony.scheduler.leasing import Leasing
 from crony.scheduler.ledger import Ledger
 from crony.scheduler.losses import Losses
 from crony.scheduler.materializer import Materializer
+from crony.scheduler.moving import Arriving, Departure, Releasing
 from crony.scheduler.policies import Policies
 from crony.scheduler.probe import Probe
 from crony.scheduler.profiles import Profiles
@@ -122,6 +123,23 @@ class Service:
         #: What the ticker does on each tick, besides what it knows by itself.
         steps: list[Step] = [Hooks(store, wakes=wakes).step, carrier.step]
         holder = f"{os.getpid()}-{entropy(8).hex()}"
+        rezoner = Rezoner(
+            store,
+            policies=self.policies,
+            edits=self.edits,
+            wakes=wakes,
+            duty=DUTY,
+            holder=holder,
+        )
+        self.departure = Departure(store, clock)
+        self.arriving = Arriving(store, clock, entropy=entropy)
+        self.releasing = Releasing(
+            store,
+            clock,
+            wakes=wakes,
+            materializer=materializer,
+            follow=rezoner.follow,
+        )
         self.ticker = Ticker(
             store,
             clock,
@@ -129,14 +147,7 @@ class Service:
             wakes=wakes,
             materializer=materializer,
             reaper=Reaper(store, timing=timing, wakes=wakes),
-            rezoner=Rezoner(
-                store,
-                policies=self.policies,
-                edits=self.edits,
-                wakes=wakes,
-                duty=DUTY,
-                holder=holder,
-            ),
+            rezoner=rezoner,
             holder=holder,
             steps=steps,
         )

@@ -14,6 +14,7 @@ from crony.model.state import Origin, Reason, RunState
 from crony.scheduler.accounts import Account, Beyond, Entry
 from crony.scheduler.endings import ended
 from crony.scheduler.eras import Doubt, Era, History, history_of
+from crony.scheduler.moving.releasing import ADVICE, HELD
 from crony.scheduler.reasons import Answer, Because, Code
 from crony.scheduler.stretches import latest
 from crony.scheduler.timing import Timing
@@ -60,6 +61,12 @@ class _Look:
     waiting: Waiting
     history: History
     now: datetime
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing of the tenant comes due or starts."""
+        tenant = self.store.tenants.find(self.history.schedule.tenant)
+        return tenant is not None and tenant.held
 
     def newest(self) -> datetime:
         """Return the instant that somebody who names none means."""
@@ -128,6 +135,8 @@ class _Look:
 
     def _of_record(self, run: Run, at: datetime) -> Because:
         if run.state is RunState.PENDING:
+            if self.held:
+                return Because(Code.HELD, f"{HELD}; {ADVICE}")
             return self.waiting.of(run, now=self.now)
         if run.state is RunState.SKIPPED and run.reason is Reason.PAUSED:
             return Because(Code.PAUSED, self._was_paused(self._era(at).version))
@@ -177,6 +186,8 @@ class _Look:
         match entry.state:
             case RunState.SKIPPED:
                 return Because(Code.PAUSED, self._paused("it is skipped"))
+            case Beyond.UPCOMING | Beyond.DUE if self.held:
+                return Because(Code.HELD, f"{HELD}; {ADVICE}")
             case Beyond.UPCOMING if self.history.schedule.paused:
                 return Because(Code.PAUSED, self._paused("it will be skipped"))
             case Beyond.UPCOMING:

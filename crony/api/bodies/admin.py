@@ -54,4 +54,6 @@ class TenantBody(Body):
 
 
 #: What is read back with a tenant: accepted in a PUT, and ignored.
-LIVE_OF_TENANT = frozenset({"name", "revision", "created_at", "updated_at", "usage"})
+LIVE_OF_TENANT = frozenset(
+    {"name", "revision", "held", "created_at", "updated_at", "usage"}
+)

@@ -220,9 +220,8 @@ def _name(value: object) -> str:
     return text
 
 
-def is_name(text: str) -> bool:
-    """Return whether the text may be a name."""
-    return _NAME.fullmatch(text) is not None and not ids.looks_like_id(text)
+#: Whether a text may be a name.
+is_name = ids.is_name
 
 
 Name: TypeAlias = Annotated[

@@ -104,6 +104,11 @@ def _operation(route: Route) -> Schema:
             "required": not route.body_optional,
             "content": {media: _body(route) for media in _media_of_body(route)},
         }
+    if route.takes is not None:
+        said["requestBody"] = {
+            "required": True,
+            "content": {route.takes: {"schema": {"type": "string"}}},
+        }
     return said
 
 

@@ -63,8 +63,9 @@ def _operation(method: str, path: str, operation: Node) -> list[str]:
         ]
         lines.append("")
     body = operation.get("requestBody", {}).get("content", {})
-    for content in list(body.values())[:1]:
-        lines += [f"Body: {_link(content['schema'])}", ""]
+    for media, content in list(body.items())[:1]:
+        shown = _link(content["schema"]) if "$ref" in content["schema"] else media
+        lines += [f"Body: {shown}", ""]
         if "example" in content:
             shown = json.dumps(content["example"], indent=2, ensure_ascii=False)
             lines += ["```json", shown, "```", ""]

@@ -14,6 +14,7 @@ from crony.api.routes import Route
 from crony.api.vocabulary import STATES
 from crony.model.event import FILTERS
 from crony.model.state import ScheduleState
+from crony.scheduler.moving import Kind
 
 _TEXT: Schema = {"type": "string", "maxLength": 512}
 _FLAG: Schema = {"type": "string", "enum": ["true", "false"]}
@@ -74,6 +75,16 @@ QUERY: dict[str, tuple[str, Schema]] = {
     ),
     "schedule": ("Of this schedule, by id or name, and its runs.", _TEXT),
     "after": ("After this event: an `id`, or `next` of the page before.", _EVENT_ID),
+    "all": ("Of all tenants (admins).", {**_FLAG, "default": "false"}),
+    "secrets": ("With the secrets of webhooks.", {**_FLAG, "default": "false"}),
+    "behind": (
+        "Only what lies behind this line: `tenant/kind/id`.",
+        {
+            "type": "string",
+            "pattern": f"^[a-z0-9._-]+/({'|'.join(Kind)})/[A-Za-z0-9._-]*$",
+            "examples": ["default/schedule/sch_01KAH1M8V7QZ3W5X9Y2C4D6E8F"],
+        },
+    ),
     "from": ("From this instant on.", _INSTANT),
     "to": ("Up to this instant, exclusive.", _INSTANT),
     "at": ("About the occurrence at this instant.", _INSTANT),

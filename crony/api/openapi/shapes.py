@@ -30,6 +30,7 @@ from crony.model.policy import BUILT_IN, GROUP, PROFILE, SCHEDULE, TENANT, Polic
 from crony.model.state import ScheduleState
 from crony.model.webhook import DeliveryState
 from crony.model.worker import Role, WorkerState
+from crony.scheduler.moving import Kind
 
 _FROM: dict[str, Schema] = {
     "from": {"enum": [SCHEDULE, PROFILE, GROUP, TENANT, BUILT_IN]}
@@ -163,6 +164,7 @@ ANSWERS: dict[str, Schema] = {
         revision=COUNT,
         profile=nullable(NAME),
         max_concurrent=nullable(COUNT),
+        held=FLAG,
         created_at=INSTANT,
         quotas=members(
             schedules=nullable(COUNT),
@@ -210,7 +212,19 @@ ANSWERS: dict[str, Schema] = {
         status={"const": "ready"},
         ticking=FLAG,
         detail=nullable(TEXT),
+        held_tenants=COUNT,
         cannot_promise=TEXTS,
+    ),
+    "ImportResults": members(
+        results=array(
+            members(
+                line=COUNT,
+                kind=nullable(words(Kind)),
+                id=nullable(TEXT),
+                outcome={"enum": ["stored", "unchanged", "refused", "read"]},
+                problem=nullable(ref("Problem")),
+            )
+        )
     ),
     "Problem": {
         "type": "object",

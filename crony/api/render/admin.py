@@ -33,6 +33,7 @@ def tenant(value: Tenant, usage: Usage) -> Object:
         "revision": value.revision,
         "profile": value.profile,
         "max_concurrent": value.max_concurrent,
+        "held": value.held,
         "created_at": instant(value.created_at),
         "quotas": {
             "schedules": value.quotas.schedules,

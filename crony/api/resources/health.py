@@ -7,6 +7,7 @@ from crony.api.answers import Response, send
 from crony.api.node import Node
 from crony.api.request import Request
 from crony.model.task import JsonObject
+from crony.scheduler.moving.releasing import ADVICE
 from crony.scheduler.service import Service
 
 
@@ -29,10 +30,16 @@ def readiness(service: Service) -> JsonObject:
     """Return how well the service can work; raises what the store raises."""
     service.store.ping()
     service.probe.check()
-    held = service.clock.held()
+    stands = service.clock.held()
+    held = service.releasing.held_tenants()
+    said = [f"{clock.HELD}: {clock.ADVICE}"] if stands else []
+    if held:
+        tenants = "1 tenant is" if held == 1 else f"{held} tenants are"
+        said.append(f"{tenants} held: nothing of it comes due or starts; {ADVICE}")
     return {
         "status": "ready",
-        "ticking": not held,
-        "detail": f"{clock.HELD}: {clock.ADVICE}" if held else None,
+        "ticking": not stands,
+        "detail": "; ".join(said) or None,
+        "held_tenants": held,
         "cannot_promise": list(service.store.cannot_promise()),
     }

@@ -9,6 +9,7 @@ from crony.api.routes import (
     events,
     groups,
     ledger,
+    moving,
     operations,
     runs,
     schedules,
@@ -25,6 +26,7 @@ ROUTES: tuple[Route, ...] = (
     *ledger.ROUTES,
     *workers.ROUTES,
     *events.ROUTES,
+    *moving.ROUTES,
     *operations.ROUTES,
 )
 

@@ -35,6 +35,8 @@ class Route:
     roles: frozenset[Role]
     query: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
+    #: The media type of a body that is no JSON object.
+    takes: str | None = None
     #: An action may come without a body.
     body_optional: bool = False
     #: Bodies of up to 16 MiB instead of 1 MiB.

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from crony.api.routes import Route
+from crony.scheduler.moving import FORMAT, MEDIA_TYPE
+from crony.scheduler.moving.lines import Header, written
+from crony.testing.clock import START
 from tests.integration.api.caller import ECHO, Caller, Worker, unique
 
 #: What a request must say so that its answer has an end.
-HEADERS = {"list_events": {"Accept": "application/json"}}
+HEADERS = {
+    "list_events": {"Accept": "application/json"},
+    "import_records": {"Content-Type": MEDIA_TYPE},
+}
 
 #: The id that an event would have, which nothing led to.
 NO_EVENT = "evt_" + 26 * "0"
@@ -85,6 +91,13 @@ def new_world(admin: Caller) -> World:
         webhook=webhook,
     )
 
+
+#: A sound body that is no JSON object.
+DATA = {
+    "import_records": written(
+        Header(format=FORMAT, crony="1", at=START, tenants=(), secrets=False)
+    )
+}
 
 #: A sound body for each operation that must have one.
 BODIES: dict[str, Any] = {

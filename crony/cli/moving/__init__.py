@@ -1,0 +1,1 @@
+"""Moving house: `crony export` and `crony import`, over the API or on a store."""
