@@ -20,6 +20,8 @@ GROUP = "crony.storage"
 #: The drivers of this package, which are there also where it was not installed.
 OWN = {
     "sqlite": "crony.storage.sql:SqlStore.from_url",
+    "postgresql": "crony.storage.sql:SqlStore.from_url",
+    "postgres": "crony.storage.sql:SqlStore.from_url",
     "memory": "crony.storage.memory:MemoryStore.from_url",
 }
 

@@ -1,4 +1,4 @@
-"""Many at once: threads and processes on one file, and processes that are killed."""
+"""Many at once: threads and processes on one store, and processes that are killed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -103,17 +101,16 @@ def given_in(output: str) -> list[Holding]:
 
 
 def test_processes_never_share_a_run_nor_pass_a_limit(
-    new_file: Callable[[], Path],
+    shared: str,
 ) -> None:
-    url = f"sqlite:///{new_file()}"
-    store = open_store(url)
+    store = open_store(shared)
     store.open()
     runs, workers = prepare(store)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch_limit, store, stop)
         try:
-            started = processes(url, workers)
+            started = processes(shared, workers)
             outputs = [process.communicate()[0] for process in started]
         finally:
             stop.set()
@@ -125,21 +122,20 @@ def test_processes_never_share_a_run_nor_pass_a_limit(
 
 @pytest.mark.parametrize("after", [1, 4, 9])
 def test_a_process_killed_in_the_middle_leaves_nothing_half_done(
-    new_file: Callable[[], Path], after: int
+    shared: str, after: int
 ) -> None:
-    url = f"sqlite:///{new_file()}"
-    store = open_store(url)
+    store = open_store(shared)
     store.open()
     runs, workers = prepare(store)
     store.close()
-    (victim,) = processes(url, workers[:1])
+    (victim,) = processes(shared, workers[:1])
     assert victim.stdout is not None
     seen = [victim.stdout.readline() for _ in range(after)]
     victim.send_signal(signal.SIGKILL)
     rest, _ = victim.communicate()
     given = given_in("".join(seen) + rest)
-    # A process of its own opens the file anew, as after a crash.
-    store = open_store(url)
+    # It is opened anew, as after a crash.
+    store = open_store(shared)
     store.open()
     said = {(item.run, item.token) for item in given}
     for name in runs:

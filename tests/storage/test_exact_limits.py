@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from crony.model.event import Event
 from crony.model.state import HELD
@@ -93,13 +92,12 @@ def test_threads_never_pass_the_limit_of_a_group_or_a_tenant(store: Store) -> No
 
 
 def test_processes_never_pass_the_limit_of_a_group_or_a_tenant(
-    new_file: Callable[[], Path],
+    shared: str,
 ) -> None:
-    url = f"sqlite:///{new_file()}"
-    store = open_store(url)
+    store = open_store(shared)
     store.open()
     workers = prepare(store)
-    started = start(url, workers)
+    started = start(shared, workers)
     for process in started:
         process.communicate()
     assert [process.returncode for process in started] == [0] * WORKERS
@@ -108,13 +106,12 @@ def test_processes_never_pass_the_limit_of_a_group_or_a_tenant(
 
 
 def test_the_places_of_a_process_that_was_killed_come_back_and_no_more(
-    new_file: Callable[[], Path],
+    shared: str,
 ) -> None:
-    url = f"sqlite:///{new_file()}"
-    store = open_store(url)
+    store = open_store(shared)
     store.open()
     workers = prepare(store)
-    (victim,) = start(url, workers[:1])
+    (victim,) = start(shared, workers[:1])
     assert victim.stdout is not None
     for _ in range(3):
         victim.stdout.readline()

@@ -23,7 +23,7 @@ from crony.model.run import Run
 from crony.model.state import AttemptState
 from crony.storage import codec, open_store
 from crony.storage.contract import Store
-from crony.storage.sql import SqlStore, engine, schema, versions
+from crony.storage.sql import SqlStore, schema, sqlite, versions
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
@@ -54,7 +54,7 @@ def test_file_and_what_sqlite_adds_are_the_owners_alone(tmp_path: Path) -> None:
 def test_commits_are_durable_and_readers_do_not_wait(
     new_file: Callable[[], Path],
 ) -> None:
-    database = engine.Database(new_file())
+    database = sqlite.SqliteDatabase(new_file())
     database.connect()
     with database.reading() as connection:
         settings = {
@@ -298,7 +298,7 @@ def test_an_error_of_the_database_is_ours_and_keeps_its_text_to_itself(
 ) -> None:
     foreign = sqlite3.OperationalError("secret text")
     foreign.sqlite_errorcode = code
-    with pytest.raises(expected) as caught, engine.translated():
+    with pytest.raises(expected) as caught, sqlite.translated():
         raise foreign
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is foreign
@@ -309,8 +309,8 @@ def test_a_locked_store_is_unavailable(
 ) -> None:
     path = new_file()
     impatient = ("PRAGMA busy_timeout = 1",)
-    monkeypatch.setattr(engine.dialect, "CONNECTION_SETTINGS", impatient)
-    store = SqlStore(path)
+    monkeypatch.setattr(sqlite.dialect, "CONNECTION_SETTINGS", impatient)
+    store = SqlStore(sqlite.SqliteDatabase(path))
     store.open()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -327,9 +327,9 @@ def test_a_full_disk_is_unavailable_and_nothing_is_half_done(
 ) -> None:
     path = new_file()
     pages = sqlite3.connect(path).execute("PRAGMA page_count").fetchone()[0]
-    settings = (*engine.dialect.CONNECTION_SETTINGS, f"PRAGMA max_page_count={pages}")
-    monkeypatch.setattr(engine.dialect, "CONNECTION_SETTINGS", settings)
-    store = SqlStore(path)
+    settings = (*sqlite.dialect.CONNECTION_SETTINGS, f"PRAGMA max_page_count={pages}")
+    monkeypatch.setattr(sqlite.dialect, "CONNECTION_SETTINGS", settings)
+    store = SqlStore(sqlite.SqliteDatabase(path))
     store.open()
     schedule = factories.make_schedule(description="x" * 100_000)
     with pytest.raises(errors.StoreUnavailable, match="full"):

@@ -1,7 +1,8 @@
-"""The SQL driver: SQLite now, in one file, for any number of processes of a host.
+"""The SQL driver: SQLite, in one file for the processes of a host, and PostgreSQL.
 
-Its statements are kept in the module of their noun; ``dialect`` holds what
-another database would say otherwise, ``migrations`` the schema.
+Its statements are kept in the module of their noun, once for both; ``dialect`` holds
+what each says otherwise, ``sqlite`` and ``postgresql`` how it is connected to,
+``migrations`` the schema.
 """
 
 from __future__ import annotations

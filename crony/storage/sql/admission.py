@@ -11,40 +11,35 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Ready
 from crony.storage.sql import dialect, places
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import among, each, packed, text
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import ids
 
-#: How many runs of each schedule may be admitted beside those held by workers.
-_FREE = text(
+_PENDING = "FROM runs r WHERE r.schedule = s.id AND r.state = 'pending'"
+_HOOKS = f"SELECT r.id {_PENDING} AND {dialect.OF_HOOK} = 1"
+_ADMITTED = f"SELECT r.id {_PENDING} AND r.admitted = 1"
+#: Of each schedule, how many runs may be admitted beside those held by workers, its
+#: hooks' runs, which no limit holds back, and what is admitted. Looked up one schedule
+#: after the other: planners tend to read all that waits, of whichever schedule.
+_STANDING = text(
     "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
     f" WHERE r.schedule = s.id AND {dialect.OF_HOOK} = 0"
-    " AND r.state IN ('leased','running','stopping'))"
+    " AND r.state IN ('leased','running','stopping')),"
+    f" (SELECT {packed('id')} FROM ({_HOOKS}) h),"
+    f" (SELECT {packed('id')} FROM ({_ADMITTED}) a)"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 
 #: The first runs of each schedule: those waiting for a retry, then by due time.
 _FIRST = text(
-    "SELECT (SELECT json_group_array(id) FROM (SELECT r.id FROM runs r"
+    f"SELECT (SELECT {packed('id')} FROM (SELECT r.id FROM runs r"
     f" WHERE r.schedule = j.value AND {dialect.OF_HOOK} = 0 AND r.state = 'pending'"
-    f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free))"
+    f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free) f)"
     f" FROM {each('schedules', 'j')}"
-)
-
-_ADMITTED = text(
-    f"SELECT r.id FROM {each('schedules', 'j')} JOIN runs r ON r.schedule = j.value"
-    " WHERE r.state = 'pending' AND r.admitted = 1"
-)
-
-#: Hooks' runs, which no limit holds back.
-_HOOKS = text(
-    f"SELECT r.id FROM {each('schedules', 'j')} JOIN runs r ON r.schedule = j.value"
-    f" WHERE {dialect.OF_HOOK} = 1 AND r.state = 'pending'"
 )
 
 _ADMIT = text(
@@ -70,15 +65,17 @@ def _admit(connection: Connection, schedules: Collection[str]) -> Ready:
         return frozenset()
     touched = {"schedules": ids(set(schedules))}
     by_room: dict[int, list[str]] = defaultdict(list)
-    for schedule, free in connection.execute(_FREE, touched).all():
+    first: set[str] = set()
+    admitted: set[str] = set()
+    for schedule, free, hooks, before in connection.execute(_STANDING, touched).all():
+        first.update(json.loads(hooks))
+        admitted.update(json.loads(before))
         if free > 0:
             by_room[free].append(schedule)
-    first = set(connection.execute(_HOOKS, touched).scalars().all())
     for free, names in by_room.items():
         found = connection.execute(_FIRST, {"schedules": ids(names), "free": free})
         for group in found.scalars().all():
             first.update(json.loads(group))
-    admitted = set(connection.execute(_ADMITTED, touched).scalars().all())
     if admitted - first:
         connection.execute(_DISMISS, {"runs": ids(admitted - first)})
     if not first - admitted:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import text
-
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Answer, Answers
-from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.dialect import text
+from crony.storage.sql.engine import Parameters
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import Columns
 
 _COLUMNS = "resource, digest, claimed_at, status, headers, body"
@@ -35,14 +35,11 @@ _PRUNE = text(
 )
 
 
-class SqlAnswers(Answers):
+class SqlAnswers(Noun, Answers):
     """Answers in a table of their own."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def claim(self, tenant: str, key: str, answer: Answer) -> Answer | None:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             asked = {"tenant": tenant, "key": key}
             row = connection.execute(_FIND, asked).first()
             if row is not None:

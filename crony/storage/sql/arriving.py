@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -22,7 +21,7 @@ from crony.storage.codec import (
 )
 from crony.storage.sql import defining, hooks, logs, places, pruning, rows
 from crony.storage.sql import holding as hands
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import among, each, text
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.settling import values_of
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Confirmed, Holding, Standing
@@ -13,16 +12,17 @@ from crony.model.state import RunState
 from crony.storage import rules
 from crony.storage.codec import duration_out, instant_in, instant_out
 from crony.storage.sql import rows
-from crony.storage.sql.dialect import among
+from crony.storage.sql.dialect import among, greatest, text
 from crony.storage.sql.holding import Hand, Held
 
+_START = greatest("start_at", ":now")
 _CONFIRM = text(
-    "UPDATE runs SET state = 'running', started_at = max(start_at, :now),"
-    " expires_at = max(expires_at, (max(start_at, :now) * 1000 + :ttl) / 1000),"
+    f"UPDATE runs SET state = 'running', started_at = {_START},"
+    f" expires_at = {greatest('expires_at', f'({_START} * 1000 + :ttl) / 1000')},"
     " reason = NULL, lateness = NULL, duration = NULL, exit_code = NULL,"
     " signal = NULL, error = NULL, overlap = NULL, changed_at = :now, pulses = 0,"
     " pulse_at = CASE WHEN hook_interval IS NOT NULL AND hooks LIKE '%progress%'"
-    " THEN (max(start_at, :now) * 1000 + hook_interval) / 1000 END"
+    f" THEN ({_START} * 1000 + hook_interval) / 1000 END"
     f" WHERE id IN {among('runs')} RETURNING id, expires_at"
 )
 

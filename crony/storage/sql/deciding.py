@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
@@ -13,9 +13,9 @@ from crony.model.lease import Change, Ready
 from crony.model.state import EXECUTING, Reason, RunState
 from crony.storage.codec import instant_out
 from crony.storage.sql.admission import admit
+from crony.storage.sql.dialect import text
 from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
 from crony.storage.sql.places import Place
-from crony.storage.sql.rows import Columns
 
 _UNDECIDED = text(
     f"SELECT {CHANGED}, r.overlap, r.due_at FROM runs r WHERE r.overlap IS NOT NULL"
@@ -41,13 +41,30 @@ _IN_THE_WAY = text(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A run whose overlap is to be decided on: ``skip`` or ``replace``."""
+
+    run: Changed
+    kind: str
+    #: As kept.
+    due_at: int
+
+    @property
+    def tenant(self) -> str:
+        """Whose run it is."""
+        return self.run.tenant
+
+
 def undecided(
     connection: Connection, *, now: datetime, limit: int
-) -> Sequence[Columns]:
+) -> Sequence[Undecided]:
     """Return the runs whose overlap is to be decided on, in the order of that."""
-    return connection.execute(
-        _UNDECIDED, {"now": instant_out(now), "limit": limit}
-    ).all()
+    asked = {"now": instant_out(now), "limit": limit}
+    return [
+        Undecided(Changed.of(row), kind, due_at)
+        for *row, kind, due_at in connection.execute(_UNDECIDED, asked)
+    ]
 
 
 def bounded(connection: Connection, *, now: datetime, limit: int) -> list[Changed]:
@@ -57,34 +74,33 @@ def bounded(connection: Connection, *, now: datetime, limit: int) -> list[Change
 
 
 def overlap(
-    connection: Connection, *, now: datetime, limit: int
+    connection: Connection, due: Sequence[Undecided], *, now: datetime
 ) -> tuple[Sequence[Change], Ready]:
     """Decide on runs whose instant has come while others were in their way."""
     changed: list[Change] = []
     left: list[Place] = []
-    due = undecided(connection, now=now, limit=limit)
     touched = set()
-    for *row, kind, due_at in due:
-        run = Changed.of(row)
-        touched.add(run.schedule)
-        for changes, places in _decide(connection, run, kind, due_at, now=now):
+    for item in due:
+        touched.add(item.run.schedule)
+        for changes, places in _decide(connection, item, now=now):
             changed += changes
             left += places
     return tuple(changed), admit(connection, touched, left=left)
 
 
 def _decide(
-    connection: Connection, run: Changed, kind: str, due_at: int, *, now: datetime
+    connection: Connection, item: Undecided, *, now: datetime
 ) -> list[tuple[list[Change], list[Place]]]:
     """Decide on one; return what changed, and the places that were left."""
+    run = item.run
     connection.execute(_DECIDED, {"run": run.id})
-    asked = {"schedule": run.schedule, "run": run.id, "due_at": due_at}
+    asked = {"schedule": run.schedule, "run": run.id, "due_at": item.due_at}
     found = connection.execute(_IN_THE_WAY, asked).all()
     way = [Changed.of(row) for row in sorted(found, key=lambda row: (row[-1], row[0]))]
     limit = connection.execute(_LIMIT, {"schedule": run.schedule}).scalar_one()
     if len(way) < limit:
         return []
-    if kind == policy.SKIP:
+    if item.kind == policy.SKIP:
         end = (RunState.SKIPPED, Reason.OVERLAP)
         return [end_unstarted(connection, [run], *end, now=now)]
     others = [other for other in way if not other.stops_for_good]
@@ -102,10 +118,9 @@ def _replace(
 
 
 def lapse(
-    connection: Connection, *, now: datetime, limit: int
+    connection: Connection, gone: Sequence[Changed], *, now: datetime
 ) -> tuple[Sequence[Change], Ready]:
     """Expire runs that have not started by their deadline."""
-    gone = bounded(connection, now=now, limit=limit)
     changed, left = end_unstarted(
         connection, gone, RunState.EXPIRED, Reason.DEADLINE, now=now
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -23,6 +22,7 @@ from crony.storage.codec import (
 )
 from crony.storage.contract import Creation
 from crony.storage.sql import events, lanes, references
+from crony.storage.sql.dialect import text, total
 from crony.storage.sql.engine import Parameters
 
 _ID_USED = text("SELECT 1 FROM schedules WHERE id = :id")
@@ -30,7 +30,7 @@ _HOLDER = text(
     "SELECT id FROM schedules WHERE tenant = :tenant AND name = :name AND id <> :id"
 )
 _COUNT = text(
-    "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
+    f"SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
     " AND queue = '' AND state IN ('active','paused','finished')"
 )
 _INSERT = text(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.hook import FollowUp, HookKind
@@ -14,7 +13,7 @@ from crony.model.run import LogChunk, Progress
 from crony.model.schedule import Definition, Version
 from crony.storage.codec import definition_in, instant_in
 from crony.storage.sql import pruning, rows
-from crony.storage.sql.dialect import each
+from crony.storage.sql.dialect import each, text
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 
 _LIMITS = text(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
-
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Duties
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import text
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import after
 
 _FIND = text("SELECT holder, until, last FROM duties WHERE duty = :duty")
@@ -28,17 +27,14 @@ _LEAVE = text(
 )
 
 
-class SqlDuties(Duties):
+class SqlDuties(Noun, Duties):
     """Duties in a table of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def hold(
         self, duty: str, holder: str, *, now: datetime, ttl: timedelta
     ) -> tuple[bool, datetime | None]:
         instant = instant_out(now)
-        with self._database.writing() as connection:
+        with self._database.writing(f"/duty/{duty}") as connection:
             known = connection.execute(_FIND, {"duty": duty}).first()
             last = None if known is None else instant_in(known.last)
             if known is not None:

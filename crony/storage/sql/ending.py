@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Change
 from crony.model.state import HELD, Reason, RunState
 from crony.storage.codec import instant_out
-from crony.storage.sql.dialect import among
+from crony.storage.sql.dialect import among, text
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import Columns, ids, reason_in
 from crony.storage.sql.settling import drop_offers

@@ -1,164 +1,120 @@
-"""Connections, transactions, and what the database's errors mean.
-
-Reads run in autocommit, or in one snapshot where several statements must agree.
-Writes take the write lock at once. Within a process they queue at a lock of
-ours first: SQLite's own waiting is a sleep between tries.
-"""
+"""Connections, transactions, and what the database's errors mean: for any database."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import TextClause, event, exc
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection
 
 from crony import errors
-from crony.storage.sql import dialect
+from crony.storage.contract import Capabilities
+from crony.storage.sql.dialect import Statement, batch
 
 #: What a statement is given, by name.
 Parameters = dict[str, Any]
 
-_RETRY_AFTER = timedelta(seconds=1)
+RETRY_AFTER = timedelta(seconds=1)
 
-#: Result codes (the low byte) that pass, and what the store says of them.
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: "the store is locked by another process",
-    sqlite3.SQLITE_LOCKED: "the store is locked by another process",
-    sqlite3.SQLITE_FULL: "the store's disk is full",
-    sqlite3.SQLITE_IOERR: "the store's disk does not read or write",
-    sqlite3.SQLITE_NOMEM: "the store has no memory left",
-    sqlite3.SQLITE_INTERRUPT: "the store was interrupted",
-    sqlite3.SQLITE_PROTOCOL: "the store is locked by another process",
-}
 
-#: Result codes that only people can mend.
-_UNUSABLE = {
-    sqlite3.SQLITE_CORRUPT: "the store's file is damaged; restore a backup",
-    sqlite3.SQLITE_NOTADB: "the store's file is not a database",
-    sqlite3.SQLITE_CANTOPEN: "the store's file can't be opened",
-    sqlite3.SQLITE_READONLY: "the store's file can't be written",
-    sqlite3.SQLITE_PERM: "the store's file can't be accessed",
-    sqlite3.SQLITE_AUTH: "the store's file can't be accessed",
-}
+class Contended(errors.StoreUnavailable):
+    """A transaction had to give way to another; nothing of it happened."""
+
+
+def unavailable(detail: str) -> errors.StoreUnavailable:
+    """Return the error of what passes."""
+    return errors.StoreUnavailable(detail, retry_after=RETRY_AFTER)
 
 
 def closed() -> errors.StoreUnavailable:
     """Return the error of a verb on a store that is not open."""
-    return errors.StoreUnavailable("the store is closed", retry_after=_RETRY_AFTER)
+    return unavailable("the store is closed")
+
+
+class Database(ABC):
+    """One database, with the connections of this process."""
+
+    #: What a store on it can do.
+    capabilities: Capabilities
+
+    @abstractmethod
+    def unconnected(self) -> Database:
+        """Return the same database, without connections."""
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make what must be there before the first connection."""
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Begin to hand out connections; a fork must come before."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give all connections back."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection on which each statement sees the newest state."""
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[Connection]:
+        """Give a connection on which all statements see one state."""
+
+    @abstractmethod
+    def writing(self, *names: str) -> AbstractContextManager[Connection]:
+        """Give a connection in a write transaction; durable when it returns.
+
+        Of those that share a name, one goes on when the other has ended, and each of
+        its statements sees all that the other did. A verb names the tenants whose
+        things it reads before it writes; one statement by itself needs none.
+        """
+
+    @abstractmethod
+    def migrating(self) -> AbstractContextManager[Connection]:
+        """Give a connection in a write transaction, alone with the whole database."""
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """Return the database's own time, or the host's where it is a file."""
+
+    @abstractmethod
+    def tell(self, news: bytes) -> None:
+        """Do as ``Store.tell``."""
+
+    @abstractmethod
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        """Do as ``Store.listen``."""
+
+    @abstractmethod
+    def cannot_promise(self) -> Sequence[str]:
+        """Do as ``Store.cannot_promise``."""
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(
+    meaning: Callable[[BaseException | None], errors.CronyError],
+    foreign: type[Exception],
+) -> Iterator[None]:
     """Raise the database's errors as ours, without their text."""
     try:
         yield
     except exc.DBAPIError as caught:
-        raise _ours(caught.orig) from caught
-    except sqlite3.Error as caught:
-        raise _ours(caught) from caught
+        raise meaning(caught.orig) from caught
+    except foreign as caught:
+        raise meaning(caught) from caught
     except exc.TimeoutError as caught:
-        raise errors.StoreUnavailable(
-            "the store has no free connection", retry_after=_RETRY_AFTER
-        ) from caught
-
-
-def _ours(caught: BaseException | None) -> errors.CronyError:
-    code = getattr(caught, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    if primary in _UNAVAILABLE:
-        return errors.StoreUnavailable(_UNAVAILABLE[primary], retry_after=_RETRY_AFTER)
-    if primary in _UNUSABLE:
-        return errors.StoreUnusable(_UNUSABLE[primary])
-    name = getattr(caught, "sqlite_errorname", None) or type(caught).__name__
-    return errors.StoreUnusable(f"the store refused a statement: {name}")
-
-
-class Database:
-    """One database, with the connections of this process."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._reader: Engine | None = None
-        self._writer: Engine | None = None
-
-    def create(self) -> None:
-        """Make the file, for its owner alone; what SQLite adds has the same mode."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        except OSError as caught:
-            raise errors.StoreUnusable(
-                f"the store's file {self.path} can't be made: {caught.strerror}"
-            ) from caught
-
-    def connect(self) -> None:
-        """Begin to hand out connections; a fork must come before."""
-        if not self.path.is_file():
-            raise errors.StoreUnusable(f"there is no store at {self.path}")
-        self._reader = self._engine(isolation_level="AUTOCOMMIT")
-        self._writer = self._engine()
-        event.listen(self._writer, "begin", _begin_write)
-
-    def _engine(self, **options: str) -> Engine:
-        engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(self.path)),
-            hide_parameters=True,
-            pool_size=4,
-            max_overflow=-1,
-            **options,
-        )
-        event.listen(engine, "connect", _set_up)
-        return engine
-
-    def close(self) -> None:
-        """Give all connections back."""
-        for engine in (self._reader, self._writer):
-            if engine is not None:
-                engine.dispose()
-        self._reader = self._writer = None
-
-    def engines(self) -> tuple[Engine, Engine]:
-        """Return the engine of the reads and that of the writes."""
-        if self._reader is None or self._writer is None:
-            raise closed()
-        return self._reader, self._writer
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection on which each statement sees the newest state."""
-        with translated(), self.engines()[0].connect() as connection:
-            yield connection
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """Give a connection on which all statements see one state."""
-        with self.reading() as connection:
-            connection.exec_driver_sql(dialect.BEGIN_READ)
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("COMMIT")
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give a connection in a write transaction; durable when it returns."""
-        writer = self.engines()[1]
-        with translated(), self._lock, writer.begin() as connection:
-            yield connection
+        raise unavailable("the store has no free connection") from caught
 
 
 def execute_each(
-    connection: Connection, statement: TextClause, rows: Sequence[Parameters]
+    connection: Connection, statement: Statement, rows: Sequence[Parameters]
 ) -> None:
     """Execute a statement once for each row of parameters.
 
@@ -166,15 +122,5 @@ def execute_each(
     each takes as long as the write itself.
     """
     if rows:
-        connection.exec_driver_sql(statement.text, list(rows))
-
-
-def _set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # Python's driver would begin transactions by itself, and too late.
-    connection.isolation_level = None
-    for statement in dialect.CONNECTION_SETTINGS:
-        connection.execute(statement)
-
-
-def _begin_write(connection: Connection) -> None:
-    connection.exec_driver_sql(dialect.BEGIN_WRITE)
+        text, given = batch(statement, rows, connection.dialect)
+        connection.exec_driver_sql(text, given)

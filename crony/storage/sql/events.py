@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.event import Event
@@ -20,8 +19,8 @@ from crony.storage import changes
 from crony.storage.codec import dumps, instant_in, instant_out, object_in
 from crony.storage.contract import Events
 from crony.storage.sql import dialect, rows
-from crony.storage.sql.dialect import each
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import each, place_in, text
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import SUMMARY_COLUMNS_OF_E, Columns
 
 _MEMBERS = ", ".join(dialect.EVENT_MEMBERS)
@@ -33,38 +32,38 @@ _NOTE = text(
     "INSERT INTO events (type, at, subject, tenant, schedule, data)"
     " VALUES (:type, :at, :subject, :tenant, :schedule, :data)"
 )
+#: As a range of the tenant's index, and of no other: in the order of their sequence
+#: alone they would come from among those of all tenants.
 _PAGE = (
     "SELECT e.sequence, e.type, e.at, e.data, e.subject, e.tenant, e.schedule,"
     f" {SUMMARY_COLUMNS_OF_E} FROM events e"
-    " WHERE e.tenant = :tenant AND e.sequence > :after"
-    "{conditions} ORDER BY e.sequence LIMIT :limit"
+    " WHERE (e.tenant, e.sequence) > (:tenant, :after) AND e.tenant <= :tenant"
+    "{conditions} ORDER BY e.tenant, e.sequence LIMIT :limit"
 )
 _OF_SCHEDULE = " AND e.schedule = :schedule"
 _OF_TYPES = (
     f" AND EXISTS (SELECT 1 FROM {each('types', 'j')} WHERE j.value = e.type"
-    " OR j.value = substr(e.type, 1, instr(e.type, '.')) || '*')"
+    f" OR j.value = substr(e.type, 1, {place_in('e.type', repr('.'))}) || '*')"
 )
 _BOUNDS = text(
     "SELECT coalesce((SELECT sequence FROM events_pruned WHERE tenant = :tenant), 0),"
-    " coalesce((SELECT sequence FROM events WHERE tenant = :tenant"
-    " ORDER BY sequence DESC LIMIT 1), 0)"
+    " coalesce((SELECT sequence FROM events"
+    " WHERE tenant >= :tenant AND tenant <= :tenant"
+    " ORDER BY tenant DESC, sequence DESC LIMIT 1), 0)"
 )
 _OLDEST = text(
     "SELECT sequence, at FROM events WHERE sequence > 0 ORDER BY sequence LIMIT :limit"
 )
 _PRUNED = text(
     "INSERT INTO events_pruned (tenant, sequence) SELECT tenant, max(sequence)"
-    " FROM events WHERE sequence <= :last GROUP BY tenant"
+    " FROM events WHERE sequence <= :last AND at < :before GROUP BY tenant"
     " ON CONFLICT (tenant) DO UPDATE SET sequence = excluded.sequence"
 )
-_PRUNE = text("DELETE FROM events WHERE sequence <= :last")
+_PRUNE = text("DELETE FROM events WHERE sequence <= :last AND at < :before")
 
 
-class SqlEvents(Events):
+class SqlEvents(Noun, Events):
     """Events in a table of their own, numbered as they come."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def page(
         self,
@@ -88,9 +87,8 @@ class SqlEvents(Events):
             "limit": limit,
         }
         statement = text(_PAGE.format(conditions=conditions))
-        used = {name: asked[name] for name in statement.compile().params}
         with self._database.reading() as connection:
-            found = connection.execute(statement, used).all()
+            found = connection.execute(statement, statement.taking(asked)).all()
         return tuple(_event(row) for row in found)
 
     def bounds(self, tenant: str) -> tuple[int, int]:
@@ -103,11 +101,12 @@ class SqlEvents(Events):
         with self._database.reading() as connection:
             if not _old(connection, before, limit=1):
                 return 0
-        with self._database.writing() as connection:
+        with self._database.writing("/events") as connection:
             old = _old(connection, before, limit=limit)
             if old:
-                connection.execute(_PRUNED, {"last": old[-1]})
-                connection.execute(_PRUNE, {"last": old[-1]})
+                gone = {"last": old[-1], "before": instant_out(before)}
+                connection.execute(_PRUNED, gone)
+                connection.execute(_PRUNE, gone)
             return len(old)
 
 

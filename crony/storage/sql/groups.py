@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.group import DEFAULT_GROUP, Group
@@ -13,8 +12,8 @@ from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Groups, Page, Position
 from crony.storage.sql import lanes, places, references
-from crony.storage.sql.dialect import each
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import each, text
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
@@ -60,11 +59,8 @@ _CARRIED = text(
 )
 
 
-class SqlGroups(Groups):
+class SqlGroups(Noun, Groups):
     """Groups in a table of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, tenant: str, name: str) -> Group | None:
         with self._database.reading() as connection:
@@ -80,7 +76,7 @@ class SqlGroups(Groups):
         )
 
     def put(self, group: Group, *, expected: int | None) -> tuple[bool, Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(group.tenant) as connection:
             stored = _find(connection, group.tenant, group.name)
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
@@ -95,7 +91,7 @@ class SqlGroups(Groups):
     def delete(self, tenant: str, name: str, *, expected: int) -> bool:
         if name == DEFAULT_GROUP:
             raise changes.default_group_in_use()
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             stored = _find(connection, tenant, name)
             if stored is None or stored.revision != expected:
                 return False
@@ -116,7 +112,7 @@ class SqlGroups(Groups):
         return tuple(_group(row) for row in found)
 
     def carried(self, group: Group) -> bool:
-        with self._database.writing() as connection:
+        with self._database.writing(group.tenant) as connection:
             stored = _find(connection, group.tenant, group.name)
             if stored is None or stored.revision != group.revision:
                 return False

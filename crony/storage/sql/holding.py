@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.hook import HookKind
@@ -33,7 +32,7 @@ from crony.storage.codec import (
     maybe_instant_in,
 )
 from crony.storage.sql import hooks, rows
-from crony.storage.sql.dialect import each, part
+from crony.storage.sql.dialect import each, part, part_number, text
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import Columns
@@ -103,10 +102,10 @@ _FIND = text(f"SELECT {COLUMNS} FROM {each('runs', 'j')} JOIN runs r ON r.id = j
 _GIVEN = text(
     f"SELECT a.run, a.token, a.worker, a.state FROM {each('pairs', 'j')}"
     f" JOIN attempts a ON a.run = {part('j', 0)}"
-    f" AND a.token = {part('j', 1)}"
+    f" AND a.token = {part_number('j', 1)}"
     f" UNION ALL SELECT l.run, l.token, l.worker, NULL FROM {each('pairs', 'j')}"
     f" JOIN lapsed l ON l.run = {part('j', 0)}"
-    f" AND l.token = {part('j', 1)}"
+    f" AND l.token = {part_number('j', 1)}"
 )
 _THERE = text("SELECT 1 FROM workers WHERE id = :worker AND tenant = :tenant")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.hook import FollowUp, HookKind
@@ -16,7 +15,7 @@ from crony.model.run import Progress
 from crony.storage import rules
 from crony.storage.codec import duration_in, instant_in, instant_out
 from crony.storage.sql import events, rows
-from crony.storage.sql.dialect import each, part
+from crony.storage.sql.dialect import each, part, part_number, text
 from crony.storage.sql.engine import Parameters, execute_each
 
 _OWE = text(
@@ -29,10 +28,9 @@ _OWED = text(
     " ORDER BY at, run, attempt, kind, number LIMIT :limit"
 )
 _FOLLOWED = text(
-    "DELETE FROM follow_ups WHERE rowid IN (SELECT f.rowid FROM"
-    f" {each('items', 'j')} JOIN follow_ups f ON f.run = {part('j', 0)}"
-    f" AND f.attempt = {part('j', 1)} AND f.kind = {part('j', 2)}"
-    f" AND f.number = {part('j', 3)})"
+    "DELETE FROM follow_ups WHERE (run, attempt, kind, number) IN"
+    f" (SELECT {part('j', 0)}, {part_number('j', 1)}, {part('j', 2)},"
+    f" {part_number('j', 3)} FROM {each('items', 'j')})"
 )
 _DUE = text(
     "SELECT r.id, r.tenant, r.schedule, r.attempt, r.started_at, r.hook_interval,"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.worker import Key, Role
@@ -15,7 +14,8 @@ from crony.storage.codec import (
     maybe_instant_out,
 )
 from crony.storage.contract import Keys, Page, Position
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import text
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
@@ -44,11 +44,8 @@ _DELETE_BY_ID = text("DELETE FROM keys WHERE id = :key")
 _FORGET = text("DELETE FROM keys WHERE worker = :worker")
 
 
-class SqlKeys(Keys):
+class SqlKeys(Noun, Keys):
     """Keys in a table of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def insert(self, key: Key) -> bool:
         with self._database.writing() as connection:

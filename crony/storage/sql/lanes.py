@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -19,7 +18,14 @@ from crony.model.run import Run
 from crony.model.schedule import Definition
 from crony.model.state import Origin
 from crony.storage import rules
-from crony.storage.sql.dialect import among, each, part
+from crony.storage.sql.dialect import (
+    among_numbers,
+    by_index,
+    each,
+    part,
+    part_number,
+    text,
+)
 from crony.storage.sql.rows import ids
 
 #: The group of the lanes of hooks' runs.
@@ -37,7 +43,7 @@ _FIND = text(
 _REQUIRES = text(
     f"SELECT d.schedule, d.revision, d.requires FROM {each('pairs', 'j')}"
     f" JOIN definitions d ON d.schedule = {part('j', 0)}"
-    f" AND d.revision = {part('j', 1)}"
+    f" AND d.revision = {part_number('j', 1)}"
 )
 _SERVED = text(
     "SELECT l.id, l.requires, l.level, l.group_name"
@@ -48,12 +54,12 @@ _SERVED = text(
 
 #: Runs that have ended, or were withdrawn, are in no lane that anybody looks at.
 _IN_USE = text(
-    "SELECT DISTINCT r.lane FROM runs r INDEXED BY runs_by_state"
+    f"SELECT DISTINCT r.lane FROM runs r {by_index('runs_by_state')}"
     " WHERE r.tenant = :tenant AND r.state IN ('pending','leased','running','stopping')"
 )
 _FORGET = text(
     "DELETE FROM lanes WHERE tenant = :tenant AND group_name = :group"
-    f" AND id NOT IN {among('lanes')}"
+    f" AND id NOT IN {among_numbers('lanes')}"
 )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-
-from sqlalchemy import text
+from typing import Protocol, TypeVar
 
 from crony import errors
 from crony.model.lease import (
@@ -45,8 +44,10 @@ from crony.storage.sql import (
 )
 from crony.storage.sql import holding as hands
 from crony.storage.sql.admission import admit
-from crony.storage.sql.engine import Database, execute_each
+from crony.storage.sql.dialect import greatest, text
+from crony.storage.sql.engine import execute_each
 from crony.storage.sql.holding import Endings, Hand, Held, held
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.workers import worker_by_id
 
 _REPLACED = text("SELECT 1 FROM sessions WHERE worker = :worker AND session = :session")
@@ -56,10 +57,11 @@ _REPLACE = text(
 )
 _BEGIN = text(
     "UPDATE workers SET session = :session, sequence = :sequence,"
-    " seen_at = max(seen_at, :now), lost = 0 WHERE id = :worker"
+    f" seen_at = {greatest('seen_at', ':now')}, lost = 0 WHERE id = :worker"
 )
 _SEEN = text(
-    "UPDATE workers SET seen_at = max(seen_at, :now), lost = 0 WHERE id = :worker"
+    f"UPDATE workers SET seen_at = {greatest('seen_at', ':now')}, lost = 0"
+    " WHERE id = :worker"
 )
 _PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
 _HELD_BY = text(
@@ -72,16 +74,13 @@ _PREEMPTIBLE = text(
 _STALE = "a newer request of this worker has come since"
 
 
-class SqlLeases(Leases):
+class SqlLeases(Noun, Leases):
     """Leases as part of the rows of ``runs``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def begin(
         self, tenant: str, worker: str, *, session: str, sequence: int, now: datetime
     ) -> Worker:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
             asked = {"worker": worker, "session": session}
             if rules.began_before(session, found.session) or (
@@ -110,7 +109,7 @@ class SqlLeases(Leases):
         now: datetime,
         lease_ttl: timedelta,
     ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
             if found.session not in (None, session):
                 raise errors.StaleToken("this session of the worker was replaced")
@@ -147,7 +146,7 @@ class SqlLeases(Leases):
         holding: Sequence[Holding],
         now: datetime,
     ) -> tuple[Sequence[Loss], Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             _check(worker_by_id(connection, tenant, worker), session, sequence)
             named = set(_pairs(holding))
             found = connection.execute(_HELD_BY, {"worker": worker})
@@ -166,7 +165,7 @@ class SqlLeases(Leases):
         now: datetime,
         lease_ttl: timedelta,
     ) -> Sequence[Offer]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
             _check(found, session, sequence)
             return offering.offers(
@@ -187,7 +186,7 @@ class SqlLeases(Leases):
         now: datetime,
         lease_ttl: timedelta,
     ) -> Sequence[Confirmed]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             return confirming.confirm(
                 connection, tenant, worker, items, now=now, lease_ttl=lease_ttl
             )
@@ -195,7 +194,7 @@ class SqlLeases(Leases):
     def report(
         self, tenant: str, worker: str, items: Sequence[Closing], *, now: datetime
     ) -> tuple[Sequence[Closed], Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             hand = Hand(connection, tenant, worker, [(i.run, i.token) for i in items])
             endings = Endings(connection, now=now)
             touched: set[str] = set()
@@ -214,7 +213,7 @@ class SqlLeases(Leases):
     def progress(
         self, tenant: str, worker: str, token: int, entry: Progress
     ) -> Standing:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             hand = Hand(connection, tenant, worker, [(entry.run, token)])
             standing = hand.standing(entry.run, token)
             run = hand.of_tenant(entry.run)
@@ -228,36 +227,46 @@ class SqlLeases(Leases):
     ) -> tuple[Sequence[Loss], Ready]:
         # Most often there is nothing, and then no lock is taken.
         with self._database.reading() as connection:
-            if not overdue.overdue(
-                connection, now, limit=1, include_leases=include_leases
-            ):
-                return (), frozenset()
-        with self._database.writing() as connection:
+            tenants = _tenants(
+                overdue.overdue(
+                    connection, now, limit=limit, include_leases=include_leases
+                )
+            )
+        if not tenants:
+            return (), frozenset()
+        with self._database.writing(*tenants) as connection:
             gone = overdue.overdue(
                 connection, now, limit=limit, include_leases=include_leases
             )
-            return overdue.take(connection, gone, now=now)
+            return overdue.take(connection, _of(gone, tenants), now=now)
 
     def overlap(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
         with self._database.reading() as connection:
-            if not deciding.undecided(connection, now=now, limit=1):
-                return (), frozenset()
-        with self._database.writing() as connection:
-            return deciding.overlap(connection, now=now, limit=limit)
+            tenants = _tenants(deciding.undecided(connection, now=now, limit=limit))
+        if not tenants:
+            return (), frozenset()
+        with self._database.writing(*tenants) as connection:
+            due = deciding.undecided(connection, now=now, limit=limit)
+            return deciding.overlap(connection, _of(due, tenants), now=now)
 
     def lapse(self, *, now: datetime, limit: int) -> tuple[Sequence[Change], Ready]:
         with self._database.reading() as connection:
-            if not deciding.bounded(connection, now=now, limit=1):
-                return (), frozenset()
-        with self._database.writing() as connection:
-            return deciding.lapse(connection, now=now, limit=limit)
+            tenants = _tenants(deciding.bounded(connection, now=now, limit=limit))
+        if not tenants:
+            return (), frozenset()
+        with self._database.writing(*tenants) as connection:
+            gone = deciding.bounded(connection, now=now, limit=limit)
+            return deciding.lapse(connection, _of(gone, tenants), now=now)
 
     def preempt(self, *, now: datetime, limit: int) -> Sequence[Change]:
         with self._database.snapshot() as connection:
-            if not preempting.waiting(connection, now=now, limit=1):
-                return ()
-        with self._database.writing() as connection:
-            return preempting.preempt(connection, now=now, limit=limit)
+            tenants = _tenants(preempting.waiting(connection, now=now, limit=1))
+        if not tenants:
+            return ()
+        with self._database.writing(*tenants) as connection:
+            candidates = preempting.waiting(connection, now=now, limit=limit)
+            mine = _of(candidates, tenants)
+            return preempting.preempt(connection, mine, now=now, limit=limit)
 
     def preemptible(self) -> bool:
         with self._database.reading() as connection:
@@ -265,10 +274,11 @@ class SqlLeases(Leases):
 
     def pulse(self, *, now: datetime, limit: int) -> int:
         with self._database.reading() as connection:
-            if not hooks.due(connection, now=now, limit=1):
-                return 0
-        with self._database.writing() as connection:
-            found = hooks.due(connection, now=now, limit=limit)
+            tenants = _tenants(hooks.due(connection, now=now, limit=limit))
+        if not tenants:
+            return 0
+        with self._database.writing(*tenants) as connection:
+            found = _of(hooks.due(connection, now=now, limit=limit), tenants)
             hooks.pulse(connection, found, now=now)
             return len(found)
 
@@ -278,11 +288,12 @@ class SqlLeases(Leases):
 
     def promote(self, *, horizon: datetime, limit: int) -> Ready:
         with self._database.reading() as connection:
-            if not overdue.waiting(connection, horizon, limit=1):
-                return frozenset()
-        with self._database.writing() as connection:
+            tenants = _tenants(overdue.waiting(connection, horizon, limit=limit))
+        if not tenants:
+            return frozenset()
+        with self._database.writing(*tenants) as connection:
             runs = overdue.waiting(connection, horizon, limit=limit)
-            return overdue.promote(connection, runs)
+            return overdue.promote(connection, _of(runs, tenants))
 
     def earliest(self) -> datetime | None:
         with self._database.reading() as connection:
@@ -296,6 +307,27 @@ class SqlLeases(Leases):
             mine = [run for run in found if run.tenant == tenant]
             definitions = offering.definitions(connection, mine)
         return {run.id: (run, definitions[run.schedule, run.revision]) for run in mine}
+
+
+class _Owned(Protocol):
+    """What is a tenant's."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant."""
+
+
+Owned = TypeVar("Owned", bound=_Owned)
+
+
+def _tenants(found: Iterable[_Owned]) -> frozenset[str]:
+    """Return whose things they are: the locks that a verb about all tenants takes."""
+    return frozenset(item.tenant for item in found)
+
+
+def _of(found: Iterable[Owned], tenants: frozenset[str]) -> list[Owned]:
+    """Return what is of these tenants; what others have got meanwhile waits."""
+    return [item for item in found if item.tenant in tenants]
 
 
 def _pairs(items: Sequence[Holding]) -> list[tuple[str, int]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.storage.contract import Creation
 from crony.storage.sql import rows
-from crony.storage.sql.dialect import each
+from crony.storage.sql.dialect import each, text
 from crony.storage.sql.engine import execute_each
 
 _LIMITS = text(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.group import DEFAULT_GROUP
@@ -19,11 +18,21 @@ from crony.model.state import Origin, RunState, ScheduleState
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import (
+    among,
+    each,
+    flag,
+    members,
+    packed,
+    place_in,
+    text,
+    unpacked,
+)
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, SUMMARY_COLUMNS_OF_R
 
+_LOWER_NAME = "lower(coalesce(s.name, ''))"
 _FAILING = (
     "coalesce((SELECT r.state FROM runs r WHERE r.schedule = s.id AND r.attempt > 0"
     " AND r.origin <> 'hook'"
@@ -79,15 +88,15 @@ def _schedule_conditions(query: ScheduleQuery) -> tuple[list[str], Parameters]:
             values[member] = value.value if isinstance(value, ScheduleState) else value
     if query.label is not None:
         conditions.append(
-            "EXISTS (SELECT 1 FROM json_each(s.labels) l"
+            f"EXISTS (SELECT 1 FROM {members('s.labels', 'l')}"
             " WHERE l.key = :label AND l.value = :label_value)"
         )
         values["label"], values["label_value"] = query.label
     if query.text is not None:
-        conditions.append("instr(lower(coalesce(s.name, '')), :text) > 0")
+        conditions.append(f"{place_in(_LOWER_NAME, ':text')} > 0")
         values["text"] = query.text.lower()
     if query.failing is not None:
-        conditions.append(f"({_FAILING}) = :failing")
+        conditions.append(f"{flag(_FAILING)} = :failing")
         values["failing"] = int(query.failing)
     return conditions, values
 
@@ -112,8 +121,7 @@ def runs(
             order=_OLDEST if query.oldest_first else _NEWEST,
         )
     )
-    used = {name: values[name] for name in statement.compile().params}
-    found = connection.execute(statement, used).all()
+    found = connection.execute(statement, statement.taking(values)).all()
     return page_of(
         found,
         limit=limit,
@@ -133,11 +141,13 @@ _BY_ONE_STATE = (
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.tenant = :tenant"
     " AND r.state = :state{conditions} {order}"
 )
+_OF_STATE = (
+    f"(SELECT {packed('id')} FROM (SELECT r.id FROM runs r WHERE r.tenant = :tenant"
+    " AND r.state = s.value{conditions} {order}) f)"
+)
 _BY_STATE = (
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
-    f" FROM {each('states', 's')}, json_each((SELECT json_group_array(id) FROM"
-    " (SELECT r.id FROM runs r WHERE r.tenant = :tenant AND r.state = s.value"
-    "{conditions} {order}))) n) {order}"
+    f" FROM {each('states', 's')}, {unpacked(_OF_STATE, 'n')}) {{order}}"
 )
 
 
@@ -192,13 +202,14 @@ def _run_conditions(
     return conditions, values
 
 
+_OF_SCHEDULE = (
+    f"(SELECT {packed('id')} FROM (SELECT r.id FROM runs r WHERE r.schedule = s.value"
+    f" AND r.state <> 'withdrawn' AND r.origin <> 'hook' {_NEWEST}) f)"
+)
 _RECENT = text(
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
-    f" FROM {each('schedules', 's')} {rows.OWNED},"
-    " json_each((SELECT json_group_array(id) FROM"
-    " (SELECT r.id FROM runs r WHERE r.schedule = s.value AND r.state <> 'withdrawn'"
-    " AND r.origin <> 'hook'"
-    f" {_NEWEST}))) n) ORDER BY r.schedule, r.scheduled_for DESC, r.id DESC"
+    f" FROM {each('schedules', 's')} {rows.OWNED}, {unpacked(_OF_SCHEDULE, 'n')})"
+    " ORDER BY r.schedule, r.scheduled_for DESC, r.id DESC"
 )
 
 

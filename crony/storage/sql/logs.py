@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Standing
@@ -17,8 +16,10 @@ from crony.model.run import LogChunk
 from crony.model.state import HELD, TERMINAL, RunState
 from crony.storage import rules
 from crony.storage.contract import Logs
-from crony.storage.sql.engine import Database, Parameters, execute_each
+from crony.storage.sql.dialect import text
+from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.holding import Hand
+from crony.storage.sql.noun import Noun
 
 _OUTPUT = text(
     "SELECT positions, sequence, kept, head FROM outputs"
@@ -51,16 +52,13 @@ _PIECES = text(
     "SELECT sequence, stream, start, data, dropped FROM (SELECT sequence, stream,"
     " start, data, start - coalesce(lag(start + size)"
     " OVER (PARTITION BY stream ORDER BY sequence), 0) AS dropped"
-    " FROM pieces WHERE run = :run AND token = :token)"
+    " FROM pieces WHERE run = :run AND token = :token) p"
     " WHERE sequence > :after ORDER BY sequence"
 )
 
 
-class SqlLogs(Logs):
+class SqlLogs(Noun, Logs):
     """Output in the tables ``outputs`` and ``pieces``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def append(
         self,
@@ -73,7 +71,7 @@ class SqlLogs(Logs):
         head: int,
         bound: int,
     ) -> Standing:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             hand = Hand(connection, tenant, worker, [(run, token)])
             found = hand.known(run, token)
             if found is None or not found.by(worker, token):

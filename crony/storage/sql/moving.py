@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -13,7 +12,8 @@ from crony.model.moving import MovedRun, MovedSchedule
 from crony.storage.contract import Moving, Page, Position
 from crony.storage.sql import arriving, departing, places
 from crony.storage.sql.admission import admit
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import text
+from crony.storage.sql.noun import Noun
 
 _Item = TypeVar("_Item", MovedSchedule, MovedRun)
 
@@ -27,11 +27,8 @@ _RUNS = text(
 )
 
 
-class SqlMoving(Moving):
+class SqlMoving(Noun, Moving):
     """What moves, out of all tables and into them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def schedules(
         self, tenant: str, *, limit: int, after: Position | None
@@ -53,7 +50,7 @@ class SqlMoving(Moving):
         return Page(items, _next(found, limit))
 
     def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
-        with self._database.writing() as connection:
+        with self._database.writing(*{item.tenant for item in items}) as connection:
             stored, refusal = _each(connection, items, arriving.schedule)
             admit(connection, _named(items, stored, lambda item: item.id))
         if refusal is not None:
@@ -61,7 +58,7 @@ class SqlMoving(Moving):
         return stored
 
     def put_runs(self, items: Sequence[MovedRun]) -> Sequence[bool]:
-        with self._database.writing() as connection:
+        with self._database.writing(*{item.run.tenant for item in items}) as connection:
             stored, refusal = _each(connection, items, arriving.run)
             admit(connection, _named(items, stored, lambda item: item.run.schedule))
         if refusal is not None:
@@ -69,7 +66,7 @@ class SqlMoving(Moving):
         return stored
 
     def remove_runs(self, tenant: str, runs: Sequence[str]) -> int:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             if not places.is_held(connection, tenant):
                 return 0
             gone = arriving.replaceable(connection, tenant, runs)

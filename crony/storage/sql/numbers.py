@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.state import ScheduleState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.contract import QueueStats, Stats
+from crony.storage.sql.dialect import text, total, unpacked
 
 #: The oldest of each line is one look into an index.
 _TALLIES = text(
@@ -20,13 +20,12 @@ _TALLIES = text(
     " FROM tallies t WHERE t.count > 0 AND t.tenant = coalesce(:tenant, t.tenant)"
 )
 _SLOTS = text(
-    "SELECT q.value, sum(w.slots) FROM workers w,"
-    " (SELECT 1) JOIN json_each(w.queues) q"
+    f"SELECT q.value, {total('w.slots')} FROM workers w,"
+    f" {unpacked('w.queues', 'q')}"
     " WHERE w.tenant = coalesce(:tenant, w.tenant) GROUP BY q.value"
 )
 _ALL_SLOTS = text(
-    "SELECT coalesce(sum(slots), 0) FROM workers"
-    " WHERE tenant = coalesce(:tenant, tenant)"
+    f"SELECT {total('slots')} FROM workers WHERE tenant = coalesce(:tenant, tenant)"
 )
 
 

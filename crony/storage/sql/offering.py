@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.clock import EPOCH
@@ -22,7 +21,17 @@ from crony.storage.codec import (
     instant_out,
 )
 from crony.storage.sql import dialect, lanes, places, rows
-from crony.storage.sql.dialect import among, each, part
+from crony.storage.sql.dialect import (
+    among,
+    among_numbers,
+    each,
+    each_number,
+    greatest,
+    packed_rows,
+    part,
+    part_number,
+    text,
+)
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
@@ -34,30 +43,32 @@ _AVAILABLE = "r.available_at > :after AND r.available_at <= :until"
 #: The first of each lane. What catches up comes apart, for a worker takes few of it:
 #: the others are found however many of it there are.
 _LEASABLE = text(
-    "SELECT l.value, (SELECT json_group_array(json_array(priority, turn,"
-    " catch_up, due_at, id)) FROM (SELECT r.priority,"
+    f"SELECT l.value, (SELECT {packed_rows('priority, turn, catch_up, due_at, id')}"
+    " FROM (SELECT r.priority,"
     f" {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id FROM runs r"
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_AVAILABLE} AND {_FREE_FOR}"
-    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots))"
-    f" FROM {each('lanes', 'l')}"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots) f)"
+    f" FROM {each_number('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
     f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    f" AND {_AVAILABLE} AND r.admitted = 1"
-    f" AND r.lane IN {among('lanes')} AND {_FREE_FOR}"
+    # Not by the index of what is admitted.
+    f" AND {_AVAILABLE} AND r.admitted + 0 = 1"
+    f" AND r.lane IN {among_numbers('lanes')} AND {_FREE_FOR}"
 )
 _CATCHING_UP = text(
     "SELECT count(*) FROM runs r WHERE r.worker = :worker"
     " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1"
 )
+_START = greatest("available_at", ":now")
 _LEASE = text(
     "UPDATE runs SET state = 'leased', waiting = 0, token = token + 1,"
     " attempt = attempt + 1, worker = :worker, worker_name = :worker_name,"
-    " leased_at = :now, start_at = max(available_at, :now),"
-    " expires_at = (max(available_at, :now) * 1000 + :ttl) / 1000,"
+    f" leased_at = :now, start_at = {_START},"
+    f" expires_at = ({_START} * 1000 + :ttl) / 1000,"
     " reserved_for = NULL, changed_at = :now"
     f" WHERE id IN {among('runs')}"
     f" RETURNING {RUN_COLUMNS}, start_at, expires_at"
@@ -65,7 +76,7 @@ _LEASE = text(
 _DEFINITIONS = text(
     f"SELECT d.schedule, d.revision, d.body FROM {each('pairs', 'j')}"
     f" JOIN definitions d ON d.schedule = {part('j', 0)}"
-    f" AND d.revision = {part('j', 1)}"
+    f" AND d.revision = {part_number('j', 1)}"
 )
 
 

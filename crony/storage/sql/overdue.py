@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
@@ -14,7 +14,7 @@ from crony.model.state import RunState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.sql import rows
 from crony.storage.sql.admission import admit
-from crony.storage.sql.dialect import among
+from crony.storage.sql.dialect import among, text
 from crony.storage.sql.holding import COLUMNS, Endings, Held, held, offers
 from crony.storage.sql.settling import drop_offers
 
@@ -27,7 +27,7 @@ _UNRENEWED = text(
     " AND r.expires_at <= :before ORDER BY r.expires_at, r.id LIMIT :limit"
 )
 _WAITING = text(
-    "SELECT r.id FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
+    "SELECT r.id, r.tenant FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
     " AND r.available_at <= :horizon ORDER BY r.available_at, r.id LIMIT :limit"
 )
 _PROMOTE = text(
@@ -79,15 +79,25 @@ def take(
     return tuple(losses), admit(connection, touched, left=left + endings.left)
 
 
-def waiting(connection: Connection, horizon: datetime, *, limit: int) -> Sequence[str]:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that is not told of yet."""
+
+    id: str
+    tenant: str
+
+
+def waiting(
+    connection: Connection, horizon: datetime, *, limit: int
+) -> Sequence[Waiting]:
     """Return the runs that have become available and were not told of yet."""
     asked = {"horizon": instant_out(horizon), "limit": limit}
-    return connection.execute(_WAITING, asked).scalars().all()
+    return [Waiting(*row) for row in connection.execute(_WAITING, asked)]
 
 
-def promote(connection: Connection, runs: Sequence[str]) -> Ready:
+def promote(connection: Connection, runs: Sequence[Waiting]) -> Ready:
     """Make waiting runs leasable."""
-    promoted = connection.execute(_PROMOTE, {"runs": rows.ids(runs)})
+    promoted = connection.execute(_PROMOTE, {"runs": rows.ids(run.id for run in runs)})
     return frozenset(
         (tenant, queue) for tenant, queue, admitted in promoted if admitted
     )

@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.lease import Ready
-from crony.storage.sql.dialect import each, part
+from crony.storage.sql.dialect import each, part, text
 from crony.storage.sql.rows import ids
 
 #: A tenant and one of its groups.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.run import Run
 from crony.storage.codec import policy_out
-from crony.storage.sql.dialect import each
+from crony.storage.sql.dialect import each, text
 
 _FIND = text(
     f"SELECT p.body, p.id FROM {each('bodies', 'j')} JOIN policies p"

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
@@ -22,7 +21,7 @@ from crony.model.state import Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql import dialect, places
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import among, each_number, packed_rows, text
 from crony.storage.sql.ending import Changed, stop
 from crony.storage.sql.rows import ids
 
@@ -44,31 +43,33 @@ _SINCE = (
 )
 #: Those of hooks' runs have no group: nobody gives way to them.
 _LANES = text(
-    "SELECT l.id FROM lanes l WHERE l.group_name <> '' AND NOT EXISTS"
+    "SELECT l.id, l.tenant FROM lanes l WHERE l.group_name <> '' AND NOT EXISTS"
     " (SELECT 1 FROM tenants t WHERE t.name = l.tenant AND t.held = 1) AND EXISTS"
     " (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.catch_up IN (0, 1)"
     " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1"
     " AND r.waiting = 0)"
 )
 _WAIT = text(
-    "SELECT l.value, (SELECT json_group_array(json_array(priority, turn,"
-    " catch_up, due_at, id)) FROM (SELECT r.priority,"
+    f"SELECT l.value, (SELECT {packed_rows('priority, turn, catch_up, due_at, id')}"
+    " FROM (SELECT r.priority,"
     f" {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id FROM runs r"
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_SINCE}"
-    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :limit))"
-    f" FROM {each('lanes', 'l')}"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :limit) f)"
+    f" FROM {each_number('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
-    f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    f" AND r.admitted = 1 AND r.origin <> 'hook' AND {_SINCE} AND NOT EXISTS"
+    f"SELECT r.lane, r.tenant, {_RANK} FROM runs r WHERE r.state = 'pending'"
+    " AND r.waiting = 1"
+    # Not by the index of what is admitted.
+    f" AND r.admitted + 0 = 1 AND r.origin <> 'hook' AND {_SINCE} AND NOT EXISTS"
     " (SELECT 1 FROM tenants t WHERE t.name = r.tenant AND t.held = 1)"
 )
 _OF_LANES = text(
     "SELECT l.id, l.tenant, l.queue, l.requires, l.level, l.group_name"
-    f" FROM {each('lanes', 'j')} JOIN lanes l ON l.id = j.value"
+    f" FROM {each_number('lanes', 'j')} JOIN lanes l ON l.id = j.value"
 )
 _WORKERS = text(
     "SELECT w.id, w.tenant, w.queues, w.labels, w.sandbox_level, w.slots,"
@@ -90,6 +91,7 @@ class _Candidate:
 
     rank: tuple[int, int, int, int, str]
     lane: int
+    tenant: str
 
     @property
     def id(self) -> str:
@@ -143,22 +145,28 @@ def waiting(connection: Connection, *, now: datetime, limit: int) -> list[_Candi
         return []
     asked = {"above": least, "now": instant_out(now), "limit": limit}
     asked["since"] = instant_out(now - policy.PREEMPT_AFTER)
-    found = connection.execute(_LANES, {"above": least}).scalars().all()
+    found = connection.execute(_LANES, {"above": least}).all()
+    tenants = {row.id: row.tenant for row in found}
     candidates = []
     for catch_up in (0, 1):
-        named = {**asked, "lanes": json.dumps(list(found)), "catch_up": catch_up}
+        named = {**asked, "lanes": json.dumps(list(tenants)), "catch_up": catch_up}
         for lane, group in connection.execute(_WAIT, named):
             for priority, *rest in json.loads(group):
-                candidates.append(_Candidate((-priority, *rest), lane))
+                candidates.append(_Candidate((-priority, *rest), lane, tenants[lane]))
     asked.pop("limit")
-    for lane, priority, *rest in connection.execute(_OVERDUE, asked):
-        candidates.append(_Candidate((-priority, *rest), lane))
+    for lane, tenant, priority, *rest in connection.execute(_OVERDUE, asked):
+        candidates.append(_Candidate((-priority, *rest), lane, tenant))
     return sorted(candidates, key=lambda candidate: candidate.rank)
 
 
-def preempt(connection: Connection, *, now: datetime, limit: int) -> Sequence[Change]:
+def preempt(
+    connection: Connection,
+    candidates: Sequence[_Candidate],
+    *,
+    now: datetime,
+    limit: int,
+) -> Sequence[Change]:
     """Stop preemptible runs for what has waited long enough."""
-    candidates = waiting(connection, now=now, limit=limit)
     if not candidates:
         return ()
     lines, tenants = _lines(connection, {c.lane for c in candidates})

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.group import Profile, ProfileUse
 from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out, settings_in, settings_out
 from crony.storage.contract import Page, Position, Profiles
-from crony.storage.sql.dialect import each
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import each, text
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
@@ -56,11 +55,8 @@ _USES = text(
 )
 
 
-class SqlProfiles(Profiles):
+class SqlProfiles(Noun, Profiles):
     """Profiles in a table of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, tenant: str, name: str) -> Profile | None:
         with self._database.reading() as connection:
@@ -85,7 +81,7 @@ class SqlProfiles(Profiles):
             "created_at": instant_out(profile.created_at),
             "updated_at": instant_out(profile.updated_at),
         }
-        with self._database.writing() as connection:
+        with self._database.writing(profile.tenant) as connection:
             stored = _find(connection, profile.tenant, profile.name)
             if (stored.revision if stored else None) != expected:
                 return False
@@ -94,7 +90,7 @@ class SqlProfiles(Profiles):
 
     def delete(self, tenant: str, name: str, *, expected: int) -> bool:
         named = {"tenant": tenant, "name": name}
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             stored = _find(connection, tenant, name)
             if stored is None or stored.revision != expected:
                 return False

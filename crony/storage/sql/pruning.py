@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.moving import Pruned
@@ -14,7 +13,7 @@ from crony.model.state import RunState
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Position
 from crony.storage.sql import dialect, rows, walking
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import among, each, text
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 

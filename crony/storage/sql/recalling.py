@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
 from crony.model.run import Run
 from crony.model.state import Origin
 from crony.storage.codec import instant_out
+from crony.storage.sql import dialect
+from crony.storage.sql.dialect import text
 from crony.storage.sql.places import Place, of_groups, of_tenant
 from crony.storage.sql.settling import drop_offers
 
 _FULL = text(
     "SELECT (SELECT count(*) FROM runs r WHERE r.schedule = s.id"
-    " AND r.state IN ('leased','running','stopping') AND (r.origin = 'hook') = 0)"
+    f" AND r.state IN ('leased','running','stopping') AND {dialect.OF_HOOK} = 0)"
     " >= s.max_concurrent FROM schedules s WHERE s.id = :schedule"
 )
 #: As many as the limit, at most.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
 from crony.model.schedule import Schedule
 from crony.storage import changes
+from crony.storage.sql.dialect import text
 
 _GROUP = text(
     "SELECT paused FROM schedule_groups WHERE tenant = :tenant AND name = :name"

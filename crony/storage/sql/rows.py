@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import log
@@ -38,7 +37,7 @@ from crony.storage.codec import (
     policy_out,
 )
 from crony.storage.sql import dialect
-from crony.storage.sql.dialect import each
+from crony.storage.sql.dialect import each, text
 from crony.storage.sql.engine import Parameters
 
 _log = log.get(__name__)

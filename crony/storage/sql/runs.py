@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -20,9 +19,17 @@ from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.sql import dialect, hooks, listing, pruning, recalling, rows
 from crony.storage.sql.admission import admit
-from crony.storage.sql.dialect import each
+from crony.storage.sql.dialect import (
+    each,
+    packed_rows,
+    part,
+    part_number,
+    text,
+    total,
+    unpacked,
+)
 from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
-from crony.storage.sql.engine import Database
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SUMMARY_COLUMNS_OF_R
 from crony.storage.sql.settling import insert, standing
@@ -36,21 +43,22 @@ _STANDING_AT = text(
     " AND r.state <> 'withdrawn' ORDER BY r.scheduled_for DESC, r.id DESC LIMIT 1"
 )
 _PENDING = text(
-    "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
+    f"SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
     " AND queue <> '' AND state = 'pending'"
 )
 _FIND = text(f"SELECT {CHANGED} FROM runs r WHERE r.id = :run AND r.tenant = :tenant")
+_NEWEST_FAULTS = (
+    f"(SELECT {packed_rows('run, number')} FROM (SELECT f.run, f.number"
+    f" FROM attempts f WHERE f.schedule = s.value AND {dialect.FAULT}"
+    " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit) f)"
+)
 #: The newest attempts at fault, and what error hooks said.
 _FAULTS = text(
     "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error,"
     " a.says, a.followed, a.followed_attempt"
-    f" FROM {each('schedules', 's')} {rows.OWNED},"
-    " json_each((SELECT json_group_array(place) FROM"
-    " (SELECT f.rowid AS place FROM attempts f WHERE f.schedule = s.value"
-    f" AND {dialect.FAULT} ORDER BY f.finished_at DESC, f.run DESC,"
-    " f.number DESC LIMIT :limit))) n"
-    " JOIN attempts a ON a.rowid = n.value ORDER BY s.value, a.finished_at DESC,"
-    " a.run DESC, a.number DESC"
+    f" FROM {each('schedules', 's')} {rows.OWNED}, {unpacked(_NEWEST_FAULTS, 'n')}"
+    f" JOIN attempts a ON a.run = {part('n', 0)} AND a.number = {part_number('n', 1)}"
+    " ORDER BY s.value, a.finished_at DESC, a.run DESC, a.number DESC"
 )
 _PROGRESS = text(
     f"SELECT p.schedule, p.entry FROM {each('schedules', 's')} {rows.OWNED}"
@@ -58,16 +66,13 @@ _PROGRESS = text(
 )
 
 
-class SqlRuns(Runs):
+class SqlRuns(Noun, Runs):
     """Runs in the tables ``runs`` and ``attempts``."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def insert(
         self, run: Run, *, quota: int | None
     ) -> tuple[bool, Ready, frozenset[str]]:
-        with self._database.writing() as connection:
+        with self._database.writing(run.tenant) as connection:
             if connection.execute(_EXISTS, {"run": run.id}).scalar():
                 return False, frozenset(), frozenset()
             _check(connection, [run], quota=quota)
@@ -78,7 +83,7 @@ class SqlRuns(Runs):
             return True, ready, frozenset(recalled.workers)
 
     def backfill(self, runs: Sequence[Run], *, quota: int | None) -> tuple[int, Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(*{run.tenant for run in runs}) as connection:
             there = standing(connection, (run.id for run in runs))
             new = {run.id: run for run in runs if run.id not in there}
             _check(connection, list(new.values()), quota=quota)
@@ -117,7 +122,7 @@ class SqlRuns(Runs):
         with self._database.snapshot() as connection:
             if not pruning.wanted(connection, tenant, schedule, bounds):
                 return 0
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             return pruning.prune(connection, schedule, bounds, limit=limit)
 
     def pruned(self, tenant: str, schedule: str) -> Pruned | None:
@@ -172,7 +177,7 @@ class SqlRuns(Runs):
         return found
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             row = connection.execute(_FIND, {"run": run, "tenant": tenant}).first()
             if row is None:
                 raise errors.NotFound("run", run)

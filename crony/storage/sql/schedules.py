@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -30,15 +29,18 @@ from crony.storage.contract import (
 )
 from crony.storage.sql import defining, events, limiting, listing, rows, walking
 from crony.storage.sql.admission import admit
-from crony.storage.sql.dialect import each
-from crony.storage.sql.engine import Database, Parameters, execute_each
+from crony.storage.sql.dialect import each, same, text
+from crony.storage.sql.engine import Parameters, execute_each
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 from crony.storage.sql.settling import drop_offers, settle
 
 _FIND = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.tenant = :tenant"
-    " AND s.state <> 'deleted' AND (s.id = :reference OR s.name = :reference)"
+    " AND s.state <> 'deleted' AND s.id IN (SELECT :reference"
+    " UNION ALL SELECT n.id FROM schedules n"
+    " WHERE n.tenant = :tenant AND n.name = :reference)"
 )
 _DEFINITION = text(
     "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"
@@ -46,7 +48,7 @@ _DEFINITION = text(
 )
 _CURRENT = text(
     "SELECT occurrences FROM schedules WHERE id = :id AND tenant = :tenant"
-    " AND state <> 'deleted' AND revision = :revision AND cursor IS :cursor"
+    f" AND state <> 'deleted' AND revision = :revision AND {same('cursor', ':cursor')}"
 )
 _LEASED = text(
     "SELECT id FROM runs WHERE schedule = :schedule"
@@ -127,20 +129,18 @@ _BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
 _FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
 
-class SqlSchedules(Schedules):
+class SqlSchedules(Noun, Schedules):
     """Schedules in the tables ``schedules`` and ``definitions``."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
-        with self._database.writing() as connection:
+        with self._database.writing(schedule.tenant) as connection:
             return defining.create(connection, schedule, limit=limit, quota=quota)
 
     def create_all(
         self, batch: Sequence[Creation], *, quota: int | None
     ) -> Sequence[bool | errors.CronyError]:
-        with self._database.writing() as connection:
+        tenants = {item.schedule.tenant for item in batch}
+        with self._database.writing(*tenants) as connection:
             return [defining.tried(connection, item, quota=quota) for item in batch]
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
@@ -174,7 +174,7 @@ class SqlSchedules(Schedules):
         settled: Sequence[Run],
         now: datetime,
     ) -> tuple[bool, Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(expected.tenant) as connection:
             count = _current(connection, expected)
             if count is None:
                 return False, frozenset()
@@ -228,10 +228,13 @@ class SqlSchedules(Schedules):
     def limit(self, batch: Sequence[Creation]) -> Ready:
         # Most often all have theirs, and then no lock is taken.
         with self._database.reading() as connection:
-            if not limiting.others(connection, batch):
-                return frozenset()
-        with self._database.writing() as connection:
-            changed = limiting.others(connection, batch)
+            others = limiting.others(connection, batch)
+        wanted = [item for item in batch if item.schedule.id in others]
+        if not wanted:
+            return frozenset()
+        tenants = {item.schedule.tenant for item in wanted}
+        with self._database.writing(*tenants) as connection:
+            changed = limiting.others(connection, wanted)
             limiting.write(connection, changed)
             return admit(connection, changed.keys())
 
@@ -243,7 +246,7 @@ class SqlSchedules(Schedules):
         cancel_running: bool,
         now: datetime,
     ) -> tuple[bool, Sequence[Run], Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(expected.tenant) as connection:
             if _current(connection, expected) is None:
                 return False, (), frozenset()
             before = _stored(connection, expected.id)
@@ -284,7 +287,7 @@ class SqlSchedules(Schedules):
     def materialise(
         self, batch: Sequence[Materialisation], *, now: datetime
     ) -> tuple[Sequence[bool], Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(*{item.tenant for item in batch}) as connection:
             counted = _counted(connection, batch)
             items = [
                 item for item, counts in zip(batch, counted, strict=True) if counts

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model import policy
 from crony.model.lease import Scope
 from crony.model.state import Origin
 from crony.storage import rules
+from crony.storage.sql.dialect import text
 
 _RUN = text(
     "SELECT r.schedule, r.group_name, r.origin, s.max_concurrent, g.max_concurrent,"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.run import Run
 from crony.model.state import Reason, RunState
 from crony.storage.codec import instant_out
 from crony.storage.sql import lanes, policies
-from crony.storage.sql.dialect import among, each
+from crony.storage.sql.dialect import among, each, flag, text
 from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import INSERT_RUN, ids, run_out
@@ -43,8 +42,9 @@ _DROP = text(
     "UPDATE runs SET state = :state, finished_at = :finished_at,"
     " reason = CASE WHEN :state = 'pending' THEN reason ELSE :reason END,"
     " attempt = attempt - 1, admitted = 0,"
-    " waiting = (available_at > :now), worker = (SELECT a.worker FROM attempts a"
-    " WHERE a.run = runs.id ORDER BY a.number DESC LIMIT 1), worker_name = NULL,"
+    f" waiting = {flag('available_at > :now')},"
+    " worker = (SELECT a.worker FROM attempts a WHERE a.run = runs.id"
+    " ORDER BY a.number DESC LIMIT 1), worker_name = NULL,"
     " leased_at = NULL, start_at = NULL, expires_at = NULL, changed_at = :now"
     f" WHERE id IN {among('runs')} RETURNING tenant, group_name, origin"
 )

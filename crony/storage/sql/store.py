@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import text
 
-from crony import clock, errors
+from crony import errors
 from crony.storage.contract import Capabilities, Stats, Store
-from crony.storage.sql import dialect, numbers, tenants, versions
+from crony.storage.sql import numbers, tenants, versions
 from crony.storage.sql.answers import SqlAnswers
+from crony.storage.sql.databases import database_of
 from crony.storage.sql.duties import SqlDuties
-from crony.storage.sql.engine import Database, translated
+from crony.storage.sql.engine import Database
 from crony.storage.sql.events import SqlEvents
 from crony.storage.sql.groups import SqlGroups
 from crony.storage.sql.keys import SqlKeys
@@ -32,10 +32,10 @@ _PING = text("SELECT 1 FROM tenants LIMIT 1")
 
 
 class SqlStore(Store):
-    """A store in one SQLite file."""
+    """A store in a database, whichever it is."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = database = Database(path)
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.schedules = SqlSchedules(database)
         self.runs = SqlRuns(database)
         self.leases = SqlLeases(database)
@@ -53,52 +53,33 @@ class SqlStore(Store):
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:
-        """Return the store of ``sqlite:///path``; a relative path is in ``home``."""
-        parts = urlsplit(url)
-        path = Path(unquote(parts.path.removeprefix("/")))
-        if parts.netloc or parts.query or parts.fragment or path == Path():
-            raise errors.InvalidSetting(
-                "storage", "url", f'"{url}" does not name a file: sqlite:///crony.db'
-            )
-        return cls(path if home is None else home / path)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._database.path
+        """Return the store of a URL; the path of a file counts from ``home``."""
+        return cls(database_of(url, home=home))
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            durable=True,
-            shared=True,
-            remote=False,
-            notifies=False,
-            keeps_tokens=True,
-        )
+        return self._database.capabilities
 
     def migrate(self) -> None:
         # Alembic takes long to import, and only this needs it.
         from crony.storage.sql import schema
 
-        database = Database(self._database.path)
+        database = self._database.unconnected()
         database.create()
         database.connect()
         try:
             with database.reading() as connection:
                 versions.current(connection)
-                connection.exec_driver_sql(dialect.FILE_SETTINGS)
             # Of two that migrate at once, one waits here, and finds it done.
-            with database.writing() as connection:
+            with database.migrating() as connection:
                 if versions.current(connection) != versions.KNOWN[-1]:
                     schema.upgrade(connection)
-                tenants.ensure_default(connection, now=self.now())
+                tenants.ensure_default(connection, now=database.now())
         finally:
             database.close()
 
     def open(self) -> None:
-        with translated():
-            self._database.connect()
+        self._database.connect()
         try:
             with self._database.reading() as connection:
                 versions.require(connection)
@@ -114,18 +95,18 @@ class SqlStore(Store):
             connection.execute(_PING)
 
     def now(self) -> datetime:
-        return clock.host_now()
+        return self._database.now()
 
     def tell(self, news: bytes) -> None:
-        pass
+        self._database.tell(news)
 
     def listen(
         self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
     ) -> None:
-        pass
+        self._database.listen(hear, until=until)
 
     def cannot_promise(self) -> Sequence[str]:
-        return ()
+        return self._database.cannot_promise()
 
     def stats(self, tenant: str | None, *, now: datetime) -> Stats:
         with self._database.snapshot() as connection:

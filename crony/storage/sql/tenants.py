@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -16,7 +15,8 @@ from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out, retention_in, retention_out
 from crony.storage.contract import Page, Position, Tenants
 from crony.storage.sql import groups, places, references
-from crony.storage.sql.engine import Database
+from crony.storage.sql.dialect import text, total
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
@@ -45,14 +45,14 @@ _HOLD = text(
 )
 _DELETE = text("DELETE FROM tenants WHERE name = :tenant")
 _USAGE = text(
-    "SELECT (SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
+    f"SELECT (SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
     " AND queue = '' AND state IN ('active','paused','finished')),"
     " (SELECT count(*) FROM workers WHERE tenant = :tenant),"
-    " (SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant"
+    f" (SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
     " AND queue <> '' AND state = 'pending')"
 )
 _LIVE = text(
-    "SELECT coalesce(sum(count), 0) FROM tallies WHERE tenant = :tenant AND queue <> ''"
+    f"SELECT {total('count')} FROM tallies WHERE tenant = :tenant AND queue <> ''"
 )
 #: What belongs to runs carries no more than the run, and goes first.
 _PIECES = text(
@@ -83,11 +83,8 @@ _OWNED = tuple(
 )
 
 
-class SqlTenants(Tenants):
+class SqlTenants(Noun, Tenants):
     """Tenants in a table of their own."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, tenant: str) -> Tenant | None:
         with self._database.reading() as connection:
@@ -103,7 +100,7 @@ class SqlTenants(Tenants):
         )
 
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant.name) as connection:
             stored = connection.execute(_FIND, {"tenant": tenant.name}).first()
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
@@ -125,7 +122,7 @@ class SqlTenants(Tenants):
         if tenant == "default":
             raise errors.InUse("the tenant default always exists")
         asked = {"tenant": tenant}
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             stored = connection.execute(_FIND, asked).first()
             if stored is None or stored.revision != expected:
                 return False

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
+from crony.storage.sql.dialect import tables, text
 
 #: All versions up to this release's, oldest first.
 KNOWN = ("0001", "0002", "0003", "0004")
 
-_TABLE = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
-_ANY = text("SELECT count(*) FROM sqlite_master")
+_TABLE = text(f"SELECT count(*) FROM {tables()} WHERE name = 'alembic_version'")
+_ANY = text(f"SELECT count(*) FROM {tables()}")
 _VERSION = text("SELECT version_num FROM alembic_version")
 
 
@@ -23,7 +23,7 @@ def current(connection: Connection) -> str | None:
     """
     if not connection.execute(_TABLE).scalar_one():
         if connection.execute(_ANY).scalar_one():
-            raise errors.StoreUnusable("the store's file holds another's tables")
+            raise errors.StoreUnusable("the store's database holds another's tables")
         return None
     version = connection.execute(_VERSION).scalar()
     if version is not None and version not in KNOWN:

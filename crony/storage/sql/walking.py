@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.storage.contract import Position
+from crony.storage.sql.dialect import text
 
 _WALKED = text(
     "SELECT tenant, id FROM schedules WHERE id > '' AND tenant >= :tenant"

@@ -6,7 +6,6 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony.model.webhook import Delivery, DeliveryState, Webhook
@@ -19,9 +18,10 @@ from crony.storage.codec import (
 )
 from crony.storage.contract import Page, Position, Webhooks
 from crony.storage.sql import dialect
-from crony.storage.sql.dialect import each, part
-from crony.storage.sql.engine import Database, Parameters, execute_each
+from crony.storage.sql.dialect import each, part, text
+from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.events import event_in, event_out
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
@@ -65,7 +65,7 @@ _DELIVERY = ", ".join(f"d.{name}" for name in _PARTS)
 #: No more of them than make the answer certain.
 _PENDING = text(
     "SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE d.tenant = :tenant"
-    " AND d.webhook = :name AND d.state = 'pending' LIMIT :most)"
+    " AND d.webhook = :name AND d.state = 'pending' LIMIT :most) d"
 )
 _ADD = text(
     f"INSERT INTO deliveries ({', '.join(_PARTS)})"
@@ -117,11 +117,8 @@ _OLD = text(
 )
 
 
-class SqlWebhooks(Webhooks):
+class SqlWebhooks(Noun, Webhooks):
     """Webhooks in a table, deliveries in another."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, tenant: str, name: str) -> Webhook | None:
         with self._database.reading() as connection:
@@ -137,19 +134,18 @@ class SqlWebhooks(Webhooks):
         )
 
     def put(self, webhook: Webhook, *, expected: int | None) -> bool:
-        with self._database.writing() as connection:
+        with self._database.writing(webhook.tenant) as connection:
             stored = _find(connection, webhook.tenant, webhook.name)
             if (stored.revision if stored else None) != expected:
                 return False
             statement = _INSERT if stored is None else _REPLACE
             values = _webhook_out(webhook)
-            used = {name: values[name] for name in statement.compile().params}
-            connection.execute(statement, used)
+            connection.execute(statement, statement.taking(values))
             return True
 
     def delete(self, tenant: str, name: str, *, expected: int) -> bool:
         named = {"tenant": tenant, "name": name}
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             stored = _find(connection, tenant, name)
             if stored is None or stored.revision != expected:
                 return False
@@ -178,7 +174,7 @@ class SqlWebhooks(Webhooks):
         most: int,
     ) -> bool:
         named: Parameters = {"tenant": webhook.tenant, "name": webhook.name}
-        with self._database.writing() as connection:
+        with self._database.writing(webhook.tenant) as connection:
             stored = _find(connection, webhook.tenant, webhook.name)
             if stored is None or stored.position != webhook.position:
                 return False

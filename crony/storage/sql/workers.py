@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
@@ -15,8 +14,9 @@ from crony.storage import rules
 from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import events, keys
-from crony.storage.sql.dialect import each
-from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.dialect import each, members, text, unpacked
+from crony.storage.sql.engine import Parameters
+from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
@@ -26,8 +26,9 @@ _COLUMNS = (
 )
 _BY_ID = text(f"SELECT {_COLUMNS} FROM workers WHERE id = :worker AND tenant = :tenant")
 _FIND = text(
-    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant"
-    " AND (id = :reference OR name = :reference)"
+    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant AND id IN"
+    " (SELECT :reference UNION ALL SELECT n.id FROM workers n"
+    " WHERE n.tenant = :tenant AND n.name = :reference)"
 )
 _NAMED = text("SELECT id, machine FROM workers WHERE tenant = :tenant AND name = :name")
 _COUNT = text("SELECT count(*) FROM workers WHERE tenant = :tenant")
@@ -60,21 +61,18 @@ _DELETE = text("DELETE FROM workers WHERE id = :id")
 _FORGET_SESSIONS = text("DELETE FROM sessions WHERE worker = :id")
 _SATISFYING = text(
     "SELECT EXISTS (SELECT 1 FROM workers w WHERE w.tenant = :tenant"
-    " AND EXISTS (SELECT 1 FROM json_each(w.queues) q WHERE q.value = :queue)"
-    f" AND NOT EXISTS (SELECT 1 FROM {each('requires', 'n')} WHERE NOT EXISTS"
-    " (SELECT 1 FROM json_each(w.labels) l"
+    f" AND EXISTS (SELECT 1 FROM {unpacked('w.queues', 'q')} WHERE q.value = :queue)"
+    f" AND NOT EXISTS (SELECT 1 FROM {members(':requires', 'n')} WHERE NOT EXISTS"
+    f" (SELECT 1 FROM {members('w.labels', 'l')}"
     " WHERE l.key = n.key AND l.value = n.value)))"
 )
 
 
-class SqlWorkers(Workers):
+class SqlWorkers(Noun, Workers):
     """Workers in a table of their own."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def register(self, worker: Worker, key: Key, *, quota: int | None) -> Worker:
-        with self._database.writing() as connection:
+        with self._database.writing(worker.tenant) as connection:
             asked = {"tenant": worker.tenant, "name": worker.name}
             known = connection.execute(_NAMED, asked).first()
             if known is not None and known.machine != worker.machine:
@@ -124,7 +122,7 @@ class SqlWorkers(Workers):
         return running
 
     def drain(self, tenant: str, worker: str, *, now: datetime) -> Worker | None:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             found = _find(connection, tenant, worker)
             if found is None:
                 return None
@@ -134,7 +132,7 @@ class SqlWorkers(Workers):
             return worker_by_id(connection, tenant, found.id)
 
     def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
-        with self._database.writing() as connection:
+        with self._database.writing(tenant) as connection:
             found = _find(connection, tenant, worker)
             if found is None:
                 return False
@@ -148,10 +146,11 @@ class SqlWorkers(Workers):
         asked = {"before": instant_out(before), "limit": limit}
         # Most often there is nobody, and then no lock is taken.
         with self._database.reading() as connection:
-            if connection.execute(_UNSEEN, {**asked, "limit": 1}).first() is None:
-                return ()
-        with self._database.writing() as connection:
-            unseen = [_worker(row) for row in connection.execute(_UNSEEN, asked)]
+            tenants = {worker.tenant for worker in _unseen(connection, asked)}
+        if not tenants:
+            return ()
+        with self._database.writing(*tenants) as connection:
+            unseen = [w for w in _unseen(connection, asked) if w.tenant in tenants]
             for worker in unseen:
                 connection.execute(_LOSE, {"id": worker.id})
                 events.of_worker(connection, worker, "lost", now=now)
@@ -177,6 +176,10 @@ def _find(connection: Connection, tenant: str, reference: str) -> Worker | None:
     asked = {"tenant": tenant, "reference": reference}
     row = connection.execute(_FIND, asked).first()
     return None if row is None else _worker(row)
+
+
+def _unseen(connection: Connection, asked: Parameters) -> list[Worker]:
+    return [_worker(row) for row in connection.execute(_UNSEEN, asked)]
 
 
 def _worker(row: Columns) -> Worker:

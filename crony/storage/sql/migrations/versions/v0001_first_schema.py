@@ -16,8 +16,6 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# Integers of PostgreSQL are shorter than instants.
-_number = sa.BigInteger
 _HELD = "state IN ('leased','running','stopping')"
 _PENDING = "state = 'pending'"
 
@@ -31,24 +29,24 @@ def upgrade() -> None:
     _attempts()
     _workers()
     _service()
-    for statement in dialect.TALLY_TRIGGERS:
-        op.execute(sa.text(statement))
+    for statement in dialect.tally_triggers(op.get_bind().dialect.name):
+        op.execute(dialect.text(statement))
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null)
+    return sa.Column(name, dialect.TEXT, nullable=null)
 
 
 def _int(name: str, *, null: bool = False) -> sa.Column[int]:
-    return sa.Column(name, _number, nullable=null)
+    return sa.Column(name, dialect.NUMBER, nullable=null)
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
-    clause = None if where is None else sa.text(where)
+    clause = None if where is None else dialect.text(where)
     op.create_index(
         name,
         table,
-        [sa.text(column) for column in columns],
+        [dialect.text(column) for column in columns],
         sqlite_where=clause,
         postgresql_where=clause,
     )
@@ -116,7 +114,7 @@ def _schedules() -> None:
     )
     op.create_table(
         "lanes",
-        sa.Column("id", sa.Integer, primary_key=True),
+        dialect.serial("id"),
         _text("tenant"),
         _text("queue"),
         _text("requires"),

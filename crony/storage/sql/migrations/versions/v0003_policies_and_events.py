@@ -17,7 +17,6 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_number = sa.BigInteger
 _HELD = "state IN ('leased','running','stopping')"
 _PENDING = "state = 'pending'"
 _ENDED = (
@@ -42,27 +41,29 @@ def upgrade() -> None:
     op.drop_column("definitions", "lane")
     op.drop_column("definitions", "queue")
     for statement in dialect.EVENT_TRIGGERS:
-        op.execute(sa.text(statement))
+        op.execute(dialect.text(statement))
+    for statement in dialect.tuning(op.get_bind().dialect.name):
+        op.execute(dialect.text(statement))
 
 
 def _text(
     name: str, *, null: bool = False, default: str | None = None
 ) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=null, server_default=default)
+    return sa.Column(name, dialect.TEXT, nullable=null, server_default=default)
 
 
 def _int(
     name: str, *, null: bool = False, default: str | None = None
 ) -> sa.Column[int]:
-    return sa.Column(name, _number, nullable=null, server_default=default)
+    return sa.Column(name, dialect.NUMBER, nullable=null, server_default=default)
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
-    clause = None if where is None else sa.text(where)
+    clause = None if where is None else dialect.text(where)
     op.create_index(
         name,
         table,
-        [sa.text(column) for column in columns],
+        [dialect.text(column) for column in columns],
         sqlite_where=clause,
         postgresql_where=clause,
     )
@@ -159,7 +160,7 @@ def _policies() -> None:
     # Each once: a policy is the same for very many runs.
     op.create_table(
         "policies",
-        sa.Column("id", sa.Integer, primary_key=True),
+        dialect.serial("id"),
         _text("body"),
         sa.UniqueConstraint("body"),
     )
@@ -193,7 +194,7 @@ def _lanes() -> None:
     # In another name first: a constraint's columns can't be changed.
     op.create_table(
         "new_lanes",
-        sa.Column("id", sa.Integer, primary_key=True),
+        dialect.serial("id"),
         _text("tenant"),
         _text("queue"),
         _text("requires"),
@@ -304,7 +305,7 @@ def _events() -> None:
     # The members of a run as columns: written and read without a detour.
     op.create_table(
         "events",
-        sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=True),
+        dialect.serial("sequence"),
         _text("type"),
         _int("at"),
         _text("data", null=True),
@@ -314,8 +315,8 @@ def _events() -> None:
             else _text(name, null=True)
             for name in ("subject", *dialect.EVENT_MEMBERS)
         ),
-        # Where a sequence were drawn before the commit, a later commit could show a
-        # lower one; SQLite has one writer at a time.
+        # It is drawn before the commit: in their order they become visible because
+        # all who write events of a tenant do so one after the other.
         sqlite_autoincrement=True,
     )
     _index("events_by_tenant", "events", ["tenant", "sequence"])
@@ -386,4 +387,4 @@ def _fill() -> None:
         f" JOIN policies p ON p.body = {body} WHERE d.schedule = runs.schedule"
         f" AND d.revision = runs.revision)",
     ):
-        op.execute(sa.text(statement))
+        op.execute(dialect.text(statement))

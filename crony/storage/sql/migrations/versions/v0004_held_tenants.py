@@ -31,22 +31,22 @@ def upgrade() -> None:
     _index("runs_walked", "runs", ["tenant", "id"], "id > ''")
     # Of what moves in, no event is told.
     for name in ("runs_told_new", "runs_told", "runs_told_apart"):
-        op.execute(sa.text(f"DROP TRIGGER {name}"))
+        op.execute(dialect.text(dialect.without_trigger(name)))
     for statement in dialect.EVENT_TRIGGERS:
-        op.execute(sa.text(statement))
+        op.execute(dialect.text(statement))
 
 
 def _flag(table: str, name: str) -> None:
-    column = sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+    column = sa.Column(name, dialect.NUMBER, nullable=False, server_default="0")
     op.add_column(table, column)
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
-    clause = None if where is None else sa.text(where)
+    clause = None if where is None else dialect.text(where)
     op.create_index(
         name,
         table,
-        [sa.text(column) for column in columns],
+        [dialect.text(column) for column in columns],
         sqlite_where=clause,
         postgresql_where=clause,
     )

@@ -1,0 +1,94 @@
+"""What SQLite says in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crony.storage.sql.dialect.rows import Row
+
+#: See ``statement``; what each word means stands in ``words``.
+FORMS = {
+    "each": "json_each({0}) {1}",
+    "each_number": "json_each({0}) {1}",
+    "members": "json_each({0}) {1}",
+    "among": "(SELECT value FROM json_each({0}))",
+    "among_numbers": "(SELECT value FROM json_each({0}))",
+    "part": "json_extract({0}.value, '$[{1}]')",
+    "part_number": "json_extract({0}.value, '$[{1}]')",
+    "member": "json_extract({0}, '$.{1}')",
+    "packed": "json_group_array({0})",
+    "packed_rows": "json_group_array(json_array({0}))",
+    "greatest": "max({0}, {1})",
+    "least": "min({0}, {1})",
+    "flag": "({0})",
+    "same": "{0} IS {1}",
+    "place_in": "instr({0}, {1})",
+    "by_index": "INDEXED BY {0}",
+    "tables": "sqlite_master",
+    # A trigger: its name, table and event, when it acts, and what it does.
+    "trigger": "CREATE TRIGGER {0} AFTER {2} ON {1} WHEN {3} BEGIN {4} END",
+    "without_trigger": "DROP TRIGGER {0}",
+}
+
+#: Run on each new connection.
+CONNECTION_SETTINGS = (
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -16384",
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+#: Readers and the one writer do not wait for each other; kept in the file.
+FILE_SETTINGS = "PRAGMA journal_mode = WAL"
+
+#: Takes the write lock at once: a transaction that reads first and is refused
+#: the lock later would have to be repeated.
+BEGIN_WRITE = "BEGIN IMMEDIATE"
+#: All statements until the commit see one state.
+BEGIN_READ = "BEGIN"
+
+
+_LIVE = "('pending', 'leased', 'running', 'stopping')"
+
+
+def _up(row: str, queue: str) -> str:
+    return (
+        f"INSERT INTO tallies (tenant, queue, state, count)"
+        f" VALUES ({row}.tenant, {queue}, {row}.state, 1)"
+        f" ON CONFLICT (tenant, queue, state) DO UPDATE SET count = count + 1;"
+    )
+
+
+def _down(row: str, queue: str) -> str:
+    return (
+        f"UPDATE tallies SET count = count - 1 WHERE tenant = {row}.tenant"
+        f" AND queue = {queue} AND state = {row}.state;"
+    )
+
+
+#: They keep ``tallies``.
+TALLY_TRIGGERS = (
+    f"CREATE TRIGGER runs_inserted AFTER INSERT ON runs"
+    f" WHEN NEW.state IN {_LIVE} BEGIN {_up('NEW', 'NEW.queue')} END",
+    f"CREATE TRIGGER runs_entered AFTER UPDATE OF state ON runs"
+    f" WHEN OLD.state <> NEW.state AND NEW.state IN {_LIVE}"
+    f" BEGIN {_up('NEW', 'NEW.queue')} END",
+    f"CREATE TRIGGER runs_left AFTER UPDATE OF state ON runs"
+    f" WHEN OLD.state <> NEW.state AND OLD.state IN {_LIVE}"
+    f" BEGIN {_down('OLD', 'OLD.queue')} END",
+    f"CREATE TRIGGER schedules_inserted AFTER INSERT ON schedules"
+    f" BEGIN {_up('NEW', repr(''))} END",
+    f"CREATE TRIGGER schedules_changed AFTER UPDATE OF state ON schedules"
+    f" WHEN OLD.state <> NEW.state"
+    f" BEGIN {_down('OLD', repr(''))} {_up('NEW', repr(''))} END",
+)
+
+#: It needs no more.
+TUNING: Sequence[str] = ()
+
+
+def batch(sql: str, rows: Sequence[Row]) -> tuple[str, Sequence[Row]]:
+    """Return what does for each row what a statement does for one."""
+    return sql, rows

@@ -1,0 +1,160 @@
+"""A database of a PostgreSQL server.
+
+Writes about one tenant go one after the other, as SQLite's do: each takes the tenant's
+lock first. Every statement sees the newest state (READ COMMITTED), and the lock is let
+go after the commit is visible: whoever gets it sees all that was done under it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from crony.storage.codec import instant_in
+from crony.storage.contract import Capabilities
+from crony.storage.sql.engine import Database, closed
+from crony.storage.sql.postgresql import promises, telling
+from crony.storage.sql.postgresql.connection import connect, is_stale, parameters
+from crony.storage.sql.postgresql.meaning import translated
+
+#: So many a process keeps, and so many more it may have at once.
+_KEPT, _MORE = 5, 35
+
+_NOW = sa.text(
+    "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"
+)
+
+
+class PostgresqlDatabase(Database):
+    """A database by its URL, with the connections of this process."""
+
+    # An acknowledged token is on stable storage, and on each synchronous standby. One
+    # that is not synchronous may lack it: then ``cannot_promise`` says so.
+    capabilities = Capabilities(
+        durable=True, shared=True, remote=True, notifies=True, keeps_tokens=True
+    )
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._given = parameters(url)
+        self._engine: Engine | None = None
+
+    def unconnected(self) -> Database:
+        return PostgresqlDatabase(self._url)
+
+    def create(self) -> None:
+        """Do nothing: a database is made by those who run the server."""
+
+    def connect(self) -> None:
+        self._engine = sa.create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connect(self._given),
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+            use_native_hstore=False,
+            pool_size=_KEPT,
+            max_overflow=_MORE,
+            pool_timeout=10,
+            pool_use_lifo=True,
+        )
+        event.listen(self._engine, "checkout", _check)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        if self._engine is None:
+            raise closed()
+        with translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        with self._transaction(begin) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *names: str) -> Iterator[Connection]:
+        begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+        if names:
+            # One round trip for both. In one order, so that no two wait for each other.
+            keys = ",".join(map(str, sorted({_key(name) for name in names})))
+            begin += (
+                "; SELECT pg_advisory_xact_lock(key)"
+                f" FROM unnest(CAST('{{{keys}}}' AS bigint[])) locks(key)"
+            )
+        with self._transaction(begin) as connection:
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        begin = (
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+            " SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;"
+            f" SELECT pg_advisory_xact_lock({_key('')})"
+        )
+        with self._transaction(begin) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self.reading() as connection:
+            connection.exec_driver_sql(begin)
+            try:
+                yield connection
+            except BaseException:
+                _roll_back(connection)
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def now(self) -> datetime:
+        with self.reading() as connection:
+            return instant_in(connection.execute(_NOW).scalar_one())
+
+    def tell(self, news: bytes) -> None:
+        with self.reading() as connection:
+            telling.tell(connection, news)
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        if self._engine is None:
+            raise closed()
+        with translated(), connect(self._given) as connection:
+            telling.listen(connection, hear, until=until)
+
+    def cannot_promise(self) -> Sequence[str]:
+        with self.reading() as connection:
+            return promises.missing(connection)
+
+
+def _key(name: str) -> int:
+    """Return the number of the lock of a name, among all locks of the database."""
+    digest = hashlib.sha256(b"crony\0" + name.encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def _check(connection: Any, _: ConnectionPoolEntry, __: object) -> None:
+    """Have a connection replaced that the server has ended meanwhile."""
+    if is_stale(connection):
+        raise exc.DisconnectionError
+
+
+def _roll_back(connection: Connection) -> None:
+    """End a transaction that failed; what keeps us from it must not hide why."""
+    try:
+        connection.exec_driver_sql("ROLLBACK")
+    except exc.DBAPIError:
+        connection.invalidate()

@@ -1,0 +1,175 @@
+"""SQLite: one file, and one writer at a time.
+
+Reads run in autocommit, or in one snapshot where several statements must agree.
+Writes take the write lock at once. Within a process they queue at a lock of
+ours first: SQLite's own waiting is a sleep between tries.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from crony import clock, errors
+from crony.storage.contract import Capabilities
+from crony.storage.sql import engine
+from crony.storage.sql.dialect import sqlite as dialect
+from crony.storage.sql.engine import Database, closed, unavailable
+
+#: Result codes (the low byte) that pass, and what the store says of them.
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "the store is locked by another process",
+    sqlite3.SQLITE_LOCKED: "the store is locked by another process",
+    sqlite3.SQLITE_FULL: "the store's disk is full",
+    sqlite3.SQLITE_IOERR: "the store's disk does not read or write",
+    sqlite3.SQLITE_NOMEM: "the store has no memory left",
+    sqlite3.SQLITE_INTERRUPT: "the store was interrupted",
+    sqlite3.SQLITE_PROTOCOL: "the store is locked by another process",
+}
+
+#: Result codes that only people can mend.
+_UNUSABLE = {
+    sqlite3.SQLITE_CORRUPT: "the store's file is damaged; restore a backup",
+    sqlite3.SQLITE_NOTADB: "the store's file is not a database",
+    sqlite3.SQLITE_CANTOPEN: "the store's file can't be opened",
+    sqlite3.SQLITE_READONLY: "the store's file can't be written",
+    sqlite3.SQLITE_PERM: "the store's file can't be accessed",
+    sqlite3.SQLITE_AUTH: "the store's file can't be accessed",
+}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise SQLite's errors as ours, without their text."""
+    with engine.translated(_meaning, sqlite3.Error):
+        yield
+
+
+def _meaning(caught: BaseException | None) -> errors.CronyError:
+    code = getattr(caught, "sqlite_errorcode", None)
+    primary = code & 0xFF if isinstance(code, int) else None
+    if primary in _UNAVAILABLE:
+        return unavailable(_UNAVAILABLE[primary])
+    if primary in _UNUSABLE:
+        return errors.StoreUnusable(_UNUSABLE[primary])
+    name = getattr(caught, "sqlite_errorname", None) or type(caught).__name__
+    return errors.StoreUnusable(f"the store refused a statement: {name}")
+
+
+class SqliteDatabase(Database):
+    """A file, with the connections of this process."""
+
+    capabilities = Capabilities(
+        durable=True, shared=True, remote=False, notifies=False, keeps_tokens=True
+    )
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._reader: Engine | None = None
+        self._writer: Engine | None = None
+
+    def unconnected(self) -> Database:
+        return SqliteDatabase(self.path)
+
+    def create(self) -> None:
+        """Make the file, for its owner alone; what SQLite adds has the same mode."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as caught:
+            raise errors.StoreUnusable(
+                f"the store's file {self.path} can't be made: {caught.strerror}"
+            ) from caught
+
+    def connect(self) -> None:
+        if not self.path.is_file():
+            raise errors.StoreUnusable(f"there is no store at {self.path}")
+        self._reader = self._engine(isolation_level="AUTOCOMMIT")
+        self._writer = self._engine()
+        event.listen(self._writer, "begin", _begin_write)
+
+    def _engine(self, **options: str) -> Engine:
+        made = sa.create_engine(
+            sa.URL.create("sqlite", database=str(self.path)),
+            hide_parameters=True,
+            pool_size=4,
+            max_overflow=-1,
+            **options,
+        )
+        event.listen(made, "connect", _set_up)
+        return made
+
+    def close(self) -> None:
+        for pool in (self._reader, self._writer):
+            if pool is not None:
+                pool.dispose()
+        self._reader = self._writer = None
+
+    def _engines(self) -> tuple[Engine, Engine]:
+        """Return the engine of the reads and that of the writes."""
+        if self._reader is None or self._writer is None:
+            raise closed()
+        return self._reader, self._writer
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with translated(), self._engines()[0].connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        with self.reading() as connection:
+            connection.exec_driver_sql(dialect.BEGIN_READ)
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def writing(self, *names: str) -> Iterator[Connection]:
+        writer = self._engines()[1]
+        with translated(), self._lock, writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        with self.reading() as connection:
+            connection.exec_driver_sql(dialect.FILE_SETTINGS)
+        with self.writing() as connection:
+            yield connection
+
+    def now(self) -> datetime:
+        return clock.host_now()
+
+    def tell(self, news: bytes) -> None:
+        """Do nothing: it does not carry news."""
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        """Return at once: it does not carry news."""
+
+    def cannot_promise(self) -> Sequence[str]:
+        return ()
+
+
+def _set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    # Python's driver would begin transactions by itself, and too late.
+    connection.isolation_level = None
+    for statement in dialect.CONNECTION_SETTINGS:
+        connection.execute(statement)
+
+
+def _begin_write(connection: Connection) -> None:
+    connection.exec_driver_sql(dialect.BEGIN_WRITE)
