@@ -76,11 +76,7 @@ def up(
         options = ["--config", config] if config else []
         pair = Pair(environ)
         try:
-            pair.start(
-                "api",
-                *("--bind", f"{host}:{port}", "--storage", settings.storage.url),
-                *options,
-            )
+            pair.start("api", "--bind", f"{host}:{port}", *options)
             scheme = "https" if settings.api.tls_cert else "http"
             url = f"{scheme}://{_reachable(host)}:{port}"
             code = _attend(pair, url, home, options)
@@ -166,6 +162,8 @@ def _environment(settings: Settings, home: Path, *, verbose: bool) -> dict[str, 
     """
     name = f"{settings.worker.name[:_LONGEST_NAME]}-up"
     environ = {**os.environ, "CRONY_HOME": str(home), "CRONY_WORKER_NAME": name}
+    # SECURITY: its address may hold a password, and everybody may read arguments.
+    environ["CRONY_STORAGE_URL"] = settings.storage.url
     for section, level in (
         ("API", settings.api.log_level),
         ("WORKER", settings.worker.log_level),

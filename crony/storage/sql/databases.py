@@ -12,8 +12,8 @@ from crony.storage.sql.sqlite import SqliteDatabase
 
 def database_of(url: str, *, home: Path | None) -> Database:
     """Return the database of ``sqlite:///path`` or ``postgresql://host/name``."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
+    if url.partition(":")[0] == "sqlite":
+        parts = urlsplit(url)
         path = Path(unquote(parts.path.removeprefix("/")))
         if parts.netloc or parts.query or parts.fragment or path == Path():
             raise errors.InvalidSetting(

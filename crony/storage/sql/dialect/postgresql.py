@@ -104,17 +104,29 @@ TUNING = (
 
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 
-#: The parameters of batches that are numbers.
-_NUMBERS = frozenset(
+#: What is a number among parameters: columns that are, and three words of statements.
+NUMBERS = frozenset(
     (
-        *("admitted", "at", "attempt", "available_at", "catch_up", "created_at"),
-        *("cursor", "deadline_at", "due_at", "duration", "exit_code", "expires_at"),
-        *("failures", "finished_at", "followed_attempt", "grown", "hook_attempt"),
-        *("hook_interval", "lane", "lateness", "leased_at", "limit", "lost"),
-        *("max_lost", "next_at", "now", "number", "policy", "preempted"),
-        *("preemptible", "priority", "pulse_at", "pulses", "range_count"),
-        *("range_until", "revision", "scheduled_for", "sequence", "started_at"),
-        *("status", "token", "tries", "waiting"),
+        *("admitted", "at", "attempt", "available_at", "carried", "catch_up"),
+        *("changed_at", "claimed_at", "count", "created_at", "cursor", "deadline_at"),
+        *("draining", "due_at", "duration", "exit_code", "expires_at", "failures"),
+        *("finished_at", "followed_attempt", "grown", "head", "held", "hook_attempt"),
+        *("hook_interval", "kept", "lane", "last", "lateness", "leased_at", "level"),
+        *("limit", "lost", "max_concurrent", "max_lost", "next_at", "now", "number"),
+        *("occurrences", "paused", "policy", "position", "preempted", "preemptible"),
+        *("priority", "pulse_at", "pulses", "range_count", "range_until"),
+        *("registered_at", "reserved_until", "revision", "scheduled_for"),
+        *("seen_at", "sequence", "since", "size", "slots", "start", "start_at"),
+        *(
+            "started_at",
+            "status",
+            "tenant_held",
+            "token",
+            "tries",
+            "until",
+            "updated_at",
+        ),
+        *("used_at", "waiting", "written"),
     )
 )
 
@@ -144,7 +156,7 @@ def _at_once(sql: str, names: tuple[str, ...]) -> str:
 def _kind(name: str) -> str:
     if name == "data":
         return "bytea"
-    return "bigint" if name in _NUMBERS else "text"
+    return "bigint" if name in NUMBERS else "text"
 
 
 def _bytes_out(value: bytes) -> str:
