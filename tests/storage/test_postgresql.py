@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from crony import clock, errors
+from crony.model.policy import Policy, Sandbox
 from crony.storage import open_store
 from crony.storage.contract import NEWS_BYTES, Store
 from crony.storage.sql import SqlStore
@@ -453,3 +454,14 @@ def test_a_directory_of_the_server_may_be_passed_and_not_read(
 ) -> None:
     assert server.directory.stat().st_mode & 0o077 in (0, 0o001)
     assert server.data.stat().st_mode & 0o077 == 0
+
+
+def test_what_runs_ask_for_may_be_longer_than_an_index_holds(store: Store) -> None:
+    scene = Scene(store)
+    # Not to be made short by repeating itself.
+    labels = {f"{n:04}": factories.make_schedule().id for n in range(400)}
+    long = Policy(sandbox=Sandbox(ro_paths=tuple(labels.values())))
+    for _ in range(2):
+        schedule = scene.schedule(requires=labels)
+        run = scene.manual(schedule, policy=long)
+        assert scene.leased(scene.worker(labels=labels)) == [run.id]

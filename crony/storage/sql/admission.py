@@ -29,8 +29,8 @@ _STANDING = text(
     "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
     f" WHERE r.schedule = s.id AND {dialect.OF_HOOK} = 0"
     " AND r.state IN ('leased','running','stopping')),"
-    f" (SELECT {packed('id')} FROM ({_HOOKS}) h),"
-    f" (SELECT {packed('id')} FROM ({_ADMITTED}) a)"
+    f" (SELECT {packed('id')} FROM ({_HOOKS}) found),"
+    f" (SELECT {packed('id')} FROM ({_ADMITTED}) found)"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
 )
 
@@ -38,7 +38,7 @@ _STANDING = text(
 _FIRST = text(
     f"SELECT (SELECT {packed('id')} FROM (SELECT r.id FROM runs r"
     f" WHERE r.schedule = j.value AND {dialect.OF_HOOK} = 0 AND r.state = 'pending'"
-    f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free) f)"
+    f" ORDER BY {dialect.UNTRIED}, r.due_at, r.id LIMIT :free) found)"
     f" FROM {each('schedules', 'j')}"
 )
 

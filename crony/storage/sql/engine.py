@@ -75,6 +75,13 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def clearing(self, name: str) -> AbstractContextManager[Connection]:
+        """Give a connection as ``writing`` does, to remove all that there is.
+
+        It may take as long as that takes.
+        """
+
+    @abstractmethod
     def migrating(self) -> AbstractContextManager[Connection]:
         """Give a connection in a write transaction, alone with the whole database."""
 

@@ -34,7 +34,7 @@ NO_GROUP = ""
 _INSERT = text(
     "INSERT INTO lanes (tenant, queue, requires, level, group_name)"
     " VALUES (:tenant, :queue, :requires, :level, :group)"
-    " ON CONFLICT (tenant, queue, group_name, requires, level) DO NOTHING"
+    " ON CONFLICT DO NOTHING"
 )
 _FIND = text(
     "SELECT id FROM lanes WHERE tenant = :tenant AND queue = :queue"

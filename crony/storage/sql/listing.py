@@ -143,7 +143,7 @@ _BY_ONE_STATE = (
 )
 _OF_STATE = (
     f"(SELECT {packed('id')} FROM (SELECT r.id FROM runs r WHERE r.tenant = :tenant"
-    " AND r.state = s.value{conditions} {order}) f)"
+    " AND r.state = s.value{conditions} {order}) found)"
 )
 _BY_STATE = (
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
@@ -204,7 +204,7 @@ def _run_conditions(
 
 _OF_SCHEDULE = (
     f"(SELECT {packed('id')} FROM (SELECT r.id FROM runs r WHERE r.schedule = s.value"
-    f" AND r.state <> 'withdrawn' AND r.origin <> 'hook' {_NEWEST}) f)"
+    f" AND r.state <> 'withdrawn' AND r.origin <> 'hook' {_NEWEST}) found)"
 )
 _RECENT = text(
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"

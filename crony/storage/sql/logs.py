@@ -52,7 +52,7 @@ _PIECES = text(
     "SELECT sequence, stream, start, data, dropped FROM (SELECT sequence, stream,"
     " start, data, start - coalesce(lag(start + size)"
     " OVER (PARTITION BY stream ORDER BY sequence), 0) AS dropped"
-    " FROM pieces WHERE run = :run AND token = :token) p"
+    " FROM pieces WHERE run = :run AND token = :token) found"
     " WHERE sequence > :after ORDER BY sequence"
 )
 

@@ -49,7 +49,7 @@ _LEASABLE = text(
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_AVAILABLE} AND {_FREE_FOR}"
-    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots) f)"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots) found)"
     f" FROM {each_number('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.

@@ -53,15 +53,16 @@ _GROUPS_HELD = text(
 #: The groups whose runs wait for a place, and in which lines: those of each lane that
 #: may be leased now, and what is not available yet, of which there is little. With
 #: ``hooks`` hooks' runs, which wait for no place, are among them, without a group.
+#: Said so that planners look at one lane after the other, and at little of each.
 _WAITING = text(
     "SELECT l.group_name, l.queue FROM lanes l WHERE l.tenant = :tenant"
     " AND l.group_name = coalesce(:group, l.group_name)"
     " AND (l.group_name <> '' OR :hooks = 1)"
-    " AND EXISTS (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.state = 'pending'"
-    " AND r.admitted = 1 AND r.waiting = 0)"
+    " AND (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.state = 'pending'"
+    " AND r.admitted = 1 AND r.waiting = 0 LIMIT 1) = 1"
     " UNION SELECT w.grouped, w.queue FROM (SELECT CASE WHEN r.origin <> 'hook'"
     " THEN r.group_name ELSE '' END AS grouped, r.queue FROM runs r"
-    " WHERE r.state = 'pending' AND r.waiting = 1 AND r.admitted = 1"
+    " WHERE r.state = 'pending' AND r.waiting = 1 AND r.admitted + 0 = 1"
     " AND r.tenant = :tenant AND (r.origin <> 'hook' OR :hooks = 1)) w"
     " WHERE w.grouped = coalesce(:group, w.grouped)"
 )

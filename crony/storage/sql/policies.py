@@ -17,7 +17,7 @@ _FIND = text(
 )
 _INSERT = text(
     f"INSERT INTO policies (body) SELECT j.value FROM {each('bodies', 'j')}"
-    " WHERE true ON CONFLICT (body) DO NOTHING"
+    " WHERE true ON CONFLICT DO NOTHING"
 )
 
 

@@ -44,10 +44,10 @@ _SINCE = (
 #: Those of hooks' runs have no group: nobody gives way to them.
 _LANES = text(
     "SELECT l.id, l.tenant FROM lanes l WHERE l.group_name <> '' AND NOT EXISTS"
-    " (SELECT 1 FROM tenants t WHERE t.name = l.tenant AND t.held = 1) AND EXISTS"
+    " (SELECT 1 FROM tenants t WHERE t.name = l.tenant AND t.held = 1) AND"
     " (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.catch_up IN (0, 1)"
     " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1"
-    " AND r.waiting = 0)"
+    " AND r.waiting = 0 LIMIT 1) = 1"
 )
 _WAIT = text(
     f"SELECT l.value, (SELECT {packed_rows('priority, turn, catch_up, due_at, id')}"
@@ -56,7 +56,7 @@ _WAIT = text(
     " WHERE r.lane = l.value AND r.catch_up = :catch_up"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_SINCE}"
-    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :limit) f)"
+    f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :limit) found)"
     f" FROM {each_number('lanes', 'l')}"
 )
 #: What became available and was not promoted yet: few, for a tick promotes them.

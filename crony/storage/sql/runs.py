@@ -50,7 +50,7 @@ _FIND = text(f"SELECT {CHANGED} FROM runs r WHERE r.id = :run AND r.tenant = :te
 _NEWEST_FAULTS = (
     f"(SELECT {packed_rows('run, number')} FROM (SELECT f.run, f.number"
     f" FROM attempts f WHERE f.schedule = s.value AND {dialect.FAULT}"
-    " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit) f)"
+    " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit) found)"
 )
 #: The newest attempts at fault, and what error hooks said.
 _FAULTS = text(

@@ -143,6 +143,11 @@ class SqliteDatabase(Database):
             yield connection
 
     @contextmanager
+    def clearing(self, name: str) -> Iterator[Connection]:
+        with self.writing(name) as connection:
+            yield connection
+
+    @contextmanager
     def migrating(self) -> Iterator[Connection]:
         with self.reading() as connection:
             connection.exec_driver_sql(dialect.FILE_SETTINGS)

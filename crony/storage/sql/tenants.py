@@ -122,7 +122,7 @@ class SqlTenants(Noun, Tenants):
         if tenant == "default":
             raise errors.InUse("the tenant default always exists")
         asked = {"tenant": tenant}
-        with self._database.writing(tenant) as connection:
+        with self._database.clearing(tenant) as connection:
             stored = connection.execute(_FIND, asked).first()
             if stored is None or stored.revision != expected:
                 return False

@@ -65,7 +65,7 @@ _DELIVERY = ", ".join(f"d.{name}" for name in _PARTS)
 #: No more of them than make the answer certain.
 _PENDING = text(
     "SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE d.tenant = :tenant"
-    " AND d.webhook = :name AND d.state = 'pending' LIMIT :most) d"
+    " AND d.webhook = :name AND d.state = 'pending' LIMIT :most) found"
 )
 _ADD = text(
     f"INSERT INTO deliveries ({', '.join(_PARTS)})"

@@ -45,6 +45,8 @@ from crony.storage.sql.dialect.words import (
     same,
     tables,
     total,
+    unique_text,
+    unique_texts,
     unpacked,
     without_trigger,
 )
@@ -88,6 +90,8 @@ __all__ = [
     "text",
     "total",
     "tuning",
+    "unique_text",
+    "unique_texts",
     "unpacked",
     "without_trigger",
 ]

@@ -43,6 +43,11 @@ FORMS = {
         " CREATE TRIGGER {0} AFTER {2} ON {1} FOR EACH ROW WHEN ({3})"
         " EXECUTE FUNCTION {0}()"
     ),
+    # An entry of the usual index has no more than 2,704 bytes.
+    "unique_text": (
+        "ALTER TABLE {0} ADD CONSTRAINT {0}_by_{1} EXCLUDE USING hash ({1} WITH =)"
+    ),
+    "unique_texts": "CREATE INDEX {0}_of_each ON {0} ({2})",
     "without_trigger": "DROP FUNCTION {0}() CASCADE",
 }
 

@@ -27,6 +27,8 @@ FORMS = {
     "tables": "sqlite_master",
     # A trigger: its name, table and event, when it acts, and what it does.
     "trigger": "CREATE TRIGGER {0} AFTER {2} ON {1} WHEN {3} BEGIN {4} END",
+    "unique_text": "CREATE UNIQUE INDEX {0}_by_{1} ON {0} ({1})",
+    "unique_texts": "CREATE UNIQUE INDEX {0}_of_each ON {0} ({1})",
     "without_trigger": "DROP TRIGGER {0}",
 }
 

@@ -111,3 +111,17 @@ def total(column: str) -> str:
 def without_trigger(name: str) -> str:
     """Return the statement that removes a trigger."""
     return word("without_trigger", name)
+
+
+def unique_text(table: str, column: str) -> str:
+    """Return the statement by which a text, however long, is in a column once."""
+    return word("unique_text", table, column)
+
+
+def unique_texts(table: str, columns: str, *, short: str) -> str:
+    """Return the statement by which texts, however long, are in columns once.
+
+    Where an index can't hold them, it has the ``short`` columns alone, and whoever
+    writes must have looked.
+    """
+    return word("unique_texts", table, columns, short)

@@ -62,12 +62,14 @@ _SET_UP = (
 
 
 class BoundedConnection(psycopg.Connection[TupleRow]):
-    """A connection that waits for no answer for ever."""
+    """A connection that waits for no answer for ever, unless it is patient."""
+
+    patient = False
 
     def wait(
         self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None
     ) -> Any:
-        if timeout is not None:
+        if timeout is not None or self.patient:
             return super().wait(gen, interval, timeout)
         try:
             return super().wait(gen, interval, ANSWER_WITHIN)

@@ -8,7 +8,7 @@ go after the commit is visible: whoever gets it sees all that was done under it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,12 @@ from crony.storage.codec import instant_in
 from crony.storage.contract import Capabilities
 from crony.storage.sql.engine import Database, closed
 from crony.storage.sql.postgresql import promises, telling
-from crony.storage.sql.postgresql.connection import connect, is_stale, parameters
+from crony.storage.sql.postgresql.connection import (
+    BoundedConnection,
+    connect,
+    is_stale,
+    parameters,
+)
 from crony.storage.sql.postgresql.meaning import translated
 
 #: So many a process keeps, and so many more it may have at once.
@@ -31,6 +36,12 @@ _KEPT, _MORE = 5, 35
 _NOW = sa.text(
     "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"
 )
+
+
+#: Each is one round trip, with the locks that come after it.
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_PATIENTLY = "; SET LOCAL statement_timeout = 0"
 
 
 class PostgresqlDatabase(Database):
@@ -81,36 +92,31 @@ class PostgresqlDatabase(Database):
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        with self._transaction(begin) as connection:
+        with self._transaction(_READ) as connection:
             yield connection
 
     @contextmanager
     def writing(self, *names: str) -> Iterator[Connection]:
-        begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-        if names:
-            # One round trip for both. In one order, so that no two wait for each other.
-            keys = ",".join(map(str, sorted({_key(name) for name in names})))
-            begin += (
-                "; SELECT pg_advisory_xact_lock(key)"
-                f" FROM unnest(CAST('{{{keys}}}' AS bigint[])) locks(key)"
-            )
-        with self._transaction(begin) as connection:
+        with self._transaction(_WRITE + _lock(names)) as connection:
+            yield connection
+
+    @contextmanager
+    def clearing(self, name: str) -> Iterator[Connection]:
+        begin = _WRITE + _PATIENTLY + _lock([name])
+        with self._transaction(begin, patient=True) as connection:
             yield connection
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        begin = (
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
-            " SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;"
-            f" SELECT pg_advisory_xact_lock({_key('')})"
-        )
-        with self._transaction(begin) as connection:
+        begin = _WRITE + _PATIENTLY + "; SET LOCAL lock_timeout = 0" + _lock([""])
+        with self._transaction(begin, patient=True) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
-        with self.reading() as connection:
+    def _transaction(
+        self, begin: str, *, patient: bool = False
+    ) -> Iterator[Connection]:
+        with self.reading() as connection, _patience(connection, given=patient):
             connection.exec_driver_sql(begin)
             try:
                 yield connection
@@ -140,6 +146,17 @@ class PostgresqlDatabase(Database):
             return promises.missing(connection)
 
 
+def _lock(names: Iterable[str]) -> str:
+    """Return what takes locks, in one order, so that no two wait for each other."""
+    keys = ",".join(map(str, sorted({_key(name) for name in names})))
+    if not keys:
+        return ""
+    return (
+        "; SELECT pg_advisory_xact_lock(key)"
+        f" FROM unnest(CAST('{{{keys}}}' AS bigint[])) locks(key)"
+    )
+
+
 def _key(name: str) -> int:
     """Return the number of the lock of a name, among all locks of the database."""
     digest = hashlib.sha256(b"crony\0" + name.encode()).digest()
@@ -150,6 +167,20 @@ def _check(connection: Any, _: ConnectionPoolEntry, __: object) -> None:
     """Have a connection replaced that the server has ended meanwhile."""
     if is_stale(connection):
         raise exc.DisconnectionError
+
+
+@contextmanager
+def _patience(connection: Connection, *, given: bool) -> Iterator[None]:
+    """Let answers take as long as they do meanwhile, if that is given."""
+    ours = connection.connection.driver_connection
+    if not given or not isinstance(ours, BoundedConnection):
+        yield
+        return
+    ours.patient = True
+    try:
+        yield
+    finally:
+        ours.patient = False
 
 
 def _roll_back(connection: Connection) -> None:

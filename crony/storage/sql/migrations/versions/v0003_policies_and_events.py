@@ -162,8 +162,8 @@ def _policies() -> None:
         "policies",
         dialect.serial("id"),
         _text("body"),
-        sa.UniqueConstraint("body"),
     )
+    op.execute(dialect.text(dialect.unique_text("policies", "body")))
 
 
 def _runs() -> None:
@@ -201,7 +201,6 @@ def _lanes() -> None:
         _int("level"),
         # Empty for the runs of hooks, which no limit holds back.
         _text("group_name"),
-        sa.UniqueConstraint("tenant", "queue", "group_name", "requires", "level"),
     )
     op.execute(
         sa.text(
@@ -217,6 +216,9 @@ def _lanes() -> None:
     )
     op.drop_table("lanes")
     op.rename_table("new_lanes", "lanes")
+    each = "tenant, queue, group_name, requires, level"
+    unique = dialect.unique_texts("lanes", each, short="tenant, queue, group_name")
+    op.execute(dialect.text(unique))
 
 
 def _run_indexes() -> None:
