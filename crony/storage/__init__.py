@@ -21,6 +21,8 @@ GROUP = "crony.storage"
 OWN = {
     "sqlite": "crony.storage.sql:SqlStore.from_url",
     "memory": "crony.storage.memory:MemoryStore.from_url",
+    "redis": "crony.storage.redis:RedisStore.from_url",
+    "rediss": "crony.storage.redis:RedisStore.from_url",
 }
 
 

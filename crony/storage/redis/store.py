@@ -1,0 +1,95 @@
+"""The Redis store as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from crony import errors
+from crony.storage.contract import Capabilities, Stats, Store
+from crony.storage.redis import setup
+from crony.storage.redis.engine import Engine
+from crony.storage.redis.keys import RedisKeys
+
+
+class RedisStore(Store):
+    """A store in one Redis database."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = engine = Engine(url)
+        self._promises = setup.Promises()
+        self.keys = RedisKeys(engine)
+
+    @classmethod
+    def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003
+        """Return the store of ``redis://[user:password@]host[:port][/database]``."""
+        check_url(url)
+        return cls(url)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            durable=True,
+            shared=True,
+            remote=True,
+            notifies=True,
+            keeps_tokens=self._promises.keeps_tokens,
+        )
+
+    def migrate(self) -> None:
+        engine = self._engine
+        engine.connect()
+        try:
+            setup.examine(engine)
+            setup.migrate(engine)
+        finally:
+            engine.close()
+
+    def open(self) -> None:
+        self._engine.connect()
+        try:
+            self._promises = setup.examine(self._engine)
+            setup.require(self._engine)
+        except errors.CronyError:
+            self._engine.close()
+            raise
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def ping(self) -> None:
+        setup.ping(self._engine)
+
+    def now(self) -> datetime:
+        return self._engine.now()
+
+    def tell(self, news: bytes) -> None:
+        raise NotImplementedError
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        raise NotImplementedError
+
+    def cannot_promise(self) -> Sequence[str]:
+        return self._promises.missing
+
+    def stats(self, tenant: str | None, *, now: datetime) -> Stats:
+        raise NotImplementedError
+
+
+def check_url(url: str) -> None:
+    """Refuse an URL that names no server; its password is in no error."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        named = False
+        parts = None
+    database = parts.path.strip("/") if parts else ""
+    if not named or (database and not database.isdigit()):
+        raise errors.InvalidSetting(
+            "storage", "url", "it names no server: redis://127.0.0.1:6379/0"
+        ) from None
