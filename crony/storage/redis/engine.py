@@ -7,7 +7,7 @@ harmless to repeat.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -43,7 +43,7 @@ class Engine:
         self._client: redis.Redis | None = None
 
     def connect(self) -> None:
-        """Begin to hand out connections, and give the server the scripts."""
+        """Begin to hand out connections; the server has to answer."""
         pool = redis.BlockingConnectionPool.from_url(
             self._url,
             max_connections=_MOST,
@@ -57,7 +57,7 @@ class Engine:
         client = redis.Redis(connection_pool=pool)
         try:
             with translated():
-                _load(client, scripts().values())
+                client.ping()
         except errors.CronyError:
             client.close()
             pool.disconnect()
@@ -84,7 +84,7 @@ class Engine:
             seconds, microseconds = self.client.time()
         return instant_in(seconds * 1000 + microseconds // 1000)
 
-    def call(self, name: str, tenant: str, **arguments: object) -> Reply:
+    def call(self, name: str, tenant: str, /, **arguments: object) -> Reply:
         """Call a script on a tenant's keys, or on those of a space of ``layout``.
 
         Raises the error that the script answers, if it does.
@@ -101,7 +101,7 @@ class Engine:
             answers = self._send(script, calls)
             unknown = [n for n, a in enumerate(answers) if _is_unknown(a)]
             if unknown:
-                _load(self.client, scripts().values())
+                self.client.script_load(script.source)
                 again = self._send(script, [calls[n] for n in unknown])
                 for n, answer in zip(unknown, again, strict=True):
                     answers[n] = answer
@@ -126,13 +126,6 @@ class Engine:
         with translated():
             names = cast("list[bytes]", self.client.zrange(key, 0, -1))
         return [name.decode() for name in names]
-
-
-def _load(client: redis.Redis, wanted: Iterable[Script]) -> None:
-    with client.pipeline(transaction=False) as pipeline:
-        for script in wanted:
-            pipeline.script_load(script.source)
-        pipeline.execute()
 
 
 def _is_unknown(answer: object) -> bool:

@@ -10,9 +10,16 @@ instants are of a fixed width (``base.lua``, ``sortable``).
 
 Of a tenant, after its prefix:
 
-- ``tenant``: the tenant itself.
+- ``tenant``: the tenant itself, a hash (``tenants.lua``); ``leaving``, ``departures``:
+  its removal.
 - ``groups``, ``profiles``, ``webhooks``, ``workers``: a hash of records, by name (of
-  workers: by id).
+  workers: by id), with ``…:names`` by text; ``workernames``: a hash of ids, by name.
+- ``seen``: workers that are not noted as lost, by the instant they were seen.
+- ``groups:uncarried``, ``groups:profile:<profile>``: which groups.
+- ``webhooks:…``, ``deliveries:…``: deliveries and their order (``webhooks.lua``).
+- ``keys``, ``keys:…``: see ``keys.lua``.
+- ``answers``: a hash of records by idempotency key; ``answers:claimed``: by instant.
+- ``log:<run>:<token>``, ``…:head``, ``…:rest``: output (``logs.lua``).
 - ``lanes:<queue>``, ``near:…``, ``now:…``, ``coming``, ``offered``: what may be leased
   (``lines.lua``).
 - ``run:<id>``: a hash. ``run``: the live record (``runs.lua``); ``result``: JSON text;
@@ -22,7 +29,8 @@ Of a tenant, after its prefix:
   ``pruned``: what is left of pruned runs; ``outcome``: how its newest run that
   executed has ended.
 - ``policies``: a hash of JSON texts, by their digest.
-- ``events``: a stream; an entry's id is the event's sequence.
+- ``events``: a stream; an entry's id is the event's sequence. ``events:of:<schedule>``:
+  those of a schedule; ``events:last``, ``events:forgotten``: sequences.
 - The indexes of runs and schedules: ``runs.marks`` and ``schedules.marks`` in
   ``scripts/parts`` are the one place that says of which.
 

@@ -9,9 +9,18 @@ from urllib.parse import urlsplit
 
 from crony import errors
 from crony.storage.contract import Capabilities, Stats, Store
-from crony.storage.redis import setup
+from crony.storage.redis import numbers, setup, telling, tenants
+from crony.storage.redis.answers import RedisAnswers
+from crony.storage.redis.duties import RedisDuties
 from crony.storage.redis.engine import Engine
+from crony.storage.redis.events import RedisEvents
+from crony.storage.redis.groups import RedisGroups
 from crony.storage.redis.keys import RedisKeys
+from crony.storage.redis.logs import RedisLogs
+from crony.storage.redis.profiles import RedisProfiles
+from crony.storage.redis.tenants import RedisTenants
+from crony.storage.redis.webhooks import RedisWebhooks
+from crony.storage.redis.workers import RedisWorkers
 
 
 class RedisStore(Store):
@@ -20,7 +29,16 @@ class RedisStore(Store):
     def __init__(self, url: str) -> None:
         self._engine = engine = Engine(url)
         self._promises = setup.Promises()
+        self.logs = RedisLogs(engine)
+        self.workers = RedisWorkers(engine)
         self.keys = RedisKeys(engine)
+        self.tenants = RedisTenants(engine)
+        self.groups = RedisGroups(engine)
+        self.profiles = RedisProfiles(engine)
+        self.events = RedisEvents(engine)
+        self.webhooks = RedisWebhooks(engine)
+        self.answers = RedisAnswers(engine)
+        self.duties = RedisDuties(engine)
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003
@@ -44,6 +62,7 @@ class RedisStore(Store):
         try:
             setup.examine(engine)
             setup.migrate(engine)
+            tenants.ensure_default(engine, now=self.now())
         finally:
             engine.close()
 
@@ -66,18 +85,18 @@ class RedisStore(Store):
         return self._engine.now()
 
     def tell(self, news: bytes) -> None:
-        raise NotImplementedError
+        telling.tell(self._engine, news)
 
     def listen(
         self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
     ) -> None:
-        raise NotImplementedError
+        telling.listen(self._engine, hear, until=until)
 
     def cannot_promise(self) -> Sequence[str]:
         return self._promises.missing
 
     def stats(self, tenant: str | None, *, now: datetime) -> Stats:
-        raise NotImplementedError
+        return numbers.stats(self._engine, tenant, now=now)
 
 
 def check_url(url: str) -> None:

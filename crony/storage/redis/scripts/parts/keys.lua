@@ -43,3 +43,12 @@ function keys.drop_of(worker)
   end
   return gone
 end
+
+-- Return the digests of all keys' secrets.
+function keys.digests()
+  local found = {}
+  for _, raw in ipairs(call('HVALS', P .. 'keys')) do
+    found[#found + 1] = unpacked(raw).digest
+  end
+  return found
+end

@@ -1,0 +1,8 @@
+-- Forget answers that were claimed long ago; answer how many.
+-- parts: answers
+local old = call('ZRANGE', P .. 'answers:claimed', '-inf', '(' .. base.digits(args.before),
+                 'BYSCORE', 'LIMIT', 0, args.limit)
+for _, key in ipairs(old) do
+  answers.drop(key)
+end
+return pack(#old)
