@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import cast
 
 from crony.model.event import Event
+from crony.model.run import Run
 from crony.model.task import Json, JsonObject
 from crony.storage import changes
 from crony.storage.codec import instant_in
@@ -15,6 +16,7 @@ from crony.storage.contract import Events
 from crony.storage.redis import layout
 from crony.storage.redis.engine import Engine
 from crony.storage.redis.faults import translated
+from crony.storage.redis.records import Reader
 from crony.storage.redis.sweeping import swept
 from crony.storage.redis.values import raw, unpacked
 
@@ -44,8 +46,9 @@ class _Kept:
 class RedisEvents(Events):
     """Events in a stream of their tenant, whose ids are the sequences."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reader: Reader) -> None:
         self._engine = engine
+        self._reader = reader
 
     def page(
         self,
@@ -85,7 +88,10 @@ class RedisEvents(Events):
         return [_kept((raw(at), _paired(fields))) for at, fields in entries]
 
     def _events(self, tenant: str, found: Sequence[_Kept]) -> tuple[Event, ...]:
-        return tuple(_event(tenant, entry) for entry in found)
+        told = [entry for entry in found if b"run" in entry.fields]
+        runs = self._reader.runs(tenant, [unpacked(e.fields[b"run"]) for e in told])
+        of = dict(zip((entry.sequence for entry in told), runs, strict=True))
+        return tuple(_event(tenant, e, of.get(e.sequence)) for e in found)
 
     def bounds(self, tenant: str) -> tuple[int, int]:
         forgotten, newest = self._engine.call("event_bounds", tenant)
@@ -104,7 +110,7 @@ def _paired(flat: Sequence[str]) -> dict[bytes, bytes]:
     return dict(zip(values[::2], values[1::2], strict=True))
 
 
-def _event(tenant: str, entry: _Kept) -> Event:
+def _event(tenant: str, entry: _Kept, run: Run | None) -> Event:
     kind = entry.text(b"type")
     return Event(
         sequence=entry.sequence,
@@ -113,7 +119,7 @@ def _event(tenant: str, entry: _Kept) -> Event:
         subject=entry.text(b"subject"),
         schedule=entry.text(b"schedule") or None,
         at=instant_in(int(entry.fields[b"at"])),
-        run=None,
+        run=run,
         data=_data(kind, entry.fields.get(b"data")),
     )
 

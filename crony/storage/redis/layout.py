@@ -26,8 +26,8 @@ Of a tenant, after its prefix:
   ``grant:<token>``: the worker that was given it; ``attempt:<token>``: one that ended.
 - ``schedule:<id>``: a hash. ``live``: the record (``schedules.lua``), while it is not
   deleted; ``definition:<revision>`` and ``requires:<revision>``: JSON text;
-  ``pruned``: what is left of pruned runs; ``outcome``: how its newest run that
-  executed has ended.
+  ``outcome``: how its newest run that executed has ended. ``schedule:<id>:pruned``:
+  what is left of pruned runs (``pruning.lua``).
 - ``policies``: a hash of JSON texts, by their digest.
 - ``events``: a stream; an entry's id is the event's sequence. ``events:of:<schedule>``:
   those of a schedule; ``events:last``, ``events:forgotten``: sequences.

@@ -11,6 +11,11 @@ from typing import Any, cast
 from crony import errors
 from crony.storage import changes, rules
 
+
+def _exceeded(detail: str) -> errors.QuotaExceeded:
+    return errors.QuotaExceeded(detail, retry_after=rules.QUOTA_PAUSE)
+
+
 _OURS: dict[str, Callable[..., errors.CronyError]] = {
     "NotFound": errors.NotFound,
     "NameTaken": lambda noun, name, holder: errors.NameTaken(noun, name, holder=holder),
@@ -22,6 +27,13 @@ _OURS: dict[str, Callable[..., errors.CronyError]] = {
         "a newer request of this worker has come since"
     ),
     "RunOver": errors.RunOver,
+    "ScheduleQuota": lambda quota: _exceeded(
+        f"the tenant has {quota} schedules, which is all it may have"
+    ),
+    "RunQuota": lambda pending, quota, new: _exceeded(
+        f"the tenant has {pending} pending runs, and may have {quota}: "
+        f"there is no room for {new} more"
+    ),
     "InUse": errors.InUse,
     "QuotaExceeded": lambda detail: errors.QuotaExceeded(
         detail, retry_after=rules.QUOTA_PAUSE

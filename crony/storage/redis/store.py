@@ -16,8 +16,13 @@ from crony.storage.redis.engine import Engine
 from crony.storage.redis.events import RedisEvents
 from crony.storage.redis.groups import RedisGroups
 from crony.storage.redis.keys import RedisKeys
+from crony.storage.redis.leases import RedisLeases
 from crony.storage.redis.logs import RedisLogs
+from crony.storage.redis.moving import RedisMoving
 from crony.storage.redis.profiles import RedisProfiles
+from crony.storage.redis.records import Reader
+from crony.storage.redis.runs import RedisRuns
+from crony.storage.redis.schedules import RedisSchedules
 from crony.storage.redis.tenants import RedisTenants
 from crony.storage.redis.webhooks import RedisWebhooks
 from crony.storage.redis.workers import RedisWorkers
@@ -29,16 +34,21 @@ class RedisStore(Store):
     def __init__(self, url: str) -> None:
         self._engine = engine = Engine(url)
         self._promises = setup.Promises()
+        reader = Reader(engine)
+        self.schedules = RedisSchedules(engine, reader)
+        self.runs = RedisRuns(engine, reader)
+        self.leases = RedisLeases(engine, reader)
         self.logs = RedisLogs(engine)
         self.workers = RedisWorkers(engine)
         self.keys = RedisKeys(engine)
         self.tenants = RedisTenants(engine)
         self.groups = RedisGroups(engine)
         self.profiles = RedisProfiles(engine)
-        self.events = RedisEvents(engine)
+        self.events = RedisEvents(engine, reader)
         self.webhooks = RedisWebhooks(engine)
         self.answers = RedisAnswers(engine)
         self.duties = RedisDuties(engine)
+        self.moving = RedisMoving(engine, reader)
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003

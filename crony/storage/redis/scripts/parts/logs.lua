@@ -111,3 +111,15 @@ function logs.drop(run, token)
   local of = key(run, token)
   call('UNLINK', of, of .. ':head', of .. ':rest')
 end
+
+-- Keep the pieces of an attempt that is closed, as they were elsewhere.
+function logs.restore(run, token, pieces)
+  local of = key(run, token)
+  local kept, sequence = 0, 0
+  for _, piece in ipairs(pieces) do
+    call('RPUSH', of .. ':rest', pack(piece))
+    kept, sequence = kept + #piece.data, piece.sequence
+    call('HSET', of, POSITION .. piece.stream, piece.offset + #piece.data)
+  end
+  call('HSET', of, 'sequence', sequence, 'kept', kept, 'head', 0)
+end
