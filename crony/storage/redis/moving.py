@@ -1,0 +1,222 @@
+"""Schedules and runs on their way from one store to another, in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from crony.model.moving import MovedRun, MovedSchedule, Pruned
+from crony.model.run import LogChunk, Run
+from crony.model.schedule import Definition, Version
+from crony.storage.codec import definition_in, dumps, instant_in, instant_out
+from crony.storage.contract import Moving, Page, Position
+from crony.storage.documents import Document, document_out
+from crony.storage.redis.engine import Engine
+from crony.storage.redis.following import follow_up_in, text_of
+from crony.storage.redis.logs import chunk
+from crony.storage.redis.paging import page_of
+from crony.storage.redis.records import (
+    Reader,
+    Record,
+    policies_out,
+    progress_in,
+    run_out,
+    schedule_in,
+    schedule_out,
+    written_out,
+)
+from crony.storage.redis.runs import pruned_in
+
+#: So much output is moved at a time.
+_SIZE = 1 << 22
+
+
+class RedisMoving(Moving):
+    """Everything of a schedule, and of a run, at once."""
+
+    def __init__(self, engine: Engine, reader: Reader) -> None:
+        self._engine = engine
+        self._reader = reader
+
+    def schedules(
+        self, tenant: str, *, limit: int, after: Position | None
+    ) -> Page[MovedSchedule]:
+        found: list[Record] = []
+        last = None if after is None else after[1]
+        # Of some ids nothing is left.
+        while len(found) <= limit:
+            looked, last, more = self._engine.call(
+                "moving_schedules", tenant, limit=limit + 1, after=last
+            )
+            found += more
+            if looked <= limit:
+                break
+        return page_of(
+            found,
+            limit=limit,
+            read=lambda record: _schedule(tenant, record),
+            place=lambda schedule: (schedule.id, schedule.id),
+        )
+
+    def runs(
+        self, tenant: str, *, limit: int, after: Position | None
+    ) -> Page[MovedRun]:
+        found, more = self._engine.call(
+            "moving_runs",
+            tenant,
+            limit=limit,
+            after=None if after is None else after[1],
+            size=_SIZE,
+        )
+        items = tuple(self._run(tenant, record) for record in found)
+        last = items[-1].run.id if items else ""
+        return Page(items, (last, last) if more else None)
+
+    def _run(self, tenant: str, found: Record) -> MovedRun:
+        return MovedRun(
+            run=self._reader.whole(tenant, found),
+            output={
+                token: tuple(chunk(piece) for piece in pieces)
+                for token, pieces in found["pieces"]
+                if pieces
+            },
+            says={
+                attempt["token"]: attempt["says"]
+                for attempt in found["attempts"]
+                if attempt.get("says") is not None
+            },
+            follow_ups=tuple(
+                follow_up_in(tenant, text, at) for text, at in found["owed"]
+            ),
+        )
+
+    def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
+        return tuple(
+            bool(
+                self._engine.call(
+                    "moving_put_schedule", item.tenant, item=_schedule_out(item)
+                )
+            )
+            for item in items
+        )
+
+    def put_runs(self, items: Sequence[MovedRun]) -> Sequence[bool]:
+        return tuple(
+            bool(
+                self._engine.call(
+                    "moving_put_run",
+                    item.run.tenant,
+                    item=_run_out(item),
+                    policies=policies_out([item.run]),
+                )
+            )
+            for item in items
+        )
+
+
+def _schedule(tenant: str, found: Record) -> MovedSchedule:
+    texts = dict(found["definitions"])
+    definitions = {revision: definition_in(texts[revision]) for revision in texts}
+    record, pruned = found.get("record"), found.get("pruned")
+    return MovedSchedule(
+        tenant=tenant,
+        id=found["id"],
+        schedule=None
+        if record is None
+        else schedule_in(
+            tenant, {"record": record, "definition": texts[record["revision"]]}
+        ),
+        limit=found["limit"],
+        definitions=definitions,
+        versions=tuple(
+            _version(found["id"], version, definitions) for version in found["versions"]
+        ),
+        pruned=None if pruned is None else pruned_in(pruned),
+        progress=tuple(progress_in(entry) for entry in found["progress"]),
+    )
+
+
+def _version(
+    schedule: str, found: Record, definitions: Mapping[int, Definition]
+) -> Version:
+    return Version(
+        schedule=schedule,
+        revision=found["revision"],
+        since=instant_in(found["since"]),
+        definition=definitions[found["revision"]],
+        held=found["held"],
+        rules=found["rules"],
+    )
+
+
+def _schedule_out(item: MovedSchedule) -> Document:
+    written = dict(item.definitions)
+    if item.schedule is not None:
+        written[item.schedule.revision] = item.schedule.definition
+    return {
+        "id": item.id,
+        "record": None if item.schedule is None else schedule_out(item.schedule),
+        "limit": item.limit,
+        "definitions": [
+            {"revision": revision, **written_out(definition)}
+            for revision, definition in written.items()
+        ],
+        "versions": [
+            {
+                "revision": version.revision,
+                "since": instant_out(version.since),
+                "held": version.held,
+                "rules": version.rules,
+            }
+            for version in item.versions
+        ],
+        "pruned": None if item.pruned is None else _pruned_out(item.pruned),
+        "progress": [document_out(entry) for entry in item.progress],
+    }
+
+
+def _pruned_out(pruned: Pruned) -> Document:
+    return {
+        "until_": instant_out(pruned.until),
+        "occurrences": {s.value: count for s, count in pruned.occurrences.items()},
+        "others": {s.value: count for s, count in pruned.others.items()},
+    }
+
+
+def _run_out(item: MovedRun) -> Document:
+    run = item.run
+    return {
+        "run": run_out(run),
+        "result": None if run.result is None else dumps(run.result),
+        "attempts": _attempts_out(run, item.says),
+        "output": [
+            {"token": token, "pieces": [_piece_out(each) for each in chunks]}
+            for token, chunks in item.output.items()
+        ],
+        "follow_ups": [
+            {"text": text_of(each), "at": instant_out(each.at)}
+            for each in item.follow_ups
+        ],
+    }
+
+
+def _attempts_out(run: Run, says: Mapping[int, str]) -> list[Any]:
+    """Return the attempts of a run that has ended all of them, oldest first."""
+    ended_at = run.finished_at or run.created_at
+    return [
+        {
+            **document_out(replace(each, finished_at=each.finished_at or ended_at)),
+            "says": says.get(each.token),
+        }
+        for each in sorted(run.attempts, key=lambda each: each.token)
+    ]
+
+
+def _piece_out(piece: LogChunk) -> Document:
+    return {
+        "sequence": piece.sequence,
+        "stream": piece.stream,
+        "offset": piece.offset,
+        "data": piece.data,
+    }
