@@ -27,7 +27,8 @@ Of a tenant, after its prefix:
 - ``schedule:<id>``: a hash. ``live``: the record (``schedules.lua``), while it is not
   deleted; ``definition:<revision>`` and ``requires:<revision>``: JSON text;
   ``outcome``: how its newest run that executed has ended. ``schedule:<id>:pruned``:
-  what is left of pruned runs (``pruning.lua``).
+  what is left of pruned runs (``pruning.lua``). ``limits``: a hash of how many runs
+  of each may be held, which outlives it.
 - ``policies``: a hash of JSON texts, by their digest.
 - ``events``: a stream; an entry's id is the event's sequence. ``events:of:<schedule>``:
   those of a schedule; ``events:last``, ``events:forgotten``: sequences.

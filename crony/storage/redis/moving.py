@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -42,16 +43,12 @@ class RedisMoving(Moving):
     def schedules(
         self, tenant: str, *, limit: int, after: Position | None
     ) -> Page[MovedSchedule]:
-        found: list[Record] = []
-        last = None if after is None else after[1]
-        # Of some ids nothing is left.
-        while len(found) <= limit:
-            looked, last, more = self._engine.call(
-                "moving_schedules", tenant, limit=limit + 1, after=last
-            )
-            found += more
-            if looked <= limit:
-                break
+        found = self._engine.call(
+            "moving_schedules",
+            tenant,
+            limit=limit,
+            after=None if after is None else after[1],
+        )
         return page_of(
             found,
             limit=limit,
@@ -92,18 +89,22 @@ class RedisMoving(Moving):
         )
 
     def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
+        taken = self._taken([(each.tenant, each.id, None) for each in items])
         return tuple(
-            bool(
+            not elsewhere
+            and bool(
                 self._engine.call(
                     "moving_put_schedule", item.tenant, item=_schedule_out(item)
                 )
             )
-            for item in items
+            for item, elsewhere in zip(items, taken, strict=True)
         )
 
     def put_runs(self, items: Sequence[MovedRun]) -> Sequence[bool]:
+        taken = self._taken([(i.run.tenant, None, i.run.id) for i in items])
         return tuple(
-            bool(
+            not elsewhere
+            and bool(
                 self._engine.call(
                     "moving_put_run",
                     item.run.tenant,
@@ -111,8 +112,37 @@ class RedisMoving(Moving):
                     policies=policies_out([item.run]),
                 )
             )
-            for item in items
+            for item, elsewhere in zip(items, taken, strict=True)
         )
+
+    def remove_runs(self, tenant: str, runs: Sequence[str]) -> int:
+        gone = self._engine.call("moving_remove", tenant, runs=list(runs))
+        return int(gone)
+
+    def _taken(
+        self, items: Sequence[tuple[str, str | None, str | None]]
+    ) -> Sequence[bool]:
+        """Return of each (tenant, schedule, run) whether another tenant has the id.
+
+        It is no part of the step that stores it: each tenant's keys are apart, and
+        nothing breaks where two have the same id.
+        """
+        asked = {
+            "schedules": [schedule for _, schedule, _ in items if schedule],
+            "runs": [run for _, _, run in items if run],
+        }
+        names = self._engine.tenants() if items else []
+        taken: defaultdict[str, set[str]] = defaultdict(set)
+        answers = self._engine.each("moving_taken", [(name, asked) for name in names])
+        for name, answer in zip(names, answers, strict=True):
+            for kind, found in asked.items():
+                for id, used in zip(found, answer[kind], strict=True):
+                    if used:
+                        taken[id].add(name)
+        return [
+            bool(taken[schedule or run or ""] - {tenant})
+            for tenant, schedule, run in items
+        ]
 
 
 def _schedule(tenant: str, found: Record) -> MovedSchedule:
@@ -191,8 +221,15 @@ def _run_out(item: MovedRun) -> Document:
         "result": None if run.result is None else dumps(run.result),
         "attempts": _attempts_out(run, item.says),
         "output": [
-            {"token": token, "pieces": [_piece_out(each) for each in chunks]}
-            for token, chunks in item.output.items()
+            {
+                "token": attempt.token,
+                "written": attempt.log_bytes,
+                "pieces": [
+                    _piece_out(each) for each in item.output.get(attempt.token, ())
+                ],
+            }
+            for attempt in run.attempts
+            if attempt.log_bytes or attempt.token in item.output
         ],
         "follow_ups": [
             {"text": text_of(each), "at": instant_out(each.at)}

@@ -48,7 +48,7 @@ local function victim_for(source, priority)
 end
 
 local members = call('ZRANGE', P .. 'preemptible', 0, -1)
-if #members == 0 then
+if #members == 0 or tenants.held() then
   return pack({})
 end
 for n, member in ipairs(members) do

@@ -1,13 +1,13 @@
--- Keep a schedule as it was elsewhere; answer whether its id is new.
+-- Keep a schedule as it was elsewhere; answer whether it was kept.
 -- parts: moving
 local item = args.item
-if schedules.used(item.id) then
+if schedules.used(item.id) and not tenants.held() then
   return pack(false)
 end
-local refusal = item.record
-  and (references.refusal(item.record) or references.missing(item.record))
+local refusal = item.record and moving.refusal(item.record)
 if refusal then
   return base.refused(unpack(refusal))
 end
 moving.put_schedule(item)
+admission.finish()
 return pack(true)

@@ -3,15 +3,13 @@
 -- parts: moving
 -- reads
 local from = args.after and '(' .. args.after or '-'
-local ids = call('ZRANGE', P .. 'runs:ids', from, '+', 'BYLEX', 'LIMIT', 0,
-                 args.limit + 1)
-local owed = moving.owed(ids)
 local found, size = {}, 0
-for n, id in ipairs(ids) do
+for n, id in ipairs(call('ZRANGE', P .. 'runs:ids', from, '+', 'BYLEX', 'LIMIT', 0,
+                         args.limit + 1)) do
   if n > args.limit or size > args.size then
     return pack({found, true})
   end
-  found[n] = moving.run(runs.find(id), owed)
+  found[n] = moving.run(runs.find(id))
   for _, counts in ipairs(found[n].output) do
     size = size + counts[3]
   end

@@ -1,10 +1,11 @@
--- Look at ids of schedules above one; answer how many, the last, and what is kept.
+-- List schedules by id with all that is kept of them, from an id on; one more than asked
+-- for.
 -- parts: moving
 -- reads
 local from = args.after and '(' .. args.after or '-'
-local ids = call('ZRANGE', P .. 'schedules', from, '+', 'BYLEX', 'LIMIT', 0, args.limit)
 local found = {}
-for _, id in ipairs(ids) do
-  found[#found + 1] = moving.schedule(id)
+for n, id in ipairs(call('ZRANGE', P .. 'schedules', from, '+', 'BYLEX', 'LIMIT', 0,
+                         args.limit + 1)) do
+  found[n] = moving.schedule(id)
 end
-return pack({#ids, ids[#ids], found})
+return pack(found)

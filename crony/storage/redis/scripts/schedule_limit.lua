@@ -4,7 +4,7 @@ for _, item in ipairs(args.items) do
   local stored = schedules.find(item.id)
   if stored and stored.revision == item.revision
      and admission.limit(item.id) ~= item.limit then
-    call('HSET', schedules.key(item.id), 'limit', base.digits(item.limit))
+    schedules.limit(item.id, item.limit)
     runs.touched[item.id] = true
   end
 end

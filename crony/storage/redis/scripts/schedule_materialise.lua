@@ -21,7 +21,7 @@ for n, item in ipairs(args.items) do
   if results[n] then
     local count = settling.settle_all(item.runs, args.now)
     if item.limit then
-      call('HSET', schedules.key(item.schedule), 'limit', base.digits(item.limit))
+      schedules.limit(item.schedule, item.limit)
     end
     local stored = schedules.find(item.schedule)
     local moved = schedules.move(stored, item.next_cursor, stored.occurrences + count)

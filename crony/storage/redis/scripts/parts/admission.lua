@@ -9,7 +9,7 @@ local admission = {}
 
 -- Return how many runs of a schedule may be in workers' hands.
 function admission.limit(schedule)
-  return tonumber(call('HGET', P .. 'schedule:' .. schedule, 'limit') or '0')
+  return tonumber(call('HGET', P .. 'limits', schedule) or '0')
 end
 
 local function first(key)

@@ -57,12 +57,12 @@ function ending.record(run, attempt)
   if of_hook then
     attempt.hook, attempt.parent, attempt.hook_attempt =
       run.hook, run.parent, run.hook_attempt or 0
-  else
+  end
+  if not of_hook or run.hook ~= 'error' then
     attempt.says = nil
   end
   call('HSET', runs.key(run.id), 'attempt:' .. base.digits(attempt.token), pack(attempt))
-  if rules.FAULTS[attempt.state] or (run.hook == 'error' and of_hook and attempt.says)
-  then
+  if rules.FAULTS[attempt.state] or attempt.says then
     call('ZADD', P .. 'schedule:' .. run.schedule .. ':errors', attempt.finished_at,
          ending.fault(run.id, attempt))
   end

@@ -41,6 +41,13 @@ function groups.put(group, before)
   end
 end
 
+-- Note that a group's pause is not carried over any more.
+function groups.uncarry(group)
+  group.carried = false
+  named.put('groups', group)
+  call('ZADD', P .. 'groups:uncarried', 0, group.name)
+end
+
 -- Forget a group.
 function groups.drop(group)
   unmark(group)

@@ -112,8 +112,9 @@ function logs.drop(run, token)
   call('UNLINK', of, of .. ':head', of .. ':rest')
 end
 
--- Keep the pieces of an attempt that is closed, as they were elsewhere.
-function logs.restore(run, token, pieces)
+-- Keep the pieces of an attempt that is closed, as they were elsewhere, where so many
+-- bytes were written.
+function logs.restore(run, token, pieces, written)
   local of = key(run, token)
   local kept, sequence = 0, 0
   for _, piece in ipairs(pieces) do
@@ -122,4 +123,9 @@ function logs.restore(run, token, pieces)
     call('HSET', of, POSITION .. piece.stream, piece.offset + #piece.data)
   end
   call('HSET', of, 'sequence', sequence, 'kept', kept, 'head', 0)
+  -- Of a stream of which nothing is kept, only that much is known.
+  local rest = written - logs.written(run, token)
+  if rest > 0 then
+    call('HSET', of, POSITION, rest)
+  end
 end

@@ -1,14 +1,14 @@
--- Schedules and runs on their way from one store to another.
--- parts: references, reading, settling, owing, admission
+-- Schedules and runs on their way from one store to another. What moves in is told to
+-- nobody, and while the tenant is held takes the place of what is there.
+-- parts: references, reading, settling, owing, pruning, admission, tenants
 
 local moving = {}
 
--- Return all that is kept of a schedule, or nil where nothing is left of it.
+runs.quiet = true
+
+-- Return all that is kept of a schedule, or what is left of it.
 function moving.schedule(id)
   local key = schedules.key(id)
-  if call('EXISTS', key, key .. ':runs', key .. ':hooks') == 0 then
-    return nil
-  end
   local found = {
     id = id, definitions = {}, versions = {}, progress = {},
     limit = admission.limit(id), record = schedules.find(id),
@@ -30,20 +30,42 @@ function moving.schedule(id)
   return found
 end
 
+-- Return what to refuse a schedule with, or nil. One that lags behind its group may
+-- come: the group is then to be carried over.
+function moving.refusal(it)
+  local refusal = references.refusal(it) or references.missing(it)
+  if refusal and refusal[1] ~= 'Lagging' then
+    return refusal
+  end
+  return nil
+end
+
+local function keep_schedule(id, it)
+  local before = schedules.find(id)
+  if it then
+    schedules.put(it)
+    local group = groups.find(it.group)
+    if (group.paused or false) ~= (it.held or false) then
+      groups.uncarry(group)
+    end
+  elseif before then
+    schedules.drop(before)
+  else
+    call('ZADD', P .. 'schedules', 0, id)
+  end
+end
+
 -- Keep a schedule as it was elsewhere, or what is left of it.
 function moving.put_schedule(item)
   local key = schedules.key(item.id)
-  if item.record then
-    schedules.put(item.record)
-  else
-    call('ZADD', P .. 'schedules', 0, item.id)
-  end
-  call('HSET', key, 'limit', base.digits(item.limit))
+  keep_schedule(item.id, item.record)
+  schedules.limit(item.id, item.limit)
   for _, each in ipairs(item.definitions) do
     local revision = base.digits(each.revision)
     call('HSET', key, 'definition:' .. revision, each.definition,
          'requires:' .. revision, each.requires)
   end
+  call('DEL', key .. ':versions', key .. ':progress', key .. ':pruned')
   for _, version in ipairs(item.versions) do
     call('RPUSH', key .. ':versions', pack(version))
   end
@@ -53,34 +75,37 @@ function moving.put_schedule(item)
   if item.pruned then
     call('SET', key .. ':pruned', pack(item.pruned))
   end
+  runs.touched[item.id] = true
 end
 
--- Return a run with its attempts, its result, what is kept of its output, and the
--- hooks that it owes, of which `owed` has all by run.
-function moving.run(run, owed)
+-- Return a run with its attempts, its result, the hooks that it owes and what is kept
+-- of its output.
+function moving.run(run)
   local found = reading.whole(run)
-  found.pieces, found.owed = {}, owed[run.id]
+  found.pieces, found.owed = {}, owing.of(run.id)
   for n, counts in ipairs(found.output) do
     found.pieces[n] = {counts[1], logs.pieces(run.id, counts[1], 0)}
   end
   return found
 end
 
--- Return the hooks that these runs owe: text and instant of each, by run.
-function moving.owed(ids)
-  local found, any = {}, false
-  for _, id in ipairs(ids) do
-    found[id] = {}
-    any = any or owing.owes(id)
+-- Return whether a run may give way to what moves in.
+function moving.may_go(run)
+  return tenants.held() and not rules.HELD[run.state]
+end
+
+-- Remove a run as if it had never been here.
+function moving.remove(run)
+  if run.state == 'pending' then
+    -- With that state it leaves all places where it waited.
+    run.state = 'withdrawn'
+    runs.put(run, run.created_at)
   end
-  local all = any and call('ZRANGE', P .. 'follow_ups', 0, -1, 'WITHSCORES') or {}
-  for n = 1, #all, 2 do
-    local of = found[all[n]:match('^[^ ]+')]
-    if of then
-      of[#of + 1] = {all[n], tonumber(all[n + 1])}
-    end
+  for _, owed in ipairs(owing.of(run.id)) do
+    owing.settle(owed[1])
   end
-  return found
+  pruning.remove(run)
+  runs.touched[run.schedule] = true
 end
 
 -- Let the ended runs of hooks that came before the run they follow go with it.
@@ -106,13 +131,12 @@ function moving.put_run(item)
     call('HSET', key, 'result', item.result)
   end
   for _, output in ipairs(item.output) do
-    logs.restore(run.id, output.token, output.pieces)
+    logs.restore(run.id, output.token, output.pieces, output.written)
   end
   for _, follow_up in ipairs(item.follow_ups) do
     owing.keep(run.id, follow_up.text, follow_up.at)
   end
-  -- It is told to nobody, and waits to be promoted.
-  runs.quiet = true
-  runs.put(run, 0)
+  -- What is available later waits to be promoted.
+  runs.put(run, run.created_at)
   adopt(run)
 end

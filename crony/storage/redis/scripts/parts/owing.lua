@@ -29,6 +29,25 @@ function owing.settle(text)
   end
 end
 
+local by_run
+
+-- Return the follow-ups that a run owed when first asked, each its text and its instant.
+function owing.of(run)
+  if not owing.owes(run) then
+    return {}
+  end
+  if not by_run then
+    by_run = {}
+    local all = call('ZRANGE', P .. 'follow_ups', 0, -1, 'WITHSCORES')
+    for n = 1, #all, 2 do
+      local of = all[n]:match('^[^ ]+')
+      by_run[of] = by_run[of] or {}
+      table.insert(by_run[of], {all[n], tonumber(all[n + 1])})
+    end
+  end
+  return by_run[run] or {}
+end
+
 -- Return whether a run owes any.
 function owing.owes(run)
   return call('HEXISTS', P .. 'owed', run) == 1

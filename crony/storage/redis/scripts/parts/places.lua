@@ -58,6 +58,9 @@ end
 
 -- Tell what has a place only now that runs have left their workers' hands.
 function places.freed()
+  if tenants.held() then
+    return
+  end
   local most = tenant_limit()
   local all = places.of_tenant()
   if all <= 0 then

@@ -135,11 +135,17 @@ function schedules.move(it, cursor, occurrences)
   return moved
 end
 
+-- Keep how many runs of a schedule may be held; that stays when it is deleted.
+function schedules.limit(id, limit)
+  call('HSET', P .. 'limits', id, base.digits(limit))
+end
+
 -- Keep a revision of a definition, and how many of its runs may be held.
 function schedules.define(it, definition, requires, limit)
   local revision = base.digits(it.revision)
   call('HSET', schedules.key(it.id), 'definition:' .. revision, definition,
-       'requires:' .. revision, requires, 'limit', base.digits(limit))
+       'requires:' .. revision, requires)
+  schedules.limit(it.id, limit)
 end
 
 -- Keep what is due from an instant on.
