@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from redis import ConnectionPool
+
 from crony import errors
 from crony.storage.contract import Capabilities, Stats, Store
 from crony.storage.redis import numbers, setup, telling, tenants
@@ -113,12 +115,13 @@ def check_url(url: str) -> None:
     """Refuse an URL that names no server; its password is in no error."""
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
+        database = parts.path.strip("/")
+        named = bool(parts.hostname) and (not database or database.isdigit())
+        # What the library makes of its parameters is seen where a connection is made.
+        ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError):
         named = False
-        parts = None
-    database = parts.path.strip("/") if parts else ""
-    if not named or (database and not database.isdigit()):
+    if not named:
         raise errors.InvalidSetting(
             "storage", "url", "it names no server: redis://127.0.0.1:6379/0"
-        ) from None
+        )

@@ -1,6 +1,7 @@
 -- Leave a follow-up for each running run whose progress hook has come due.
 -- parts: runs, owing
-local due = call('ZRANGEBYSCORE', P .. 'pulses', '-inf', args.now, 'LIMIT', 0, args.limit)
+local due = call('ZRANGEBYSCORE', P .. 'pulses', '-inf', args.now, 'LIMIT', 0,
+                 args.limit)
 for _, id in ipairs(due) do
   local run = runs.find(id)
   run.pulses = run.pulses + 1

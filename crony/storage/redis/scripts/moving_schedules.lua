@@ -1,5 +1,5 @@
--- List schedules by id with all that is kept of them, from an id on; one more than asked
--- for.
+-- List schedules by id with all that is kept of them, from an id on; one more than
+-- asked for.
 -- parts: moving
 -- reads
 local from = args.after and '(' .. args.after or '-'

@@ -32,8 +32,8 @@ end)
 
 local counted = #gone
 local it = schedules.find(args.schedule)
-local end_ = it and '(' .. base.sortable(math.min(args.before, it.cursor or args.before))
-  or '+'
+local before = it and math.min(args.before, it.cursor or args.before)
+local end_ = before and '(' .. base.sortable(before) or '+'
 local withdrawn = call('ZRANGE', P .. 'schedule:' .. args.schedule .. ':withdrawn', '-',
                        end_, 'BYLEX', 'LIMIT', 0, args.limit - counted)
 pruning.count(args.schedule, gone)

@@ -7,7 +7,8 @@ for n, item in ipairs(args.items) do
     results[n] = false
   else
     local refusal = references.refusal(it)
-    if not refusal and args.quota and call('ZCARD', P .. 'by:created') >= args.quota then
+    if not refusal and args.quota
+       and call('ZCARD', P .. 'by:created') >= args.quota then
       refusal = {'ScheduleQuota', args.quota}
     end
     refusal = refusal or references.missing(it)

@@ -61,7 +61,8 @@ function ending.record(run, attempt)
   if not of_hook or run.hook ~= 'error' then
     attempt.says = nil
   end
-  call('HSET', runs.key(run.id), 'attempt:' .. base.digits(attempt.token), pack(attempt))
+  local field = 'attempt:' .. base.digits(attempt.token)
+  call('HSET', runs.key(run.id), field, pack(attempt))
   if rules.FAULTS[attempt.state] or attempt.says then
     call('ZADD', P .. 'schedule:' .. run.schedule .. ':errors', attempt.finished_at,
          ending.fault(run.id, attempt))

@@ -78,7 +78,8 @@ end
 function lines.remove(run)
   local now, near = keys(run.catch_up, run.lane)
   local at = place(run)
-  if call('ZREM', now, at) == 0 and call('ZREM', P .. 'coming', at .. run.lane) == 0 then
+  if call('ZREM', now, at) == 0
+     and call('ZREM', P .. 'coming', at .. run.lane) == 0 then
     call('ZREM', near, at)
     call('ZREM', P .. 'nearing', at .. run.lane)
   end

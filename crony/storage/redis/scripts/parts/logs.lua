@@ -31,7 +31,8 @@ local function keep(output, stream, offset, data, in_head)
     output.head = output.head + #data
   end
   call('RPUSH', output.key .. (in_head and ':head' or ':rest'),
-       pack({sequence = output.sequence, stream = stream, offset = offset, data = data}))
+       pack({sequence = output.sequence, stream = stream, offset = offset,
+             data = data}))
 end
 
 -- Keep a chunk, as far as it is new and there is room (rules.pieces).
@@ -43,7 +44,8 @@ function logs.add(output, chunk)
     return
   end
   output.positions[stream] = ends
-  data, offset = data:sub(1 + math.max(0, position - offset)), math.max(offset, position)
+  data = data:sub(1 + math.max(0, position - offset))
+  offset = math.max(offset, position)
   local room = output.head_bound - output.head
   if #data == 0 then
     keep(output, stream, offset, '', false)

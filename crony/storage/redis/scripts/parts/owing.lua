@@ -31,7 +31,7 @@ end
 
 local by_run
 
--- Return the follow-ups that a run owed when first asked, each its text and its instant.
+-- Return the follow-ups that a run owed when first asked: text and instant of each.
 function owing.of(run)
   if not owing.owes(run) then
     return {}

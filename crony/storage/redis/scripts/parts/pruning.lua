@@ -105,7 +105,8 @@ end
 -- Forget what is left of a deleted schedule that has no runs.
 function pruning.forget(schedule)
   local key = schedules.key(schedule)
-  if not schedules.find(schedule) and call('EXISTS', key .. ':runs', key .. ':hooks') == 0
+  if not schedules.find(schedule)
+     and call('EXISTS', key .. ':runs', key .. ':hooks') == 0
   then
     call('UNLINK', key, key .. ':versions', key .. ':errors')
   end

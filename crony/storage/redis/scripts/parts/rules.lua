@@ -50,7 +50,7 @@ end
 function rules.closed_before(was, reported)
   if was == 'lost' then
     return 'stale'
-  elseif was == reported or (was ~= reported and STOPPED[was] and STOPPED[reported]) then
+  elseif was == reported or (STOPPED[was] and STOPPED[reported]) then
     return 'repeated'
   end
   return nil

@@ -37,7 +37,8 @@ local function refresh(webhook)
     first = call('ZRANGE', pending(name), '-inf', '(inf', 'BYSCORE', 'LIMIT', 0, 1,
                  'WITHSCORES')
   end
-  local now = first and first[1] and base.sortable(tonumber(first[2])) .. first[1] .. name
+  local now = first and first[1]
+    and base.sortable(tonumber(first[2])) .. first[1] .. name
   if before and before ~= now then
     call('ZREM', P .. 'webhooks:due', before)
     call('HDEL', P .. 'webhooks:first', name)
@@ -98,8 +99,9 @@ end
 -- Forget deliveries that ended before an instant; return how many, and how many places
 -- were looked at.
 function webhooks.forget(before, limit)
-  local old = call('ZRANGE', P .. 'deliveries:ended', '-inf', '(' .. base.digits(before),
-                   'BYSCORE', 'LIMIT', 0, limit)
+  local until_ = '(' .. base.digits(before)
+  local old = call('ZRANGE', P .. 'deliveries:ended', '-inf', until_, 'BYSCORE',
+                   'LIMIT', 0, limit)
   local gone = 0
   for _, member in ipairs(old) do
     local sequence, name = member:match('^(%d+) (.*)$')
