@@ -1,7 +1,7 @@
 -- Answer the output of an attempt after a sequence, and whether no more will come.
 -- parts: runs, logs
 -- reads
-local run = runs.find(args.run)
+local run = runs.read(args.run)
 if not run then
   return pack({pieces = {}, closed = true})
 end

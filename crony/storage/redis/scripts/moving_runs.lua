@@ -9,7 +9,7 @@ for n, id in ipairs(call('ZRANGE', P .. 'runs:ids', from, '+', 'BYLEX', 'LIMIT',
   if n > args.limit or size > args.size then
     return pack({found, true})
   end
-  found[n] = moving.run(runs.find(id))
+  found[n] = moving.run(runs.read(id))
   for _, counts in ipairs(found[n].output) do
     size = size + counts[3]
   end

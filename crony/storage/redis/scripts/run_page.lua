@@ -32,7 +32,7 @@ while #found <= args.limit and looked < LOOK do
     return pack({found = found})
   end
   looked, last = looked + 1, member
-  local run = runs.find(member:sub(16))
+  local run = runs.read(member:sub(16))
   if matches(run) then
     found[#found + 1] = run
   end

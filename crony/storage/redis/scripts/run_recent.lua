@@ -9,7 +9,7 @@ for n, schedule in ipairs(args.schedules) do
   repeat
     members = call('ZREVRANGE', key, offset, offset + args.limit - 1)
     for _, member in ipairs(members) do
-      local run = runs.find(member:sub(16))
+      local run = runs.read(member:sub(16))
       if run.state ~= 'withdrawn' and #newest < args.limit then
         newest[#newest + 1] = run
       end

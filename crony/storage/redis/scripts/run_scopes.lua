@@ -1,7 +1,7 @@
 -- Return the limits that hold for a run, and how they are taken up.
 -- parts: admission
 -- reads
-local run = runs.find(args.run)
+local run = runs.read(args.run)
 if not run or run.origin == 'hook' then
   return pack({})
 end

@@ -10,7 +10,7 @@ while true do
   local members = call('ZRANGE', source.key, source.last, source.first, 'BYLEX', 'REV',
                        'LIMIT', offset, 20)
   for _, member in ipairs(members) do
-    local run = runs.find(member:sub(16))
+    local run = runs.read(member:sub(16))
     if run.origin == 'schedule' and run.state ~= 'withdrawn' then
       return pack(run)
     end

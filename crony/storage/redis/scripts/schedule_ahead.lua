@@ -5,7 +5,7 @@ local found, ids = {}, {}
 local from = '[' .. base.sortable(args.now + 1)
 for _, state in ipairs({'pending', 'leased'}) do
   for _, member in ipairs(call('ZRANGE', P .. 'runs:' .. state, from, '+', 'BYLEX')) do
-    local run = runs.find(member:sub(16))
+    local run = runs.read(member:sub(16))
     if run.origin == 'schedule' and not found[run.schedule]
        and run.schedule > (args.after or '') then
       found[run.schedule] = true

@@ -116,7 +116,12 @@ local function facts(run)
   }
 end
 
--- Return the record of a run, or nil; the same table each time.
+-- Return the record of a run to look at, or nil: it is not to be changed.
+function runs.read(id)
+  return records[id] or base.record(call('HGET', runs.key(id), 'run'))
+end
+
+-- Return the record of a run to change, or nil; the same table each time.
 function runs.find(id)
   local run = records[id]
   if run == nil then
