@@ -7,9 +7,17 @@ local args = unpacked(ARGV[1])
 
 local base = {}
 
+local texts = {}
+
 -- An instant as text of a fixed width, in the order of instants (layout.py has it too).
 function base.sortable(instant)
-  return string.format('%015.0f', instant + 62135596800000)
+  local text = texts[instant]
+  if not text then
+    -- PERF: a step meets few instants, and each of them many times.
+    text = string.format('%015.0f', instant + 62135596800000)
+    texts[instant] = text
+  end
+  return text
 end
 
 -- What base.sortable was given.

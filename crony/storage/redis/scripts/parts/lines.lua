@@ -13,6 +13,7 @@
 local lines = {ready = {}}
 
 local LATE, TIMELY = '1:', '0:'
+local counted = {}
 
 -- Return the lane of a run whose definition requires these labels.
 function lines.lane(run, requires)
@@ -51,13 +52,20 @@ local function open(lane)
   end
 end
 
--- Count a run that is offered, or is not any more, in its group and queue.
+-- Count a run that is offered, or is not any more; `lines.write` writes it.
 local function count(run, by)
-  local group = run.origin == 'hook' and '' or run.group
-  local field = group .. '|' .. run.queue
-  if call('HINCRBY', P .. 'offered', field, by) == 0 then
-    call('HDEL', P .. 'offered', field)
+  local field = (run.origin == 'hook' and '' or run.group) .. '|' .. run.queue
+  counted[field] = (counted[field] or 0) + by
+end
+
+-- Write in which groups and queues runs are offered.
+function lines.write()
+  for field, by in pairs(counted) do
+    if by ~= 0 and call('HINCRBY', P .. 'offered', field, by) == 0 then
+      call('HDEL', P .. 'offered', field)
+    end
   end
+  counted = {}
 end
 
 -- Let a run be offered from now on, which is to be told.

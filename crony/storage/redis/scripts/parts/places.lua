@@ -40,8 +40,8 @@ end
 
 -- Meet the groups and queues in which runs are offered.
 local function offered(meet)
-  local fields = call('HKEYS', P .. 'offered')
-  for _, field in ipairs(fields) do
+  lines.write()
+  for _, field in ipairs(call('HKEYS', P .. 'offered')) do
     local group, queue = field:match('^([^|]*)|(.*)$')
     meet(group, queue)
   end

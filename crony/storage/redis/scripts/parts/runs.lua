@@ -20,87 +20,124 @@ local runs = {
   quiet = false,
 }
 
-local records, marked, was, dirty = {}, {}, {}, {}
+local records, marked, was, dirty, tallied = {}, {}, {}, {}, {}
 
 function runs.key(id)
   return P .. 'run:' .. id
+end
+
+-- PERF: the keys of a step's few queues, groups and states are made once.
+local made = {}
+
+local function named(prefix, name)
+  local of = made[prefix]
+  if not of then
+    of = {}
+    made[prefix] = of
+  end
+  local key = of[name]
+  if not key then
+    key = P .. prefix .. name
+    of[name] = key
+  end
+  return key
+end
+
+local IDS, OVERLAPS, DEADLINES = P .. 'runs:ids', P .. 'overlaps', P .. 'deadlines'
+local OFFERS, LEASES, PULSES = P .. 'offers', P .. 'leases', P .. 'pulses'
+local PREEMPTIBLE, HELD = P .. 'preemptible', P .. 'held:tenant'
+local OPEN, BESIDE, HOOKS = P .. 'open', P .. 'open:backfill', P .. 'open:hooks'
+
+-- Return the set in which a pending run waits for its admission, or has it.
+local function line(run, admitted)
+  return P .. 'schedule:' .. run.schedule .. (admitted and ':admitted' or ':queued')
+end
+
+-- Return a run's place among those that wait for their admission: first what has made
+-- an attempt and waits for its retry, which is not overtaken.
+local function turn(run)
+  return (run.attempt == 0 and '1' or '0') .. base.sortable(run.due_at) .. run.id
 end
 
 -- Return the keys of the sets that a run is in: the member of each, and its score.
 local function marks(run)
   local members, scores = {}, {}
   local id, state, hook = run.id, run.state, run.origin == 'hook'
-  local due = base.sortable(run.due_at) .. id
   local planned = base.sortable(run.scheduled_for) .. id
-  local of = 'schedule:' .. run.schedule .. ':'
-  members['runs:ids'] = id
-  members['runs:' .. state] = planned
-  members[of .. (hook and 'hooks' or 'runs')] = planned
+  local of = P .. 'schedule:' .. run.schedule
+  members[IDS] = id
+  members[named('runs:', state)] = planned
+  members[of .. (hook and ':hooks' or ':runs')] = planned
   if run.parent then
-    members['children:' .. run.parent] = planned
+    members[P .. 'children:' .. run.parent] = planned
   end
   local worker = run.worker or run.last_worker
   if worker then
-    members['runs:of:' .. worker] = planned
+    members[named('runs:of:', worker)] = planned
   end
   if state == 'pending' then
-    members['due:' .. run.queue], scores['due:' .. run.queue] = id, run.due_at
+    local due = named('due:', run.queue)
+    members[due], scores[due] = id, run.due_at
     if not hook then
-      members[of .. (run.admitted and 'admitted' or 'queued')] =
-        (run.attempt == 0 and '1' or '0') .. due
+      members[line(run, run.admitted)] = turn(run)
     end
     if run.overlap then
-      members.overlaps, scores.overlaps = id, run.due_at
+      members[OVERLAPS], scores[OVERLAPS] = id, run.due_at
     end
   elseif state == 'withdrawn' then
-    members[of .. 'withdrawn'] = planned
+    members[of .. ':withdrawn'] = planned
   elseif rules.TERMINAL[state] then
-    local ended = of .. (run.orphan and 'orphans' or 'ended')
     if not hook or run.orphan then
+      local ended = of .. (run.orphan and ':orphans' or ':ended')
       members[ended], scores[ended] = id, run.finished_at or run.created_at
     end
   else
-    members['held:worker:' .. worker] = id
-    scores['held:worker:' .. worker] = run.catch_up and 1 or 0
+    local hands = named('held:worker:', worker)
+    members[hands], scores[hands] = id, run.catch_up and 1 or 0
     if not hook then
-      members[of .. 'held'] = id
-      members['held:group:' .. run.group] = id
-      members['held:tenant'] = id
+      members[of .. ':held'] = id
+      members[named('held:group:', run.group)] = id
+      members[HELD] = id
     end
-    local by = state == 'leased' and 'offers' or 'leases'
-    members[by], scores[by] = id, state == 'leased' and run.start_at or run.expires_at
+    if state == 'leased' then
+      members[OFFERS], scores[OFFERS] = id, run.start_at
+    else
+      members[LEASES], scores[LEASES] = id, run.expires_at
+    end
     if run.pulse_at then
-      members.pulses, scores.pulses = id, run.pulse_at
+      members[PULSES], scores[PULSES] = id, run.pulse_at
     end
     if run.preemptible and state == 'running' then
-      members.preemptible = string.format('%03d', run.priority + 100)
+      -- The lowest priority first, then the newest started.
+      members[PREEMPTIBLE] = string.format('%03d', run.priority + 100)
         .. base.sortable(-run.started_at + 191267539200000) .. id
     end
   end
   if state == 'pending' or rules.HELD[state] then
-    local open = (hook and 'open:hooks')
-      or (run.origin == 'backfill' and 'open:backfill') or 'open'
-    members[open] = run.schedule .. '/' .. due
+    local open = (hook and HOOKS) or (run.origin == 'backfill' and BESIDE) or OPEN
+    members[open] = run.schedule .. '/' .. base.sortable(run.due_at) .. id
   end
-  if rules.UNCONFIRMED[state] and run.deadline_at then
-    members.deadlines, scores.deadlines = id, run.deadline_at
+  if run.deadline_at and rules.UNCONFIRMED[state] then
+    members[DEADLINES], scores[DEADLINES] = id, run.deadline_at
   end
   return {members = members, scores = scores}
 end
 
+local NONE = {members = {}, scores = {}}
+
 -- Bring the sets that a run is in to what follows from its record, or out of all.
 local function mark(id, now)
-  local before = marked[id] or {members = {}, scores = {}}
-  now = now or {members = {}, scores = {}}
+  local before = marked[id] or NONE
+  local members, scores = now.members, now.scores
   for key, member in pairs(before.members) do
-    if now.members[key] ~= member then
-      call('ZREM', P .. key, member)
+    if members[key] ~= member then
+      call('ZREM', key, member)
     end
   end
-  for key, member in pairs(now.members) do
-    local score = now.scores[key]
+  for key, member in pairs(members) do
+    local score = scores[key]
     if before.members[key] ~= member or before.scores[key] ~= score then
-      call('ZADD', P .. key, score or 0, member)
+      call('ZADD', key, score or 0, member)
     end
   end
   marked[id] = now
@@ -145,13 +182,11 @@ function runs.save(run)
   dirty[run.id] = true
 end
 
+-- Count live runs by queue and state; `runs.write` writes it.
 local function tally(facts_, by)
-  if not facts_.live then
-    return
-  end
-  local field = facts_.queue .. '\0' .. facts_.state
-  if call('HINCRBY', P .. 'tally', field, by) == 0 then
-    call('HDEL', P .. 'tally', field)
+  if facts_.live then
+    local field = facts_.queue .. '\0' .. facts_.state
+    tallied[field] = (tallied[field] or 0) + by
   end
 end
 
@@ -246,27 +281,38 @@ end
 
 -- Let a pending run be admitted, or not any more.
 function runs.admit(run, admitted)
+  local id = run.id
   run.admitted = admitted
   if admitted then
     lines.add(run)
   else
     lines.remove(run)
   end
-  runs.save(run)
-  was[run.id].offered = admitted
+  local from, to, member = line(run, not admitted), line(run, admitted), turn(run)
+  call('ZREM', from, member)
+  call('ZADD', to, 0, member)
+  marked[id].members[from], marked[id].members[to] = nil, member
+  was[id].offered = admitted
+  dirty[id] = true
 end
 
 -- Forget a run.
 function runs.drop(run)
-  mark(run.id, nil)
+  mark(run.id, NONE)
   call('UNLINK', runs.key(run.id))
   records[run.id], dirty[run.id] = false, nil
 end
 
--- Write the records of all that was changed.
+-- Write the records of all that was changed, and what is counted of runs.
 function runs.write()
   for id in pairs(dirty) do
     call('HSET', runs.key(id), 'run', pack(records[id]))
   end
-  dirty = {}
+  for field, by in pairs(tallied) do
+    if by ~= 0 and call('HINCRBY', P .. 'tally', field, by) == 0 then
+      call('HDEL', P .. 'tally', field)
+    end
+  end
+  dirty, tallied = {}, {}
+  lines.write()
 end
