@@ -58,7 +58,8 @@ def test_a_driver_of_another_package_is_found_by_its_entry_point(
 def test_a_scheme_without_a_driver_is_refused_with_those_there_are(
     foreign_package: None,
 ) -> None:
-    with pytest.raises(errors.InvalidSetting, match="memory, shelf, sqlite"):
+    known = ", ".join(sorted([*storage.OWN, "shelf"]))
+    with pytest.raises(errors.InvalidSetting, match=f"there are: {known}"):
         open_store("mongo://host/crony")
 
 

@@ -20,8 +20,12 @@ Of a tenant, after its prefix:
 - ``keys``, ``keys:…``: see ``keys.lua``.
 - ``answers``: a hash of records by idempotency key; ``answers:claimed``: by instant.
 - ``log:<run>:<token>``, ``…:head``, ``…:rest``: output (``logs.lua``).
-- ``lanes:<queue>``, ``near:…``, ``now:…``, ``coming``, ``offered``: what may be leased
-  (``lines.lua``).
+- ``queues``, ``lanes:<queue>``, ``now:…``, ``near:…``, ``nearing``, ``coming``,
+  ``offered``: what may be leased (``lines.lua``). ``waiting``: runs that are to be
+  promoted, by the instant they are available at.
+- ``follow_ups``: hooks that are owed, by instant; ``owed``: how many of each run
+  (``owing.lua``).
+- ``sessions:<worker>``: those that were replaced.
 - ``run:<id>``: a hash. ``run``: the live record (``runs.lua``); ``result``: JSON text;
   ``grant:<token>``: the worker that was given it; ``attempt:<token>``: one that ended.
 - ``schedule:<id>``: a hash. ``live``: the record (``schedules.lua``), while it is not
@@ -32,8 +36,10 @@ Of a tenant, after its prefix:
 - ``policies``: a hash of JSON texts, by their digest.
 - ``events``: a stream; an entry's id is the event's sequence. ``events:of:<schedule>``:
   those of a schedule; ``events:last``, ``events:forgotten``: sequences.
-- The indexes of runs and schedules: ``runs.marks`` and ``schedules.marks`` in
-  ``scripts/parts`` are the one place that says of which.
+- ``tally``: a hash; how many live runs there are by queue and state, and schedules by
+  state.
+- The indexes of runs and schedules: ``marks`` in ``runs.lua`` and ``schedules.lua`` is
+  the one place that says of which.
 
 Without a tenant: ``tenants`` (``names``, by text), ``digests`` (a hash: the digest of a
 key's secret, to the tenant and id of the key), ``duties``, ``schema``.

@@ -19,7 +19,6 @@ from crony.model.schedule import Definition, Schedule
 from crony.model.state import HELD, AttemptState, RunState
 from crony.storage import rules
 from crony.storage.codec import (
-    definition_in,
     definition_out,
     loads,
     policy_in,
@@ -189,8 +188,3 @@ def schedule_in(tenant: str, found: Record) -> Schedule:
         "definition": found["definition"],
     }
     return value_in(Schedule, document)
-
-
-def definition_of(text: str) -> Definition:
-    """Return the definition of a text."""
-    return definition_in(text)
