@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypedDict, cast
 
+from redis import ConnectionPool
 from redis.client import PubSub
 
 from crony.storage.redis import layout
@@ -35,15 +37,20 @@ def listen(
     """Call ``hear`` with all news that are told from now on."""
     with translated(), _subscription(engine) as subscription:
         subscription.subscribe(_channel(engine))
-        _listen(subscription, hear, until)
+        _listen(engine, subscription, hear, until)
 
 
 def _listen(
-    subscription: PubSub, hear: Callable[[bytes], None], until: Callable[[], bool]
+    engine: Engine,
+    subscription: PubSub,
+    hear: Callable[[bytes], None],
+    until: Callable[[], bool],
 ) -> None:
     heard_at, asked = time.monotonic(), False
     begun = False
     while not (begun and until()):
+        # Raises when the store was closed meanwhile.
+        _ = engine.client
         found = subscription.get_message(timeout=_WAIT)
         now = time.monotonic()
         if found is not None:
@@ -60,9 +67,19 @@ def _listen(
             asked = True
 
 
-def _subscription(engine: Engine) -> PubSub:
-    made = engine.client.pubsub()  # type: ignore[no-untyped-call]  # the library's
-    return cast("PubSub", made)
+@contextmanager
+def _subscription(engine: Engine) -> Iterator[PubSub]:
+    """Give a subscription on a connection of its own, which nobody else closes."""
+    shared = engine.client.connection_pool
+    pool = ConnectionPool(
+        connection_class=shared.connection_class, **shared.connection_kwargs
+    )
+    subscription = PubSub(pool)
+    try:
+        yield subscription
+    finally:
+        subscription.close()
+        pool.disconnect()
 
 
 def _channel(engine: Engine) -> str:
