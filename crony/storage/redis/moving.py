@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,10 +27,12 @@ from crony.storage.redis.records import (
     schedule_out,
     written_out,
 )
+from crony.storage.redis.refusals import check
 from crony.storage.redis.runs import pruned_in
 
-#: So much output is moved at a time.
+#: So much output, and so many things, are moved at a time.
 _SIZE = 1 << 22
+_AT_A_TIME = 100
 
 
 class RedisMoving(Moving):
@@ -89,60 +91,90 @@ class RedisMoving(Moving):
         )
 
     def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
-        taken = self._taken([(each.tenant, each.id, None) for each in items])
-        return tuple(
-            not elsewhere
-            and bool(
-                self._engine.call(
-                    "moving_put_schedule", item.tenant, item=_schedule_out(item)
-                )
+        elsewhere = self._taken("schedules", [(item.tenant, item.id) for item in items])
+        kept = [False] * len(items)
+        for tenant, numbers in _pieces([(item.tenant, 0) for item in items], elsewhere):
+            self._put(
+                "moving_put_schedule",
+                tenant,
+                numbers,
+                kept,
+                items=[_schedule_out(items[n]) for n in numbers],
             )
-            for item, elsewhere in zip(items, taken, strict=True)
-        )
+        return tuple(kept)
 
     def put_runs(self, items: Sequence[MovedRun]) -> Sequence[bool]:
-        taken = self._taken([(i.run.tenant, None, i.run.id) for i in items])
-        return tuple(
-            not elsewhere
-            and bool(
-                self._engine.call(
-                    "moving_put_run",
-                    item.run.tenant,
-                    item=_run_out(item),
-                    policies=policies_out([item.run]),
-                )
+        elsewhere = self._taken("runs", [(i.run.tenant, i.run.id) for i in items])
+        sizes = [(item.run.tenant, _size(item)) for item in items]
+        kept = [False] * len(items)
+        for tenant, numbers in _pieces(sizes, elsewhere):
+            some = [items[n] for n in numbers]
+            self._put(
+                "moving_put_run",
+                tenant,
+                numbers,
+                kept,
+                items=[_run_out(item) for item in some],
+                policies=policies_out(item.run for item in some),
             )
-            for item, elsewhere in zip(items, taken, strict=True)
-        )
+        return tuple(kept)
+
+    def _put(
+        self,
+        script: str,
+        tenant: str,
+        numbers: Sequence[int],
+        kept: list[bool],
+        **arguments: object,
+    ) -> None:
+        """Let a script keep some, and note which it kept, up to one that it refuses."""
+        counted, refused = self._engine.call(script, tenant, **arguments)
+        for n, each in zip(numbers, counted, strict=False):
+            kept[n] = bool(each)
+        check(refused)
 
     def remove_runs(self, tenant: str, runs: Sequence[str]) -> int:
         gone = self._engine.call("moving_remove", tenant, runs=list(runs))
         return int(gone)
 
-    def _taken(
-        self, items: Sequence[tuple[str, str | None, str | None]]
-    ) -> Sequence[bool]:
-        """Return of each (tenant, schedule, run) whether another tenant has the id.
+    def _taken(self, kind: str, items: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Return of each (tenant, id) whether another tenant has the id.
 
         It is no part of the step that stores it: each tenant's keys are apart, and
         nothing breaks where two have the same id.
         """
-        asked = {
-            "schedules": [schedule for _, schedule, _ in items if schedule],
-            "runs": [run for _, _, run in items if run],
-        }
+        asked = {"schedules": [], "runs": [], kind: [id for _, id in items]}
         names = self._engine.tenants() if items else []
         taken: defaultdict[str, set[str]] = defaultdict(set)
         answers = self._engine.each("moving_taken", [(name, asked) for name in names])
         for name, answer in zip(names, answers, strict=True):
-            for kind, found in asked.items():
-                for id, used in zip(found, answer[kind], strict=True):
-                    if used:
-                        taken[id].add(name)
-        return [
-            bool(taken[schedule or run or ""] - {tenant})
-            for tenant, schedule, run in items
-        ]
+            for (_, id), used in zip(items, answer[kind], strict=True):
+                if used:
+                    taken[id].add(name)
+        return [bool(taken[id] - {tenant}) for tenant, id in items]
+
+
+def _pieces(
+    items: Sequence[tuple[str, int]], left_out: Sequence[bool]
+) -> Iterator[tuple[str, list[int]]]:
+    """Meet the numbers of items of one tenant, in order, as many as go at a time."""
+    tenant, numbers, size = "", list[int](), 0
+    for n, (owner, bytes_) in enumerate(items):
+        if left_out[n]:
+            continue
+        full = len(numbers) >= _AT_A_TIME or size + bytes_ > _SIZE
+        if numbers and (full or owner != tenant):
+            yield tenant, numbers
+            numbers, size = [], 0
+        tenant = owner
+        numbers.append(n)
+        size += bytes_
+    if numbers:
+        yield tenant, numbers
+
+
+def _size(item: MovedRun) -> int:
+    return sum(len(each.data) for chunks in item.output.values() for each in chunks)
 
 
 def _schedule(tenant: str, found: Record) -> MovedSchedule:

@@ -1,20 +1,24 @@
--- Keep a run as it was elsewhere; answer whether it was kept.
+-- Keep runs as they were elsewhere, in order, until one is refused.
+-- Answers for each whether it was kept, and the refusal.
 -- parts: moving
-local run = args.item.run
-local before = runs.find(run.id)
-if before and not moving.may_go(before) then
-  return pack(false)
-elseif not schedules.used(run.schedule) then
-  return base.refused('NotFound', 'schedule', run.schedule)
-end
-local missing = settling.prepare({run})
-if missing then
-  return base.refused('NotFound', 'definition', missing)
-end
-if before then
-  moving.remove(before)
-end
+local kept, refusal = {}, nil
 settling.keep_policies(args.policies)
-moving.put_run(args.item)
+for n, item in ipairs(args.items) do
+  local run = item.run
+  local before = runs.find(run.id)
+  if before and not moving.may_go(before) then
+    kept[n] = false
+  else
+    refusal = moving.refusal_of_run(run)
+    if refusal then
+      break
+    end
+    if before then
+      moving.remove(before)
+    end
+    moving.put_run(item)
+    kept[n] = true
+  end
+end
 admission.finish()
-return pack(true)
+return pack({kept, {refused = refusal}})

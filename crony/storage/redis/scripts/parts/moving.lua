@@ -89,6 +89,15 @@ function moving.run(run)
   return found
 end
 
+-- Return what to refuse a run with, or nil; else it has its lane from now on.
+function moving.refusal_of_run(run)
+  if not schedules.used(run.schedule) then
+    return {'NotFound', 'schedule', run.schedule}
+  end
+  local missing = settling.prepare({run})
+  return missing and {'NotFound', 'definition', missing}
+end
+
 -- Return whether a run may give way to what moves in.
 function moving.may_go(run)
   return tenants.held() and not rules.HELD[run.state]
