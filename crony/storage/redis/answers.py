@@ -41,7 +41,13 @@ class RedisAnswers(Answers):
         )
 
     def prune(self, *, before: datetime, limit: int) -> int:
-        return swept(self._engine, "answer_prune", before=before, limit=limit)
+        return swept(
+            self._engine,
+            "answer_prune",
+            by="answers:claimed",
+            before=before,
+            limit=limit,
+        )
 
 
 def _kept(answer: Answer) -> Arguments:

@@ -11,13 +11,13 @@ from crony.model.event import Event
 from crony.model.run import Run
 from crony.model.task import Json, JsonObject
 from crony.storage import changes
-from crony.storage.codec import instant_in
+from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Events
 from crony.storage.redis import layout
 from crony.storage.redis.engine import Engine
 from crony.storage.redis.faults import translated
 from crony.storage.redis.records import Reader
-from crony.storage.redis.sweeping import swept
+from crony.storage.redis.sweeping import swept_of
 from crony.storage.redis.values import raw, unpacked
 
 #: The least that is read at a time where some of it is left out.
@@ -98,7 +98,14 @@ class RedisEvents(Events):
         return forgotten, newest
 
     def prune(self, *, before: datetime, limit: int) -> int:
-        return swept(self._engine, "event_prune", before=before, limit=limit)
+        names = self._engine.tenants()
+        oldest = self._engine.each("event_oldest", [(name, {}) for name in names])
+        old = [
+            name
+            for name, at in zip(names, oldest, strict=True)
+            if at is not None and at < instant_out(before)
+        ]
+        return swept_of(self._engine, "event_prune", old, before=before, limit=limit)
 
 
 def _kept(entry: _Entry) -> _Kept:

@@ -171,7 +171,13 @@ class RedisWebhooks(Webhooks):
         )
 
     def prune(self, *, before: datetime, limit: int) -> int:
-        return swept(self._engine, "delivery_prune", before=before, limit=limit)
+        return swept(
+            self._engine,
+            "delivery_prune",
+            by="deliveries:ended",
+            before=before,
+            limit=limit,
+        )
 
 
 def _order(delivery: Delivery) -> tuple[datetime | None, int, str]:

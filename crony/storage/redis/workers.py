@@ -9,7 +9,7 @@ from crony.model.worker import Key, Worker
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.documents import document_out
-from crony.storage.redis import keys
+from crony.storage.redis import keys, tenantwise
 from crony.storage.redis.engine import Engine
 from crony.storage.redis.paging import page_of
 from crony.storage.redis.values import value_in
@@ -75,7 +75,8 @@ class RedisWorkers(Workers):
 
     def lose(self, *, before: datetime, limit: int, now: datetime) -> Sequence[Worker]:
         lost: list[Worker] = []
-        for tenant in self._engine.tenants():
+        unseen = ("seen", instant_out(before) - 1)
+        for tenant in tenantwise.due(self._engine, unseen):
             if len(lost) >= limit:
                 break
             found = self._engine.call(
