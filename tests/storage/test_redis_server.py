@@ -7,7 +7,9 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -276,25 +278,60 @@ class TestFaults:
                 verb()
 
 
-class _Refusing(socketserver.StreamRequestHandler):
-    """Says that it is there, and refuses all else with one error."""
-
-    error = ""
+class _Pretending(socketserver.StreamRequestHandler):
+    """Takes commands as a server does, and answers scripts as ``answer`` says."""
 
     def handle(self) -> None:
-        while True:
-            head = self.rfile.readline()
-            if not head:
-                return
+        while head := self.rfile.readline():
             words = []
             for _ in range(int(head[1:])):
-                self.rfile.readline()
-                words.append(self.rfile.readline().strip().upper())
-            known = words[0] in (b"PING", b"HELLO", b"CLIENT", b"SELECT")
-            answer = "+OK" if known else f"-{self.error}"
-            if words[0] == b"HELLO":
-                answer = "%1\r\n$5\r\nproto\r\n:3"
-            self.wfile.write(answer.encode() + b"\r\n")
+                size = int(self.rfile.readline()[1:])
+                words.append(self.rfile.read(size + 2)[:-2])
+            match words[0].upper():
+                case b"HELLO":
+                    answer = b"%1\r\n$5\r\nproto\r\n:3\r\n"
+                case b"PING" | b"CLIENT" | b"SELECT":
+                    answer = b"+OK\r\n"
+                case _:
+                    answer = self.answer()
+            self.wfile.write(answer)
+
+    def answer(self) -> bytes:
+        """Return what a script answers."""
+        raise NotImplementedError
+
+
+@contextmanager
+def pretended(answer: Callable[[], bytes]) -> Iterator[engine.Engine]:
+    """Give an engine on a server that answers scripts so."""
+    members = {"answer": lambda _: answer()}
+    handler = type("Handler", (_Pretending,), members)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        made = engine.Engine(f"redis://127.0.0.1:{server.server_address[1]}/0")
+        made.connect()
+        yield made
+        made.close()
+        server.shutdown()
+
+
+def test_a_verb_that_is_under_way_comes_to_its_end_when_the_store_is_closed() -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def answer() -> bytes:
+        asked.set()
+        assert go.wait(60)
+        return b"$1\r\n\x07\r\n"
+
+    with pretended(answer) as made, ThreadPoolExecutor(1) as pool:
+        verb = pool.submit(made.call, "first", "default", keys=[])
+        assert asked.wait(60)
+        made.close()
+        go.set()
+        assert verb.result(timeout=60) == 7
+        with pytest.raises(errors.StoreUnavailable, match="closed"):
+            made.call("first", "default", keys=[])
 
 
 @pytest.mark.parametrize(
@@ -321,16 +358,11 @@ class _Refusing(socketserver.StreamRequestHandler):
 def test_each_error_of_a_server_has_a_meaning(
     error: str, meant: type[errors.CronyError], says: str
 ) -> None:
-    handler = type("Handler", (_Refusing,), {"error": error})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as refusing:
-        refusing.daemon_threads = True
-        threading.Thread(target=refusing.serve_forever, daemon=True).start()
-        made = engine.Engine(f"redis://127.0.0.1:{refusing.server_address[1]}/0")
-        made.connect()
-        with pytest.raises(meant, match=says) as caught:
-            made.call("first", "default", keys=[])
-        made.close()
-        refusing.shutdown()
+    with (
+        pretended(lambda: f"-{error}\r\n".encode()) as made,
+        pytest.raises(meant, match=says) as caught,
+    ):
+        made.call("first", "default", keys=[])
     detail = error.partition(" ")[2]
     assert detail not in str(caught.value)
 

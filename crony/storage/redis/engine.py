@@ -68,8 +68,8 @@ class Engine:
         """Give all connections back."""
         client, self._client = self._client, None
         if client is not None:
-            client.close()
-            client.connection_pool.disconnect()
+            # A verb that is under way in another thread comes to its end.
+            client.connection_pool.disconnect(inuse_connections=False)
 
     @property
     def client(self) -> redis.Redis:
