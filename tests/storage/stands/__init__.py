@@ -6,13 +6,20 @@ from pathlib import Path
 
 from tests.storage.stands.memory import MemoryStand
 from tests.storage.stands.postgresql import PostgresqlStand
+from tests.storage.stands.redis import RedisStand
 from tests.storage.stands.sqlite import SqliteStand
 from tests.storage.stands.stand import Stand
 
 __all__ = ["SHARED", "STANDS", "Stand", "make_stand"]
 
 STANDS: dict[str, type[Stand]] = {
-    stand.name: stand for stand in (MemoryStand, SqliteStand, PostgresqlStand)
+    stand.name: stand
+    for stand in (
+        MemoryStand,
+        SqliteStand,
+        PostgresqlStand,
+        RedisStand,
+    )
 }
 
 #: Those that other processes may open at the same time.

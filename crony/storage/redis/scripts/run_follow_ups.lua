@@ -1,0 +1,3 @@
+-- List hooks that are owed, oldest first.
+-- reads
+return pack(call('ZRANGE', P .. 'follow_ups', 0, args.limit - 1, 'WITHSCORES'))

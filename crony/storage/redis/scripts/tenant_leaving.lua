@@ -1,0 +1,4 @@
+-- Answer whether the tenant is leaving.
+-- parts: tenants
+-- reads
+return pack(tenants.leaving())

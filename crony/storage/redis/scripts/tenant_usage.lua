@@ -1,0 +1,4 @@
+-- Count what the tenant's quotas bound.
+-- parts: tenants
+-- reads
+return pack(tenants.usage())
