@@ -1,0 +1,73 @@
+"""MongoDB: a server by itself, and a replica set with one member."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pymongo
+
+from crony.storage import open_store
+from crony.testing.servers.mongodb import MongoDb, MongoDbSet
+from tests.storage.stands.stand import Stand
+
+_Document = dict[str, Any]
+
+
+class MongoDbStand(Stand):
+    """One database, emptied for each test: to drop and migrate it would take long."""
+
+    name = "mongodb"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._servers: MongoDb | MongoDbSet | None = None
+        self._client: pymongo.MongoClient[_Document] | None = None
+        #: What a migration leaves, by collection.
+        self._migrated: dict[str, list[_Document]] = {}
+
+    def start(self) -> MongoDb | MongoDbSet:
+        """Start what the store is on."""
+        return MongoDb(self.directory / "server").start()
+
+    def fresh(self) -> str:
+        if self._servers is None:
+            self._servers = self.start()
+        if self._client is None:
+            open_store(self._servers.url).migrate()
+            self._client = pymongo.MongoClient(self._servers.url)
+            self._migrated = {
+                each.name: list(each.find()) for each in self._collections()
+            }
+        else:
+            self._empty()
+        return self._servers.url
+
+    def _collections(self) -> list[pymongo.collection.Collection[_Document]]:
+        assert self._client is not None
+        # Nothing here has to outlive the server.
+        database = self._client.get_default_database(
+            write_concern=pymongo.WriteConcern(w=1, j=False)
+        )
+        return [database[name] for name in database.list_collection_names()]
+
+    def _empty(self) -> None:
+        for each in self._collections():
+            each.delete_many({})
+            if migrated := self._migrated.get(each.name):
+                each.insert_many(migrated)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        if self._servers is not None:
+            self._servers.kill()
+
+
+class MongoDbSetStand(MongoDbStand):
+    """With a log of its operations, as a store of several machines has."""
+
+    name = "mongodb-replica-set"
+
+    def start(self) -> MongoDb | MongoDbSet:
+        return MongoDbSet(self.directory / "servers", members=1).start()
