@@ -21,6 +21,8 @@ GROUP = "crony.storage"
 OWN = {
     "sqlite": "crony.storage.sql:SqlStore.from_url",
     "memory": "crony.storage.memory:MemoryStore.from_url",
+    "mongodb": "crony.storage.mongodb:from_url",
+    "mongodb+srv": "crony.storage.mongodb:from_url",
 }
 
 
