@@ -29,13 +29,23 @@ _SETTLED_WITHIN = 60.0
 
 
 class MongoDb(Server):
-    """One server: by itself, or a member of a replica set."""
+    """One server: by itself, or a member of a replica set.
+
+    ``parameters`` are the server's own, each ``name=value``.
+    """
 
     name = "mongod"
 
-    def __init__(self, directory: Path, *, replica_set: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        replica_set: str | None = None,
+        parameters: Sequence[str] = (),
+    ) -> None:
         super().__init__(directory)
         self._replica_set = replica_set
+        self._parameters = ("diagnosticDataCollectionEnabled=false", *parameters)
         self._frozen = False
 
     @property
@@ -56,7 +66,7 @@ class MongoDb(Server):
             *("--dbpath", str(data), "--bind_ip", "127.0.0.1"),
             *("--port", str(self.port), "--nounixsocket", "--quiet"),
             *("--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25"),
-            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *(part for each in self._parameters for part in ("--setParameter", each)),
             *member,
         )
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.storage.stands.memory import MemoryStand
+from tests.storage.stands.mongodb import MongoDbSetStand, MongoDbStand
 from tests.storage.stands.sqlite import SqliteStand
 from tests.storage.stands.stand import Stand
 
 __all__ = ["SHARED", "STANDS", "Stand", "make_stand"]
 
 STANDS: dict[str, type[Stand]] = {
-    stand.name: stand for stand in (MemoryStand, SqliteStand)
+    stand.name: stand
+    for stand in (MemoryStand, SqliteStand, MongoDbStand, MongoDbSetStand)
 }
 
 #: Those that other processes may open at the same time.
