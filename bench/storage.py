@@ -31,6 +31,7 @@ from crony.storage import open_store
 from crony.storage.contract import Store
 from crony.testing import factories
 from crony.testing.clock import START
+from crony.testing.storage.scene import TENANT
 
 ROUNDS = 5
 BATCH = 100
@@ -103,6 +104,7 @@ def materialise(store: Store) -> None:
 def lease(store: Store, worker: str) -> Sequence[Holding]:
     """Lease a batch."""
     offers = store.leases.lease(
+        TENANT,
         worker,
         session="s",
         sequence=1,
@@ -118,14 +120,14 @@ def lease(store: Store, worker: str) -> Sequence[Holding]:
 def report(store: Store, worker: str, held: Sequence[Holding], **facts: object) -> None:
     """Report the end of a batch."""
     closings = [factories.make_closing(item.run, item.token, **facts) for item in held]
-    store.leases.report(worker, closings, now=NOW)
+    store.leases.report(TENANT, worker, closings, now=NOW)
 
 
 def work(store: Store, worker: str, count: int) -> None:
     """Lease, confirm and report so many runs."""
     for _ in range(0, count, BATCH):
         held = lease(store, worker)
-        store.leases.confirm(worker, held, now=NOW, lease_ttl=TTL)
+        store.leases.confirm(TENANT, worker, held, now=NOW, lease_ttl=TTL)
         report(store, worker, held)
 
 
@@ -143,7 +145,7 @@ def once(directory: Path, count: int) -> dict[str, Rate]:
     store.open()
     worker = factories.make_worker(slots=1000, sandbox_level="full")
     store.workers.register(worker, factories.make_key(), quota=None)
-    store.leases.begin(worker.id, session="s", sequence=1, now=NOW)
+    store.leases.begin(worker.tenant, worker.id, session="s", sequence=1, now=NOW)
     made: list[Schedule] = []
     half = count // 2
     rates = {
@@ -163,7 +165,7 @@ def once(directory: Path, count: int) -> dict[str, Rate]:
             half, lambda: work(store, worker.id, half)
         ),
     }
-    ended = store.runs.recent([schedule.id for schedule in made], limit=1)
+    ended = store.runs.recent(TENANT, [schedule.id for schedule in made], limit=1)
     assert all(run.over for (run,) in ended.values()), "a run is left"
     assert len(ended) == count
     busy = replace(made[0], cursor=NOW + timedelta(minutes=1))

@@ -13,11 +13,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from crony.clock import MOMENT
+from crony.model.moving import Pruned
 from crony.model.run import Run
 from crony.model.state import Origin, Reason, RunState
 from crony.scheduler.eras import Era, History
 from crony.scheduler.stretches import Stretch
-from crony.storage.contract import Page, Position, Pruned, RunQuery, Store
+from crony.storage.contract import Page, Position, RunQuery, Store
 
 #: So many records are read at once,
 _PAGE = 200
@@ -107,7 +108,9 @@ class Account:
             yield from self._without(era, low, era.high)
 
     def _records(self) -> Iterator[Run]:
-        before = self._store.runs.standing_at(self._schedule.id, self._start - MOMENT)
+        before = self._store.runs.standing_at(
+            self._schedule.tenant, self._schedule.id, self._start - MOMENT
+        )
         if before is not None and (before.range_until or before.scheduled_for) >= (
             self._start
         ):
@@ -159,7 +162,7 @@ class Account:
             return
         # Read after the records: what is missing there is counted here.
         if self._pruned is None or self._pruned.until < found.last:
-            self._pruned = self._store.runs.pruned(self._schedule.id)
+            self._pruned = self._read_pruned()
         if self._pruned is not None:
             until = min(high, self._pruned.until)
             yield from _entries(era, low, until, Beyond.PRUNED)
@@ -179,9 +182,12 @@ class Account:
             self._complete = self._counted() >= self._schedule.occurrences
         return self._complete
 
+    def _read_pruned(self) -> Pruned | None:
+        return self._store.runs.pruned(self._schedule.tenant, self._schedule.id)
+
     def _counted(self) -> int:
         """Return for how many occurrences there are records, or were."""
-        pruned = self._store.runs.pruned(self._schedule.id)
+        pruned = self._read_pruned()
         number = sum(pruned.occurrences.values()) if pruned else 0
         query = RunQuery(
             schedule=self._schedule.id, origin=Origin.SCHEDULE, states=_RECORDS

@@ -295,7 +295,7 @@ class Edits:
         is carried over late.
         """
         settled = [found.updated_at]
-        standing = self._store.runs.standing_at(found.id, instant)
+        standing = self._store.runs.standing_at(found.tenant, found.id, instant)
         later = runs_of(self._store, found, since=instant + MOMENT)
         settled += [
             run.range_until

@@ -247,7 +247,7 @@ def history_of(
 
 def told(store: Store, schedule: Schedule, *, since: datetime) -> History | None:
     """Return a schedule's history, or ``None`` where it changed meanwhile."""
-    versions = _versions(store, schedule.id, since=since)
+    versions = _versions(store, schedule.tenant, schedule.id, since=since)
     if versions:
         newest = versions[-1]
         known = (newest.revision, newest.held)
@@ -256,7 +256,9 @@ def told(store: Store, schedule: Schedule, *, since: datetime) -> History | None
     return History(schedule=schedule, versions=versions)
 
 
-def _versions(store: Store, schedule: str, *, since: datetime) -> tuple[Version, ...]:
+def _versions(
+    store: Store, tenant: str, schedule: str, *, since: datetime
+) -> tuple[Version, ...]:
     """Return the versions in force from ``since`` on, oldest first.
 
     With ``max_runs`` all of them, since what counted before has a say.
@@ -264,7 +266,7 @@ def _versions(store: Store, schedule: str, *, since: datetime) -> tuple[Version,
     found: list[Version] = []
     until: datetime | None = None
     while len(found) < _MOST:
-        page = store.schedules.versions(schedule, until=until, limit=_PAGE)
+        page = store.schedules.versions(tenant, schedule, until=until, limit=_PAGE)
         found.extend(page)
         if len(page) < _PAGE:
             break
@@ -281,7 +283,7 @@ def _gone(store: Store, tenant: str, reference: str) -> History:
     page = store.runs.page(tenant, query, limit=1, after=None)
     if not page.items:
         raise errors.NotFound("schedule", reference)
-    versions = _versions(store, reference, since=page.items[0].created_at)
+    versions = _versions(store, tenant, reference, since=page.items[0].created_at)
     if not versions:
         raise errors.NotFound("schedule", reference)
     newest = versions[-1]

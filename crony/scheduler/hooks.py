@@ -99,7 +99,9 @@ class Hooks:
         parent = self._store.runs.find(item.tenant, item.run)
         if parent is None:
             return None
-        definition = self._store.schedules.definition(item.schedule, parent.revision)
+        definition = self._store.schedules.definition(
+            item.tenant, item.schedule, parent.revision
+        )
         hook = definition.hooks.get(item.kind) if definition is not None else None
         if hook is None:
             return None
@@ -235,7 +237,7 @@ def says(store: Store, run: Run, closing: Closing) -> str | None:
     """
     if run.hook is None:
         return None
-    chunks, _ = store.logs.read(run.id, attempt=run.attempt, after=0)
+    chunks, _ = store.logs.read(run.tenant, run.id, attempt=run.attempt, after=0)
     printed = _of(chunks, "stdout") or _answered(closing.result)
     printed += _of(chunks, "stderr")[: SAYS - len(printed)]
     # A character that was cut in two is left out; what is no text is marked.

@@ -100,7 +100,7 @@ class Keys:
         self._entropy = entropy
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._used: dict[str, datetime] = {}
+        self._used: dict[tuple[str, str], datetime] = {}
         self._touched: dict[str, datetime] = {}
 
     def authenticate(self, secret: str) -> Key:
@@ -143,16 +143,16 @@ class Keys:
         with self._lock:
             last = self._touched.get(key.id) or key.used_at
             if last is None or now - last >= _USED:
-                self._used[key.id] = self._touched[key.id] = cut(now)
+                self._used[key.tenant, key.id] = self._touched[key.id] = cut(now)
 
     def flush(self) -> None:
         """Write the uses noted since the last time."""
         with self._lock:
             used, self._used = self._used, {}
             if len(self._touched) > _REMEMBERED:
-                self._touched = dict(used)
-        for key, used_at in used.items():
-            self._store.keys.touch(key, used_at=used_at)
+                self._touched = {key: used_at for (_, key), used_at in used.items()}
+        for (tenant, key), used_at in used.items():
+            self._store.keys.touch(tenant, key, used_at=used_at)
 
     def create(
         self,

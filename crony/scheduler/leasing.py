@@ -6,8 +6,6 @@ steps in order, computes what the policy says of retries, and tells who waits.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,9 +36,6 @@ _log = log.get(__name__)
 
 _AGAIN = (AttemptState.FAILED, AttemptState.TIMED_OUT)
 
-#: So many workers' tenants are remembered; a worker never changes its own.
-_REMEMBERED = 10_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
@@ -69,11 +64,10 @@ class Leasing:
         self._timing = timing
         self._wakes = wakes
         self._fraction = fraction
-        self._lock = threading.Lock()
-        self._tenants: OrderedDict[str, str] = OrderedDict()
 
     def poll(
         self,
+        tenant: str,
         worker_id: str,
         *,
         session: str,
@@ -88,10 +82,10 @@ class Leasing:
         """
         now = self._clock.now()
         worker = self._store.leases.begin(
-            worker_id, session=session, sequence=sequence, now=now
+            tenant, worker_id, session=session, sequence=sequence, now=now
         )
-        self._remember(worker_id, worker.tenant)
         renewed, revoked = self._store.leases.renew(
+            tenant,
             worker_id,
             session=session,
             holding=holding,
@@ -99,17 +93,25 @@ class Leasing:
             lease_ttl=self._timing.lease_ttl,
         )
         losses, ready = self._store.leases.reclaim(
-            worker_id, session=session, sequence=sequence, holding=holding, now=now
+            tenant,
+            worker_id,
+            session=session,
+            sequence=sequence,
+            holding=holding,
+            now=now,
         )
         tell(losses, wakes=self._wakes)
         self._wakes.publish(ready)
-        offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
+        offers = self._lease(
+            tenant, worker_id, session=session, sequence=sequence, slots=slots
+        )
         return Polled(
             renewed=renewed, revoked=revoked, offers=offers, draining=worker.draining
         )
 
     def again(
         self,
+        tenant: str,
         worker_id: str,
         *,
         session: str,
@@ -121,17 +123,20 @@ class Leasing:
 
         Raises ``StaleToken`` when a newer poll came meanwhile.
         """
-        revoked = self._revoked(worker_id, holding) if holding else []
-        offers = self._lease(worker_id, session=session, sequence=sequence, slots=slots)
+        revoked = self._revoked(tenant, worker_id, holding) if holding else []
+        offers = self._lease(
+            tenant, worker_id, session=session, sequence=sequence, slots=slots
+        )
         return Polled(
             renewed=(),
             revoked=revoked,
             offers=offers,
-            draining=self._is_draining(worker_id),
+            draining=self._is_draining(tenant, worker_id),
         )
 
     def renew(
         self,
+        tenant: str,
         worker_id: str,
         *,
         session: str,
@@ -143,6 +148,7 @@ class Leasing:
         moves the end of a lease back.
         """
         renewed, revoked = self._store.leases.renew(
+            tenant,
             worker_id,
             session=session,
             holding=holding,
@@ -153,12 +159,15 @@ class Leasing:
             renewed=renewed,
             revoked=revoked,
             offers=(),
-            draining=self._is_draining(worker_id),
+            draining=self._is_draining(tenant, worker_id),
         )
 
-    def confirm(self, worker_id: str, items: Sequence[Holding]) -> Sequence[Confirmed]:
+    def confirm(
+        self, tenant: str, worker_id: str, items: Sequence[Holding]
+    ) -> Sequence[Confirmed]:
         """Let offers start; one answer each, in order."""
         answers = self._store.leases.confirm(
+            tenant,
             worker_id,
             items,
             now=self._clock.now(),
@@ -169,16 +178,18 @@ class Leasing:
         )
         return answers
 
-    def report(self, worker_id: str, items: Sequence[Closing]) -> Sequence[Closed]:
+    def report(
+        self, tenant: str, worker_id: str, items: Sequence[Closing]
+    ) -> Sequence[Closed]:
         """End attempts; one answer each, in order.
 
         ``retry_at`` of the items is worked out here, whatever it was.
         """
         now = self._clock.now()
-        inputs = self._store.leases.inputs([item.run for item in items])
+        inputs = self._store.leases.inputs(tenant, [item.run for item in items])
         runs = {run: found for run, (found, _) in inputs.items()}
         closings = [self._closing(item, runs.get(item.run), now) for item in items]
-        closed, ready = self._store.leases.report(worker_id, closings, now=now)
+        closed, ready = self._store.leases.report(tenant, worker_id, closings, now=now)
         self._wakes.publish(ready)
         accepted = [c for c in closed if c.standing is Standing.ACCEPTED]
         self._wakes.publish_runs(frozenset(c.run for c in accepted))
@@ -198,6 +209,7 @@ class Leasing:
 
     def progress(
         self,
+        tenant: str,
         worker_id: str,
         run: str,
         token: int,
@@ -206,7 +218,7 @@ class Leasing:
         message: str,
     ) -> Standing:
         """Record how far an attempt is."""
-        found = self._store.leases.inputs([run]).get(run)
+        found = self._store.leases.inputs(tenant, [run]).get(run)
         entry = Progress(
             run=run,
             # The store refuses the entry where the token is not this attempt's.
@@ -216,29 +228,41 @@ class Leasing:
             percent=percent,
             message=message,
         )
-        standing = self._store.leases.progress(worker_id, token, entry)
+        standing = self._store.leases.progress(tenant, worker_id, token, entry)
         if standing is Standing.ACCEPTED:
             self._wakes.publish_run(run)
         return standing
 
     def log(
-        self, worker_id: str, run: str, token: int, chunks: Sequence[LogChunk]
+        self,
+        tenant: str,
+        worker_id: str,
+        run: str,
+        token: int,
+        chunks: Sequence[LogChunk],
     ) -> Standing:
         """Add output of an attempt."""
-        found = self._store.leases.inputs([run]).get(run)
+        found = self._store.leases.inputs(tenant, [run]).get(run)
         kept = (found[0].policy if found else Policy()).retention
         standing = self._store.logs.append(
-            worker_id, run, token, chunks, head=kept.log_head, bound=kept.log
+            tenant,
+            worker_id,
+            run,
+            token,
+            chunks,
+            head=kept.log_head,
+            bound=kept.log,
         )
         if standing is Standing.ACCEPTED:
             self._wakes.publish_run(run)
         return standing
 
     def _lease(
-        self, worker_id: str, *, session: str, sequence: int, slots: int
+        self, tenant: str, worker_id: str, *, session: str, sequence: int, slots: int
     ) -> Sequence[Offer]:
         now = self._clock.now()
         offers = self._store.leases.lease(
+            tenant,
             worker_id,
             session=session,
             sequence=sequence,
@@ -276,39 +300,24 @@ class Leasing:
         late = run.deadline_at is not None and retry_at >= run.deadline_at
         return None if late else retry_at
 
-    def _remember(self, worker: str, tenant: str) -> None:
-        with self._lock:
-            self._tenants[worker] = tenant
-            self._tenants.move_to_end(worker)
-            if len(self._tenants) > _REMEMBERED:
-                self._tenants.popitem(last=False)
-
-    def _revoked(self, worker: str, holding: Sequence[Holding]) -> list[Revoked]:
+    def _revoked(
+        self, tenant: str, worker: str, holding: Sequence[Holding]
+    ) -> list[Revoked]:
         """Return what a worker must give up of what it holds.
 
         The rule of the contract's ``renew``, without renewing.
         """
-        found = self._store.leases.inputs([item.run for item in holding])
-        held = frozenset(self._store.workers.running([worker])[worker])
-        tenant = self._tenant_of(worker)
+        found = self._store.leases.inputs(tenant, [item.run for item in holding])
+        held = frozenset(self._store.workers.running(tenant, [worker])[worker])
         revoked = []
         for item in holding:
             run = found[item.run][0] if item.run in found else None
-            if run is not None and run.tenant != tenant:
-                run = None
             reason = _reason(item, run, is_held=item.run in held)
             if reason is not None:
                 revoked.append(Revoked(item.run, item.token, reason))
         return revoked
 
-    def _tenant_of(self, worker: str) -> str | None:
-        with self._lock:
-            return self._tenants.get(worker)
-
-    def _is_draining(self, worker: str) -> bool:
-        tenant = self._tenant_of(worker)
-        if tenant is None:
-            return False
+    def _is_draining(self, tenant: str, worker: str) -> bool:
         found = self._store.workers.find(tenant, worker)
         return found is not None and found.draining
 

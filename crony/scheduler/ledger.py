@@ -9,9 +9,10 @@ from itertools import islice
 from crony import errors
 from crony.clock import EPOCH, MOMENT, Clock, cut
 from crony.model import ids
+from crony.model.moving import Pruned
 from crony.scheduler.accounts import Account, Entry
 from crony.scheduler.eras import history_of
-from crony.storage.contract import Position, Pruned, Store
+from crony.storage.contract import Position, Store
 
 #: How far the ledger looks back and ahead where it is not said.
 SPAN = timedelta(days=1)
@@ -63,7 +64,7 @@ class Ledger:
             next=(ids.milliseconds(found[limit].at), schedule)
             if len(found) > limit
             else None,
-            pruned=self._store.runs.pruned(schedule),
+            pruned=self._store.runs.pruned(tenant, schedule),
         )
 
 

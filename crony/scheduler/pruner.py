@@ -81,11 +81,11 @@ class Pruner:
 
     def _walk(self) -> Iterator[None]:
         """Go through everything once; yield after each little piece."""
-        after = self._store.duties.note(DUTY) or None
+        after = _place_in(self._store.duties.note(DUTY))
         while True:
             items, after = self._store.runs.prunable(limit=_SCHEDULES, after=after)
             yield from self._schedules(items)
-            self._store.duties.leave(DUTY, self._holder, after or "")
+            self._store.duties.leave(DUTY, self._holder, _place_out(after))
             yield
             if after is None:
                 break
@@ -108,15 +108,17 @@ class Pruner:
                 retention = self._of_tenant(tenant, of_tenant)
             number = _BATCH
             while number == _BATCH:
-                number = self._prune(identity, retention, self._now)
+                number = self._prune(tenant, identity, retention)
                 removed += number
                 if removed >= _BATCH:
                     removed = 0
                     yield
 
-    def _prune(self, schedule: str, retention: Retention, now: datetime) -> int:
+    def _prune(self, tenant: str, schedule: str, retention: Retention) -> int:
+        now = self._now
         try:
             return self._store.runs.prune(
+                tenant,
                 schedule,
                 keep=retention.runs,
                 before=now - retention.age,
@@ -165,3 +167,14 @@ class Pruner:
             for event in self._store.events.page(tenant, after=position, limit=1)
         ]
         return min(unseen, default=None)
+
+
+def _place_out(after: Position | None) -> str:
+    """Return the note of where the walk goes on."""
+    return "" if after is None else f"{after[0]} {after[1]}"
+
+
+def _place_in(note: str | None) -> Position | None:
+    """Return where the walk of a note goes on; that of an older release begins anew."""
+    tenant, _, schedule = (note or "").partition(" ")
+    return (tenant, schedule) if schedule else None

@@ -20,6 +20,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from crony import errors, log
 from crony.clock import EPOCH, MOMENT, cut
@@ -33,7 +34,7 @@ from crony.scheduler.materializer import runs_of
 from crony.scheduler.occurrences import calendar_of, with_cursor
 from crony.scheduler.policies import Policies
 from crony.scheduler.wakes import Wakes
-from crony.storage.contract import Materialisation, Store
+from crony.storage.contract import Materialisation, Position, Store
 from crony.triggers import rules_of, zone_release
 
 _log = log.get(__name__)
@@ -44,12 +45,12 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """How far the walk came under a release; ``after`` is the last id looked at."""
+    """How far the walk came under a release; ``after`` is the last place looked at."""
 
     release: str
     #: The last tick under the release before.
     since: datetime
-    after: str | None = None
+    after: Position | None = None
     done: bool = False
 
     def text(self) -> str:
@@ -61,7 +62,9 @@ class _Walk:
     def of(cls, note: str) -> _Walk:
         """Return the walk of a note."""
         release, since, after, done = json.loads(note)
-        return cls(release, EPOCH + timedelta(milliseconds=since), after, done)
+        # An older release walked by the id alone: then it begins anew.
+        place = (after[0], after[1]) if isinstance(after, list) else None
+        return cls(release, EPOCH + timedelta(milliseconds=since), place, done)
 
 
 class Rezoner:
@@ -126,7 +129,10 @@ class Rezoner:
 
     def _look_at(self, page: Sequence[Schedule], *, since: datetime) -> None:
         zoned = [schedule for schedule in page if _follows_a_zone(schedule)]
-        newest = self._store.runs.recent([each.id for each in zoned], limit=1)
+        newest: dict[str, Sequence[Run]] = {}
+        for tenant, group in groupby(zoned, key=lambda each: each.tenant):
+            names = [each.id for each in group]
+            newest |= self._store.runs.recent(tenant, names, limit=1)
         for schedule in zoned:
             # An edit has worked the cursor out later than that.
             start = max(since, schedule.updated_at)

@@ -72,7 +72,7 @@ class Runs:
             return (), found.over
         if number > found.attempt:
             raise errors.NotFound("attempt", str(number))
-        return self._store.logs.read(run, attempt=number, after=after)
+        return self._store.logs.read(tenant, run, attempt=number, after=after)
 
     def trigger(
         self,

@@ -52,13 +52,14 @@ class Views:
         self._policies = policies
 
     def of(self, schedules: Sequence[Schedule], *, now: datetime) -> list[ScheduleView]:
-        """Return a view of each, in order."""
+        """Return a view of each schedule of a tenant, in order."""
         known = [schedule.id for schedule in schedules]
         if not known:
             return []
-        runs = self._store.runs.recent(known, limit=_RUNS)
-        entries = self._store.runs.errors(known, limit=_ENTRIES)
-        progress = self._store.runs.progress(known, limit=_ENTRIES)
+        tenant = schedules[0].tenant
+        runs = self._store.runs.recent(tenant, known, limit=_RUNS)
+        entries = self._store.runs.errors(tenant, known, limit=_ENTRIES)
+        progress = self._store.runs.progress(tenant, known, limit=_ENTRIES)
         holds = self._policies.many(schedules)
         served = doubts.served(self._store, schedules)
         views: list[ScheduleView] = []

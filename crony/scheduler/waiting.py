@@ -61,7 +61,9 @@ class Waiting:
             )
             return Because(Code.LIMIT, detail, first)
         names = able.names
-        running = self._store.workers.running([each.id for each in able.workers])
+        running = self._store.workers.running(
+            run.tenant, [each.id for each in able.workers]
+        )
         if all(len(running.get(w.id, ())) >= w.slots for w in able.workers):
             detail = (
                 f"every slot of the workers that may run it ({names}) is taken; give "
@@ -126,7 +128,7 @@ class Waiting:
         return (min(taken)[1],) if taken else ()
 
     def _requires(self, run: Run) -> Sequence[tuple[str, str]]:
-        found = self._store.schedules.definition(run.schedule, run.revision)
+        found = self._store.schedules.definition(run.tenant, run.schedule, run.revision)
         return () if found is None else tuple(found.requires.items())
 
     def _workers(self, tenant: str) -> list[Worker]:

@@ -64,7 +64,9 @@ class _Look:
     def newest(self) -> datetime:
         """Return the instant that somebody who names none means."""
         if self.history.deleted:
-            found = self.store.runs.standing_at(self.history.schedule.id, self.now)
+            found = self.store.runs.standing_at(
+                self.history.schedule.tenant, self.history.schedule.id, self.now
+            )
             return self.now if found is None else found.scheduled_for
         before = self._before(self.now + MOMENT)
         after = self._after(self.now)

@@ -115,9 +115,12 @@ class Workers:
         return self.views([worker])[0]
 
     def views(self, workers: Sequence[Worker]) -> list[WorkerView]:
-        """Return workers with their state and runs, in the order given."""
+        """Return workers of a tenant with their state and runs, in the order given."""
         now = self._clock.now()
-        running = self._store.workers.running([worker.id for worker in workers])
+        running: Mapping[str, Sequence[str]] = {}
+        if workers:
+            names = [worker.id for worker in workers]
+            running = self._store.workers.running(workers[0].tenant, names)
         return [
             WorkerView(
                 worker=worker,

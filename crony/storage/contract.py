@@ -41,9 +41,10 @@ both only now) are told as ``Ready``.
 
 **Leasable** is a run that is pending and admitted, with ``available_at`` at or
 before the horizon, not reserved for another worker, whose group and tenant have a
-place. The order of leasing is: runs available by now before those that are offered
-ahead (which would else hold every slot of an idle worker), priority (high first),
-turn (``rules.turn``), runs due on time before those that catch up, ``due_at``, id.
+place, and whose tenant is not held. The order of leasing is: runs available by now
+before those that are offered ahead (which would else hold every slot of an idle
+worker), priority (high first), turn (``rules.turn``), runs due on time before those
+that catch up, ``due_at``, id.
 A turn is the deadline, or an hour after ``due_at`` where that is earlier; of a run that
 catches up a day after it was made. What is due from then on comes after it, so that
 within one priority nothing waits for ever.

@@ -39,7 +39,7 @@ def prepare(store: Store) -> tuple[list[str], list[str]]:
     workers = [factories.make_worker() for _ in range(3)]
     for worker in workers:
         store.workers.register(worker, factories.make_key(), quota=None)
-        store.leases.begin(worker.id, session="s", sequence=1, now=START)
+        store.leases.begin(worker.tenant, worker.id, session="s", sequence=1, now=START)
     return [run.id for run in scene.runs()], [worker.id for worker in workers]
 
 

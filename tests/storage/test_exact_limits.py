@@ -38,7 +38,7 @@ def prepare(store: Store) -> list[str]:
     workers = [factories.make_worker() for _ in range(WORKERS)]
     for worker in workers:
         store.workers.register(worker, factories.make_key(), quota=None)
-        store.leases.begin(worker.id, session="s", sequence=1, now=START)
+        store.leases.begin(worker.tenant, worker.id, session="s", sequence=1, now=START)
     return [worker.id for worker in workers]
 
 

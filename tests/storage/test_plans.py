@@ -27,7 +27,7 @@ from crony.storage import open_store
 from crony.storage.contract import Creation, RunQuery, ScheduleQuery
 from crony.testing import factories
 from crony.testing.clock import START
-from crony.testing.storage.scene import Scene
+from crony.testing.storage.scene import TENANT, Scene
 
 ROWS = 100_000
 
@@ -109,6 +109,7 @@ def verbs(path: Path) -> None:
     items = scene.start(worker, slots=2)
     scene.lease(worker, slots=1)
     store.leases.renew(
+        worker.tenant,
         worker.id,
         session="session",
         holding=items,
@@ -118,18 +119,25 @@ def verbs(path: Path) -> None:
     scene.report(worker, items[0], AttemptState.FAILED, retry_at=scene.after(1))
     scene.report(worker, items[0], AttemptState.FAILED)
     entry = factories.make_progress(items[1].run)
-    store.leases.progress(worker.id, items[1].token, entry)
+    store.leases.progress(worker.tenant, worker.id, items[1].token, entry)
     chunk = factories.make_chunk(b"x")
-    store.logs.append(worker.id, items[1].run, items[1].token, [chunk], head=1, bound=2)
-    store.logs.read(items[1].run, attempt=1, after=0)
+    store.logs.append(
+        worker.tenant, worker.id, items[1].run, items[1].token, [chunk], head=1, bound=2
+    )
+    store.logs.read(TENANT, items[1].run, attempt=1, after=0)
     store.leases.reclaim(
-        worker.id, session="session", sequence=1, holding=items, now=scene.now
+        worker.tenant,
+        worker.id,
+        session="session",
+        sequence=1,
+        holding=items,
+        now=scene.now,
     )
     scene.after(70)
     store.leases.expire(now=scene.now, limit=9, include_leases=True)
     store.leases.promote(horizon=scene.now, limit=9)
     store.leases.earliest()
-    store.leases.inputs([items[1].run])
+    store.leases.inputs(TENANT, [items[1].run])
     decides(scene, worker)
     scene.edit(schedule)
     looks(scene, schedule.id, worker.id, items[1].run)
@@ -173,7 +181,7 @@ def decides(scene: Scene, worker: Worker) -> None:
     assert owed
     store.runs.followed(owed)
     store.runs.backfill([factories.make_run(schedule, origin=Origin.BACKFILL)], quota=9)
-    store.runs.standing_at(schedule.id, scene.now)
+    store.runs.standing_at(schedule.tenant, schedule.id, scene.now)
     store.workers.lose(before=scene.now, limit=9, now=scene.now)
     keeps(scene, schedule.id)
 
@@ -181,10 +189,10 @@ def decides(scene: Scene, worker: Worker) -> None:
 def keeps(scene: Scene, schedule: str) -> None:
     """Use every verb that forgets, and those that read what is kept beside runs."""
     store, now = scene.store, scene.now
-    store.runs.prune(schedule, keep=0, before=now, now=now, limit=9)
-    store.runs.pruned(schedule)
+    store.runs.prune(TENANT, schedule, keep=0, before=now, now=now, limit=9)
+    store.runs.pruned(TENANT, schedule)
     store.runs.prunable(limit=9, after=None)
-    store.schedules.versions(schedule, until=now, limit=9)
+    store.schedules.versions(TENANT, schedule, until=now, limit=9)
     store.schedules.in_group("default", "few", held=False, limit=9)
     store.schedules.ahead("default", now=START, limit=9, after=None)
     for found in store.schedules.unfinished("default", limit=9, after=None):
@@ -227,10 +235,10 @@ def looks(scene: Scene, schedule: str, worker: str, run: str) -> None:
     store = scene.store
     store.schedules.find("default", "one")
     store.runs.find("default", run)
-    store.runs.recent([schedule], limit=9)
-    store.runs.errors([schedule], limit=9)
-    store.runs.progress([schedule], limit=9)
-    store.workers.running([worker])
+    store.runs.recent(TENANT, [schedule], limit=9)
+    store.runs.errors(TENANT, [schedule], limit=9)
+    store.runs.progress(TENANT, [schedule], limit=9)
+    store.workers.running(TENANT, [worker])
     store.stats("default", now=scene.now)
     store.tenants.usage("default")
     store.keys.by_digest("x")

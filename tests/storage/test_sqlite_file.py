@@ -227,7 +227,7 @@ def test_an_older_schema_is_brought_to_this_one_with_what_it_holds(
     store.migrate()
     store.open()
     assert store.schedules.find("default", made.id) == made
-    (first,) = store.schedules.versions(made.id, until=None, limit=9)
+    (first,) = store.schedules.versions(made.tenant, made.id, until=None, limit=9)
     assert (first.revision, first.definition) == (1, made.definition)
     assert first.since == START - timedelta(milliseconds=1)
     assert store.groups.schedules("default", ["default"]) == {"default": 1}

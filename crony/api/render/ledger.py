@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from crony.api.render.values import Object, instant, plain
+from crony.model.moving import Pruned
 from crony.scheduler.accounts import Entry
 from crony.scheduler.audit import Findings, Gap, Unverifiable
 from crony.scheduler.backfill import Backfilled
 from crony.scheduler.reasons import Answer
-from crony.storage.contract import Pruned
 
 
 def occurrence(entry: Entry) -> Object:

@@ -28,6 +28,7 @@ from crony.scheduler.leasing import Polled
 class Asked:
     """What a worker asks for, as the use case wants it."""
 
+    tenant: str
     worker: str
     session: str
     sequence: int
@@ -50,6 +51,7 @@ class Leases:
         if body is None:
             raise errors.InvalidBody(faults)
         asked = Asked(
+            tenant=req.caller.tenant,
             worker=worker,
             session=body.session,
             sequence=body.seq,
@@ -96,6 +98,7 @@ class Leases:
 
     def _first_look(self, asked: Asked) -> Polled:
         return self._leasing.poll(
+            asked.tenant,
             asked.worker,
             session=asked.session,
             sequence=asked.sequence,
@@ -157,6 +160,7 @@ class Leases:
 
     def _look_again(self, asked: Asked) -> Polled:
         return self._leasing.again(
+            asked.tenant,
             asked.worker,
             session=asked.session,
             sequence=asked.sequence,
@@ -172,6 +176,7 @@ class Leases:
             raise errors.InvalidBody(faults)
         polled = await self._node.pool.run(
             self._leasing.renew,
+            req.caller.tenant,
             worker,
             session=body.session,
             holding=[item.value() for item in body.holding],

@@ -31,6 +31,9 @@ _RUNNING = "running"
 #: How many faults of one item are named: a batch has room for a million.
 _MOST_FAULTS = 100
 
+#: A worker, after its tenant.
+Reporter = tuple[str, str]
+
 
 @dataclass(slots=True)
 class Said:
@@ -81,7 +84,7 @@ class Reports:
         found = self._node.service.runs.find(req.caller.tenant, said.run)
         if schedule not in (found.schedule, found.schedule_name):
             raise errors.NotFound("run", said.run[:200])
-        self._take(_worker(req), [said])
+        self._take(_reporter(req), [said])
 
     async def reports(self, req: Request, resp: Response) -> None:
         """``POST /reports``; an item with faults spoils no other."""
@@ -97,26 +100,26 @@ class Reports:
             raise errors.InvalidBody(faults)
         found = [_item(item, n, spoilt) for n, item in enumerate(body.reports)]
         sound = [item for item in found if isinstance(item, Said)]
-        self._take(_worker(req), sound)
+        self._take(_reporter(req), sound)
         return encoded({"results": [_result(item, req.number) for item in found]})
 
-    def _take(self, worker: str, items: Sequence[Said]) -> None:
+    def _take(self, reporter: Reporter, items: Sequence[Said]) -> None:
         """Take reports in their order, neighbours of one kind in one call."""
         for item in items:
             item.standing = Standing.ACCEPTED
         for step, group in groupby(items, key=lambda item: item.step):
             together = list(group)
-            self._news(worker, together)
+            self._news(reporter, together)
             sound = [item for item in together if not _refused(item)]
             if step == "confirm":
-                self._confirm(worker, sound)
+                self._confirm(reporter, sound)
             elif step == "end":
-                self._end(worker, sound)
+                self._end(reporter, sound)
             else:
                 for item in sound:
                     item.answer = _answer(RunState.RUNNING)
 
-    def _news(self, worker: str, items: Sequence[Said]) -> None:
+    def _news(self, reporter: Reporter, items: Sequence[Said]) -> None:
         """Keep output and progress, which may come with any report."""
         for item in items:
             body = item.body
@@ -124,10 +127,12 @@ class Reports:
             if body.log or says_nothing:
                 # Also what says nothing learns here that its token is old.
                 chunks = [chunk.value() for chunk in body.log]
-                item.standing = self._leasing.log(worker, item.run, body.token, chunks)
+                item.standing = self._leasing.log(
+                    *reporter, item.run, body.token, chunks
+                )
             if body.progress is not None and not _refused(item):
                 item.standing = self._leasing.progress(
-                    worker,
+                    *reporter,
                     item.run,
                     body.token,
                     percent=body.progress.percent,
@@ -137,8 +142,8 @@ class Reports:
                 # The end that comes with it may be a repeat, and says so itself.
                 item.standing = Standing.ACCEPTED
 
-    def _confirm(self, worker: str, items: Sequence[Said]) -> None:
-        answers = self._leasing.confirm(worker, [item.holding for item in items])
+    def _confirm(self, reporter: Reporter, items: Sequence[Said]) -> None:
+        answers = self._leasing.confirm(*reporter, [item.holding for item in items])
         now = self._node.service.clock.now()
         for item, answer in zip(items, answers, strict=True):
             item.standing = answer.standing
@@ -148,21 +153,21 @@ class Reports:
                 expires_in=_until(answer.expires_at, now),
             )
 
-    def _end(self, worker: str, items: Sequence[Said]) -> None:
+    def _end(self, reporter: Reporter, items: Sequence[Said]) -> None:
         now = self._node.service.clock.now()
         closings = [_closing(item, now) for item in items]
         for item, closed in zip(
-            items, self._leasing.report(worker, closings), strict=True
+            items, self._leasing.report(*reporter, closings), strict=True
         ):
             item.standing = closed.standing
             item.answer = _answer(AttemptState(item.body.state or ""))
 
 
-def _worker(req: Request) -> str:
+def _reporter(req: Request) -> Reporter:
     worker = req.caller.key.worker
     if worker is None:
         raise errors.Forbidden("this key belongs to no worker")
-    return worker
+    return req.caller.tenant, worker
 
 
 def _item(value: object, position: int, spoilt: Sequence[Fault]) -> Said | list[Fault]:

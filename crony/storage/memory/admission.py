@@ -54,9 +54,10 @@ def _of(memory: Memory, schedules: set[str]) -> list[Run]:
 
 def _stuck(memory: Memory) -> list[str]:
     """Return the admitted runs that wait for a place in their group or tenant."""
-    limited = any(t.max_concurrent is not None for t in memory.tenants.values()) or any(
-        g.max_concurrent is not None for g in memory.groups.values()
-    )
+    limited = any(
+        tenant.held or tenant.max_concurrent is not None
+        for tenant in memory.tenants.values()
+    ) or any(group.max_concurrent is not None for group in memory.groups.values())
     if not limited:
         return []
     return [
@@ -83,6 +84,8 @@ def _admit(memory: Memory, schedule: str) -> None:
 
 def has_place(memory: Memory, run: Run) -> bool:
     """Return whether the run's group and tenant have a place for it."""
+    if memory.is_held(run.tenant):
+        return False
     return group_has_place(memory, run) and tenant_has_place(memory, run)
 
 

@@ -17,9 +17,11 @@ from crony.storage.memory.state import Memory, attempt_of
 _FAILURES = (AttemptState.FAILED, AttemptState.TIMED_OUT)
 
 
-def close(memory: Memory, worker: str, item: Closing, *, now: datetime) -> Closed:
+def close(
+    memory: Memory, tenant: str, worker: str, item: Closing, *, now: datetime
+) -> Closed:
     """Answer a report; end the attempt if it counts."""
-    run = memory.known(worker, item.run, item.token)
+    run = memory.known(tenant, worker, item.run, item.token)
     if run is None:
         return Closed(item.run, item.token, Standing.UNKNOWN, None)
     attempt = attempt_of(run, item.token)

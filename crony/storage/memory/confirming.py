@@ -26,10 +26,16 @@ _NOTHING_ENDED: dict[str, Any] = {
 
 
 def confirm(
-    memory: Memory, worker: str, item: Holding, *, now: datetime, lease_ttl: timedelta
+    memory: Memory,
+    tenant: str,
+    worker: str,
+    item: Holding,
+    *,
+    now: datetime,
+    lease_ttl: timedelta,
 ) -> Confirmed:
     """Turn an offer into a running attempt."""
-    run = memory.known(worker, item.run, item.token)
+    run = memory.known(tenant, worker, item.run, item.token)
     if run is None:
         return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
     standing = rules.standing(

@@ -48,11 +48,11 @@ class MemoryLeases(Leases):
         self._memory = memory
 
     def begin(
-        self, worker: str, *, session: str, sequence: int, now: datetime
+        self, tenant: str, worker: str, *, session: str, sequence: int, now: datetime
     ) -> Worker:
         memory = self._memory
         with memory.verb():
-            found = memory.worker(worker)
+            found = memory.worker(tenant, worker)
             replaced = memory.sessions.setdefault(worker, set())
             if session in replaced or rules.began_before(session, found.session):
                 raise errors.StaleToken("this session of the worker was replaced")
@@ -66,6 +66,7 @@ class MemoryLeases(Leases):
 
     def renew(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -75,7 +76,7 @@ class MemoryLeases(Leases):
     ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
         memory = self._memory
         with memory.verb():
-            found = memory.worker(worker)
+            found = memory.worker(tenant, worker)
             if found.session not in (None, session):
                 raise errors.StaleToken("this session of the worker was replaced")
             memory.see(found, now=now)
@@ -108,6 +109,7 @@ class MemoryLeases(Leases):
 
     def reclaim(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -117,7 +119,7 @@ class MemoryLeases(Leases):
     ) -> tuple[Sequence[Loss], Ready]:
         memory = self._memory
         with memory.verb():
-            found = memory.worker(worker)
+            found = memory.worker(tenant, worker)
             rules.check_session(
                 session, sequence, stored=found.session, newest=found.sequence
             )
@@ -145,6 +147,7 @@ class MemoryLeases(Leases):
 
     def lease(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -156,7 +159,7 @@ class MemoryLeases(Leases):
     ) -> Sequence[Offer]:
         memory = self._memory
         with memory.verb():
-            found = memory.worker(worker)
+            found = memory.worker(tenant, worker)
             rules.check_session(
                 session, sequence, stored=found.session, newest=found.sequence
             )
@@ -171,6 +174,7 @@ class MemoryLeases(Leases):
 
     def confirm(
         self,
+        tenant: str,
         worker: str,
         items: Sequence[Holding],
         *,
@@ -179,25 +183,37 @@ class MemoryLeases(Leases):
     ) -> Sequence[Confirmed]:
         with self._memory.verb():
             return tuple(
-                confirm(self._memory, worker, item, now=cut(now), lease_ttl=lease_ttl)
+                confirm(
+                    self._memory,
+                    tenant,
+                    worker,
+                    item,
+                    now=cut(now),
+                    lease_ttl=lease_ttl,
+                )
                 for item in items
             )
 
     def report(
-        self, worker: str, items: Sequence[Closing], *, now: datetime
+        self, tenant: str, worker: str, items: Sequence[Closing], *, now: datetime
     ) -> tuple[Sequence[Closed], Ready]:
         memory = self._memory
         with memory.verb():
-            runs = [memory.known(worker, item.run, item.token) for item in items]
+            runs = [memory.known(tenant, worker, i.run, i.token) for i in items]
             schedules = {run.schedule for run in runs if run is not None}
             with change(memory, *schedules) as lines:
-                closed = [close(memory, worker, kept(i), now=cut(now)) for i in items]
+                closed = [
+                    close(memory, tenant, worker, kept(item), now=cut(now))
+                    for item in items
+                ]
             return tuple(closed), ready(lines)
 
-    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
+    def progress(
+        self, tenant: str, worker: str, token: int, entry: Progress
+    ) -> Standing:
         memory = self._memory
         with memory.verb():
-            standing = memory.standing(worker, entry.run, token)
+            standing = memory.standing(tenant, worker, entry.run, token)
             run = memory.runs.get(entry.run)
             if standing is not Standing.ACCEPTED or run is None:
                 return standing
@@ -281,10 +297,16 @@ class MemoryLeases(Leases):
                 instants.append(confirm_by if offer else lease.expires_at)
             return min(instants, default=None)
 
-    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+    def inputs(
+        self, tenant: str, runs: Sequence[str]
+    ) -> Mapping[str, tuple[Run, Definition]]:
         memory = self._memory
         with memory.verb():
-            found = [memory.runs[name] for name in runs if name in memory.runs]
+            found = [
+                run
+                for name in runs
+                if (run := memory.runs.get(name)) is not None and run.tenant == tenant
+            ]
             return {
                 run.id: (
                     kept(replace(run, attempts=())),

@@ -21,6 +21,7 @@ class MemoryLogs(Logs):
 
     def append(
         self,
+        tenant: str,
         worker: str,
         run: str,
         token: int,
@@ -31,23 +32,23 @@ class MemoryLogs(Logs):
     ) -> Standing:
         memory = self._memory
         with memory.verb():
-            found = memory.known(worker, run, token)
+            found = memory.known(tenant, worker, run, token)
             if found is None:
                 return Standing.UNKNOWN
             if token != found.token or found.state not in HELD:
-                return memory.standing(worker, run, token)
+                return memory.standing(tenant, worker, run, token)
             output = memory.outputs.setdefault((run, token), Output())
             for chunk in chunks:
                 _add(output, chunk, head=min(head, bound), bound=bound)
             return Standing.ACCEPTED
 
     def read(
-        self, run: str, *, attempt: int, after: int
+        self, tenant: str, run: str, *, attempt: int, after: int
     ) -> tuple[Sequence[LogChunk], bool]:
         memory = self._memory
         with memory.verb():
             found = memory.runs.get(run)
-            if found is None:
+            if found is None or found.tenant != tenant:
                 return (), True
             of = next((a for a in found.attempts if a.number == attempt), None)
             if of is None:

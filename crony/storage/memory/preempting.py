@@ -33,6 +33,8 @@ def preempt(memory: Memory, *, now: datetime, limit: int) -> Sequence[Change]:
     for run in candidates(memory, None, horizon=horizon, now=now):
         if len(victims) >= limit:
             break
+        if memory.is_held(run.tenant):
+            continue
         if run.origin is not Origin.HOOK and not reserved(memory, run, now=now):
             victim = _victim(memory, run, given)
             if victim is not None:

@@ -6,11 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from crony.model.moving import Pruned
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState
 from crony.storage.codec import kept
-from crony.storage.contract import Pruned
+from crony.storage.contract import Position
 from crony.storage.memory.state import Memory
 
 
@@ -137,17 +138,17 @@ def _forget(memory: Memory, schedule: str) -> None:
 
 
 def prunable(
-    memory: Memory, *, limit: int, after: str | None
-) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+    memory: Memory, *, limit: int, after: Position | None
+) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
     """Return schedules that have runs or definitions, piece by piece."""
-    walked = sorted(name for name in memory.used if name > (after or ""))
+    walked, end = memory.walk(limit=limit, after=after)
     there = {run.schedule for run in memory.runs.values()}
     there |= {schedule for schedule, _ in memory.definitions}
     return (
         tuple(
-            (memory.used[name], name, kept(memory.schedules.get(name)))
-            for name in walked[:limit]
+            (tenant, name, kept(memory.schedules.get(name)))
+            for tenant, name in walked
             if name in there
         ),
-        walked[limit - 1] if len(walked) >= limit else None,
+        end,
     )

@@ -10,12 +10,13 @@ from typing import TypeVar
 from crony import errors
 from crony.model.hook import FollowUp
 from crony.model.lease import Ready
+from crony.model.moving import Pruned
 from crony.model.run import Attempt, ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
 from crony.model.state import EXECUTING, Origin, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
-from crony.storage.contract import Page, Position, Pruned, RunQuery, Runs
+from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.memory.admission import change, offering, ready, recall_for
 from crony.storage.memory.ending import end_unstarted, stop, stops_for_good
 from crony.storage.memory.paging import Down, paged
@@ -74,12 +75,13 @@ class MemoryRuns(Runs):
                 retry_after=rules.QUOTA_PAUSE,
             )
 
-    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+    def standing_at(self, tenant: str, schedule: str, instant: datetime) -> Run | None:
         with self._memory.verb():
             records = [
                 run
                 for run in self._memory.runs.values()
-                if run.schedule == schedule
+                if run.tenant == tenant
+                and run.schedule == schedule
                 and run.origin is Origin.SCHEDULE
                 and run.state is not RunState.WITHDRAWN
                 and run.scheduled_for <= cut(instant)
@@ -103,6 +105,7 @@ class MemoryRuns(Runs):
 
     def prune(
         self,
+        tenant: str,
         schedule: str,
         *,
         keep: int,
@@ -110,9 +113,12 @@ class MemoryRuns(Runs):
         now: datetime,
         limit: int,
     ) -> int:
-        with self._memory.verb():
+        memory = self._memory
+        with memory.verb():
+            if memory.used.get(schedule) != tenant:
+                return 0
             return prune(
-                self._memory,
+                memory,
                 schedule,
                 keep=keep,
                 before=cut(before),
@@ -120,13 +126,16 @@ class MemoryRuns(Runs):
                 limit=limit,
             )
 
-    def pruned(self, schedule: str) -> Pruned | None:
-        with self._memory.verb():
-            return kept(self._memory.pruned.get(schedule))
+    def pruned(self, tenant: str, schedule: str) -> Pruned | None:
+        memory = self._memory
+        with memory.verb():
+            if memory.used.get(schedule) != tenant:
+                return None
+            return kept(memory.pruned.get(schedule))
 
     def prunable(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
         with self._memory.verb():
             return prunable(self._memory, limit=limit, after=after)
 
@@ -155,13 +164,15 @@ class MemoryRuns(Runs):
             return Page(tuple(summary(item.run) for item in page.items), page.next)
 
     def recent(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Run]]:
         with self._memory.verb():
             runs = [
                 (run.schedule, run)
                 for run in self._memory.runs.values()
-                if run.state is not RunState.WITHDRAWN and run.origin is not Origin.HOOK
+                if run.tenant == tenant
+                and run.state is not RunState.WITHDRAWN
+                and run.origin is not Origin.HOOK
             ]
             newest = _newest(
                 schedules,
@@ -172,12 +183,13 @@ class MemoryRuns(Runs):
             return {name: [summary(run) for run in of] for name, of in newest.items()}
 
     def errors(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         with self._memory.verb():
             entries = [
                 (run.schedule, (entry, run.id, attempt.number))
                 for run in self._memory.runs.values()
+                if run.tenant == tenant
                 for attempt in run.attempts
                 if (entry := self._error(run, attempt)) is not None
             ]
@@ -216,13 +228,15 @@ class MemoryRuns(Runs):
         )
 
     def progress(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
-        with self._memory.verb():
+        memory = self._memory
+        with memory.verb():
             return {
                 schedule: list(reversed(entries))[:limit]
                 for schedule in schedules
-                if (entries := self._memory.progress.get(schedule))
+                if memory.used.get(schedule) == tenant
+                and (entries := memory.progress.get(schedule))
             }
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:

@@ -140,9 +140,14 @@ class MemorySchedules(Schedules):
         newest = max(ended, key=lambda run: (run.scheduled_for, run.id), default=None)
         return newest is not None and newest.state is not RunState.SUCCEEDED
 
-    def definition(self, schedule: str, revision: int) -> Definition | None:
-        with self._memory.verb():
-            return kept(self._memory.definitions.get((schedule, revision)))
+    def definition(
+        self, tenant: str, schedule: str, revision: int
+    ) -> Definition | None:
+        memory = self._memory
+        with memory.verb():
+            if memory.used.get(schedule) != tenant:
+                return None
+            return kept(memory.definitions.get((schedule, revision)))
 
     def update(
         self,
@@ -175,9 +180,11 @@ class MemorySchedules(Schedules):
             return True, ready(lines)
 
     def versions(
-        self, schedule: str, *, until: datetime | None, limit: int
+        self, tenant: str, schedule: str, *, until: datetime | None, limit: int
     ) -> Sequence[Version]:
         with self._memory.verb():
+            if self._memory.used.get(schedule) != tenant:
+                return ()
             versions = [
                 version
                 for version in reversed(self._memory.versions.get(schedule, []))
@@ -279,7 +286,7 @@ class MemorySchedules(Schedules):
             found = [
                 (schedule.cursor, schedule.id, schedule)
                 for schedule in self._memory.schedules.values()
-                if schedule.state is ScheduleState.ACTIVE
+                if self._comes_due(schedule)
                 and schedule.cursor is not None
                 and schedule.cursor <= cut(horizon)
             ]
@@ -292,26 +299,29 @@ class MemorySchedules(Schedules):
                 (
                     schedule.cursor
                     for schedule in self._memory.schedules.values()
-                    if schedule.state is ScheduleState.ACTIVE
-                    and schedule.cursor is not None
+                    if self._comes_due(schedule) and schedule.cursor is not None
                 ),
                 default=None,
             )
 
+    def _comes_due(self, schedule: Schedule) -> bool:
+        active = schedule.state is ScheduleState.ACTIVE
+        return active and not self._memory.is_held(schedule.tenant)
+
     def walk(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[Schedule], str | None]:
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[Schedule], Position | None]:
         memory = self._memory
         with memory.verb():
-            walked = sorted(name for name in memory.used if name > (after or ""))
-            found = (memory.schedules.get(name) for name in walked[:limit])
+            walked, end = memory.walk(limit=limit, after=after)
+            found = (memory.schedules.get(name) for _, name in walked)
             return (
                 tuple(
                     kept(schedule)
                     for schedule in found
                     if schedule is not None and schedule.cursor is not None
                 ),
-                walked[limit - 1] if len(walked) >= limit else None,
+                end,
             )
 
     def materialise(

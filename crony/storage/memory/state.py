@@ -18,6 +18,7 @@ from crony.model.event import Event
 from crony.model.group import Group, Profile
 from crony.model.hook import FollowUp, HookKind
 from crony.model.lease import Standing
+from crony.model.moving import Pruned
 from crony.model.run import Attempt, Progress, Run
 from crony.model.schedule import Definition, Schedule, Version
 from crony.model.state import EXECUTING, HELD, AttemptState, RunState
@@ -26,7 +27,7 @@ from crony.model.webhook import Delivery, Webhook
 from crony.model.worker import Key, Tenant, Worker
 from crony.storage import changes, rules
 from crony.storage.codec import cut, kept
-from crony.storage.contract import Answer, Pruned
+from crony.storage.contract import Answer, Position
 from crony.storage.memory.records import Duty, Lease, Output, Pulse, Reservation
 
 
@@ -204,6 +205,20 @@ class Memory:
             )
         )
 
+    def is_held(self, tenant: str) -> bool:
+        """Return whether nothing of a tenant comes due or is leased."""
+        found = self.tenants.get(tenant)
+        return found is not None and found.held
+
+    def walk(
+        self, *, limit: int, after: Position | None
+    ) -> tuple[list[tuple[str, str]], Position | None]:
+        """Return (tenant, id) of schedules that ever were, and where to go on."""
+        found = sorted((tenant, name) for name, tenant in self.used.items())
+        if after is not None:
+            found = [place for place in found if place > after]
+        return found[:limit], found[limit - 1] if len(found) >= limit else None
+
     def definition_of(self, run: Run) -> Definition:
         """Return the definition that a run executes."""
         return self.definitions[run.schedule, run.revision]
@@ -222,17 +237,19 @@ class Memory:
             )
         return kept(replace(run, attempts=tuple(attempts)))
 
-    def known(self, worker: str, run: str, token: int) -> Run | None:
+    def known(self, tenant: str, worker: str, run: str, token: int) -> Run | None:
         """Return the run, if this worker was ever given this token of it."""
         found = self.runs.get(run)
         holder = self.workers.get(worker)
-        if found is None or holder is None or found.tenant != holder.tenant:
+        if found is None or holder is None:
+            return None
+        if {found.tenant, holder.tenant} != {tenant}:
             return None
         return found if self.grants.get((run, token)) == worker else None
 
-    def standing(self, worker: str, run: str, token: int) -> Standing:
+    def standing(self, tenant: str, worker: str, run: str, token: int) -> Standing:
         """Return what a write about a running attempt meets."""
-        found = self.known(worker, run, token)
+        found = self.known(tenant, worker, run, token)
         if found is None:
             return Standing.UNKNOWN
         attempt = attempt_of(found, token)
@@ -242,12 +259,12 @@ class Memory:
             token, current=found.token, state=found.state, counts=EXECUTING
         )
 
-    def worker(self, worker: str) -> Worker:
+    def worker(self, tenant: str, worker: str) -> Worker:
         """Return the worker."""
-        try:
-            return self.workers[worker]
-        except KeyError:
-            raise errors.NotFound("worker", worker) from None
+        found = self.workers.get(worker)
+        if found is None or found.tenant != tenant:
+            raise errors.NotFound("worker", worker)
+        return found
 
     def see(self, worker: Worker, *, now: datetime) -> None:
         """Keep a worker that was seen just now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from crony.model.run import Run
 from crony.model.state import RunState, ScheduleState
 from crony.model.worker import Quotas, Tenant
 from crony.storage.codec import cut
-from crony.storage.contract import QueueStats, Stats, Store
+from crony.storage.contract import Capabilities, QueueStats, Stats, Store
 from crony.storage.memory.events import MemoryEvents
 from crony.storage.memory.groups import MemoryGroups, MemoryProfiles
 from crony.storage.memory.leases import MemoryLeases
@@ -54,6 +54,16 @@ class MemoryStore(Store):
         """Return an empty store; there is nothing an URL could say of it."""
         return cls()
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            durable=False,
+            shared=False,
+            remote=False,
+            notifies=False,
+            keeps_tokens=True,
+        )
+
     def migrate(self) -> None:
         with self._memory.lock:
             now = cut(self.now())
@@ -81,6 +91,14 @@ class MemoryStore(Store):
 
     def now(self) -> datetime:
         return clock.host_now()
+
+    def tell(self, news: bytes) -> None:
+        pass
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        pass
 
     def cannot_promise(self) -> Sequence[str]:
         return ("the store is kept in memory: nothing survives the process",)

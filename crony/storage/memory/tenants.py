@@ -10,8 +10,16 @@ from crony.model.state import RunState
 from crony.model.worker import Tenant, Usage
 from crony.storage import changes
 from crony.storage.codec import cut, kept
-from crony.storage.contract import Answer, Answers, Duties, Tenants
+from crony.storage.contract import (
+    Answer,
+    Answers,
+    Duties,
+    Page,
+    Position,
+    Tenants,
+)
 from crony.storage.memory.admission import change, ready
+from crony.storage.memory.paging import as_it_is, paged
 from crony.storage.memory.records import Duty
 from crony.storage.memory.references import check_profile
 from crony.storage.memory.state import Memory
@@ -33,6 +41,16 @@ class MemoryTenants(Tenants):
     def find(self, tenant: str) -> Tenant | None:
         with self._memory.verb():
             return kept(self._memory.tenants.get(tenant))
+
+    def page(self, *, limit: int, after: Position | None) -> Page[Tenant]:
+        with self._memory.verb():
+            return paged(
+                self._memory.tenants.values(),
+                lambda tenant: (tenant.name, tenant.name),
+                order=as_it_is,
+                limit=limit,
+                after=after,
+            )
 
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._memory.verb():

@@ -74,11 +74,18 @@ class MemoryWorkers(Workers):
                 after=after,
             )
 
-    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        with self._memory.verb():
-            leases = self._memory.leases.items()
+    def running(
+        self, tenant: str, workers: Sequence[str]
+    ) -> Mapping[str, Sequence[str]]:
+        memory = self._memory
+        with memory.verb():
+            leases = {
+                run: lease
+                for run, lease in memory.leases.items()
+                if memory.runs[run].tenant == tenant
+            }
             return {
-                worker: sorted(run for run, of in leases if of.worker == worker)
+                worker: sorted(run for run, of in leases.items() if of.worker == worker)
                 for worker in workers
             }
 
@@ -168,10 +175,10 @@ class MemoryKeys(Keys):
                 after=after,
             )
 
-    def touch(self, key: str, *, used_at: datetime) -> None:
+    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
         with self._memory.verb():
             found = self._memory.keys.get(key)
-            if found is not None:
+            if found is not None and found.tenant == tenant:
                 newest = max(found.used_at or cut(used_at), cut(used_at))
                 self._memory.keys[key] = replace(found, used_at=newest)
 

@@ -29,6 +29,7 @@ _CONFIRM = text(
 
 def confirm(
     connection: Connection,
+    tenant: str,
     worker: str,
     items: Sequence[Holding],
     *,
@@ -36,7 +37,7 @@ def confirm(
     lease_ttl: timedelta,
 ) -> Sequence[Confirmed]:
     """Confirm what the worker was offered; one answer each, in order."""
-    hand = Hand(connection, worker, [(item.run, item.token) for item in items])
+    hand = Hand(connection, tenant, worker, [(item.run, item.token) for item in items])
     accepted = {
         run.id
         for item in items

@@ -35,9 +35,10 @@ _COUNT = text(
 _INSERT = text(
     "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
     " max_concurrent, queue, trigger, labels, group_name, profile, held, rules,"
-    " created_at, updated_at) VALUES (:id, :tenant, :name, :revision, :state, :cursor,"
-    " :occurrences, :max_concurrent, :queue, :trigger, :labels, :group_name, :profile,"
-    " :held, :rules, :created_at, :updated_at)"
+    " created_at, updated_at, tenant_held) VALUES (:id, :tenant, :name, :revision,"
+    " :state, :cursor, :occurrences, :max_concurrent, :queue, :trigger, :labels,"
+    " :group_name, :profile, :held, :rules, :created_at, :updated_at,"
+    " coalesce((SELECT t.held FROM tenants t WHERE t.name = :tenant), 0))"
 )
 _UPDATE = text(
     "UPDATE schedules SET name = :name, revision = :revision, state = :state,"
@@ -60,7 +61,7 @@ _KEEP_VERSION = text(
 _VERSIONS = text(
     "SELECT v.schedule, v.revision, v.since, d.body, v.held, v.rules FROM versions v"
     " JOIN definitions d ON d.schedule = v.schedule AND d.revision = v.revision"
-    " WHERE v.schedule = :schedule AND v.since < :until"
+    " WHERE v.schedule = :schedule AND v.since < :until AND v.tenant = :tenant"
     " ORDER BY v.number DESC LIMIT :limit"
 )
 
@@ -125,11 +126,16 @@ def replace(
 
 
 def versions(
-    connection: Connection, schedule: str, *, until: datetime | None, limit: int
+    connection: Connection,
+    tenant: str,
+    schedule: str,
+    *,
+    until: datetime | None,
+    limit: int,
 ) -> Sequence[Version]:
     """Return what was due under which version, newest first."""
     end = maybe_instant_out(until)
-    asked = {"schedule": schedule, "limit": limit}
+    asked: Parameters = {"tenant": tenant, "schedule": schedule, "limit": limit}
     asked["until"] = _AT_ANY_TIME if end is None else end
     return tuple(
         Version(

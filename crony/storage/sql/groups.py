@@ -85,7 +85,7 @@ class SqlGroups(Groups):
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
             references.check_profile(connection, group.tenant, group.profile)
-            tenant_open = places.of_tenant(connection, group.tenant).open
+            tenant_open = places.is_open(connection, group.tenant)
             before = _place(connection, group)
             connection.execute(_INSERT if stored is None else _REPLACE, _values(group))
             if not tenant_open or before.open or not _place(connection, group).open:

@@ -108,7 +108,7 @@ _GIVEN = text(
     f" JOIN lapsed l ON l.run = {part('j', 0)}"
     f" AND l.token = {part('j', 1)}"
 )
-_TENANT = text("SELECT tenant FROM workers WHERE id = :worker")
+_THERE = text("SELECT 1 FROM workers WHERE id = :worker AND tenant = :tenant")
 
 _END = text(
     "UPDATE runs SET state = :state, reason = :reason, available_at = :available_at,"
@@ -151,11 +151,16 @@ class Hand:
     """What one worker asks about: its runs, and what it was ever given of them."""
 
     def __init__(
-        self, connection: Connection, worker: str, items: Sequence[tuple[str, int]]
+        self,
+        connection: Connection,
+        tenant: str,
+        worker: str,
+        items: Sequence[tuple[str, int]],
     ) -> None:
         self._worker = worker
-        tenant = connection.execute(_TENANT, {"worker": worker}).scalar()
-        asked = {"runs": rows.ids({run for run, _ in items})}
+        there = connection.execute(_THERE, {"worker": worker, "tenant": tenant})
+        names = {run for run, _ in items} if there.scalar() else ()
+        asked = {"runs": rows.ids(names)}
         found = [held(row) for row in connection.execute(_FIND, asked).all()]
         self._runs = {run.id: run for run in found if run.tenant == tenant}
         self._given: dict[tuple[str, int], Given] = {}

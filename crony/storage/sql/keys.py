@@ -37,7 +37,7 @@ _PAGE = text(
 )
 _TOUCH = text(
     "UPDATE keys SET used_at = :used_at"
-    " WHERE id = :key AND (used_at IS NULL OR used_at < :used_at)"
+    " WHERE id = :key AND tenant = :tenant AND (used_at IS NULL OR used_at < :used_at)"
 )
 _DELETE = text("DELETE FROM keys WHERE id = :key AND tenant = :tenant RETURNING 1")
 _DELETE_BY_ID = text("DELETE FROM keys WHERE id = :key")
@@ -77,9 +77,10 @@ class SqlKeys(Keys):
             place=lambda last: (instant_out(last.created_at), last.id),
         )
 
-    def touch(self, key: str, *, used_at: datetime) -> None:
+    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
+        asked = {"tenant": tenant, "key": key, "used_at": instant_out(used_at)}
         with self._database.writing() as connection:
-            connection.execute(_TOUCH, {"key": key, "used_at": instant_out(used_at)})
+            connection.execute(_TOUCH, asked)
 
     def delete(self, tenant: str, key: str) -> bool:
         with self._database.writing() as connection:

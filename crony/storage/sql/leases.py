@@ -79,10 +79,10 @@ class SqlLeases(Leases):
         self._database = database
 
     def begin(
-        self, worker: str, *, session: str, sequence: int, now: datetime
+        self, tenant: str, worker: str, *, session: str, sequence: int, now: datetime
     ) -> Worker:
         with self._database.writing() as connection:
-            found = worker_by_id(connection, worker)
+            found = worker_by_id(connection, tenant, worker)
             asked = {"worker": worker, "session": session}
             if rules.began_before(session, found.session) or (
                 connection.execute(_REPLACED, asked).scalar()
@@ -102,6 +102,7 @@ class SqlLeases(Leases):
 
     def renew(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -110,12 +111,12 @@ class SqlLeases(Leases):
         lease_ttl: timedelta,
     ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
         with self._database.writing() as connection:
-            found = worker_by_id(connection, worker)
+            found = worker_by_id(connection, tenant, worker)
             if found.session not in (None, session):
                 raise errors.StaleToken("this session of the worker was replaced")
             instant = instant_out(now)
             connection.execute(_SEEN, {"worker": worker, "now": instant})
-            hand = Hand(connection, worker, _pairs(holding))
+            hand = Hand(connection, tenant, worker, _pairs(holding))
             renewed, revoked = [], []
             for item in holding:
                 run = hand.of_tenant(item.run)
@@ -138,6 +139,7 @@ class SqlLeases(Leases):
 
     def reclaim(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -146,7 +148,7 @@ class SqlLeases(Leases):
         now: datetime,
     ) -> tuple[Sequence[Loss], Ready]:
         with self._database.writing() as connection:
-            _check(worker_by_id(connection, worker), session, sequence)
+            _check(worker_by_id(connection, tenant, worker), session, sequence)
             named = set(_pairs(holding))
             found = connection.execute(_HELD_BY, {"worker": worker})
             gone = [run for run in map(held, found) if (run.id, run.token) not in named]
@@ -154,6 +156,7 @@ class SqlLeases(Leases):
 
     def lease(
         self,
+        tenant: str,
         worker: str,
         *,
         session: str,
@@ -164,7 +167,7 @@ class SqlLeases(Leases):
         lease_ttl: timedelta,
     ) -> Sequence[Offer]:
         with self._database.writing() as connection:
-            found = worker_by_id(connection, worker)
+            found = worker_by_id(connection, tenant, worker)
             _check(found, session, sequence)
             return offering.offers(
                 connection,
@@ -177,6 +180,7 @@ class SqlLeases(Leases):
 
     def confirm(
         self,
+        tenant: str,
         worker: str,
         items: Sequence[Holding],
         *,
@@ -185,14 +189,14 @@ class SqlLeases(Leases):
     ) -> Sequence[Confirmed]:
         with self._database.writing() as connection:
             return confirming.confirm(
-                connection, worker, items, now=now, lease_ttl=lease_ttl
+                connection, tenant, worker, items, now=now, lease_ttl=lease_ttl
             )
 
     def report(
-        self, worker: str, items: Sequence[Closing], *, now: datetime
+        self, tenant: str, worker: str, items: Sequence[Closing], *, now: datetime
     ) -> tuple[Sequence[Closed], Ready]:
         with self._database.writing() as connection:
-            hand = Hand(connection, worker, [(i.run, i.token) for i in items])
+            hand = Hand(connection, tenant, worker, [(i.run, i.token) for i in items])
             endings = Endings(connection, now=now)
             touched: set[str] = set()
             answers = []
@@ -207,9 +211,11 @@ class SqlLeases(Leases):
             endings.write()
             return tuple(answers), admit(connection, touched, left=endings.left)
 
-    def progress(self, worker: str, token: int, entry: Progress) -> Standing:
+    def progress(
+        self, tenant: str, worker: str, token: int, entry: Progress
+    ) -> Standing:
         with self._database.writing() as connection:
-            hand = Hand(connection, worker, [(entry.run, token)])
+            hand = Hand(connection, tenant, worker, [(entry.run, token)])
             standing = hand.standing(entry.run, token)
             run = hand.of_tenant(entry.run)
             if run is not None and standing is Standing.ACCEPTED:
@@ -282,14 +288,14 @@ class SqlLeases(Leases):
         with self._database.reading() as connection:
             return overdue.earliest(connection)
 
-    def inputs(self, runs: Sequence[str]) -> Mapping[str, tuple[Run, Definition]]:
+    def inputs(
+        self, tenant: str, runs: Sequence[str]
+    ) -> Mapping[str, tuple[Run, Definition]]:
         with self._database.snapshot() as connection:
-            found = rows.plain_runs(connection, runs)
-            definitions = offering.definitions(connection, list(found.values()))
-        return {
-            name: (run, definitions[run.schedule, run.revision])
-            for name, run in found.items()
-        }
+            found = rows.plain_runs(connection, runs).values()
+            mine = [run for run in found if run.tenant == tenant]
+            definitions = offering.definitions(connection, mine)
+        return {run.id: (run, definitions[run.schedule, run.revision]) for run in mine}
 
 
 def _pairs(items: Sequence[Holding]) -> list[tuple[str, int]]:

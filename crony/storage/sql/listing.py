@@ -7,6 +7,7 @@ from an index per state, so that a rare state is found in a long history.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
@@ -193,7 +194,8 @@ def _run_conditions(
 
 _RECENT = text(
     f"SELECT {SUMMARY_COLUMNS_OF_R} FROM runs r WHERE r.id IN (SELECT n.value"
-    f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(id) FROM"
+    f" FROM {each('schedules', 's')} {rows.OWNED},"
+    " json_each((SELECT json_group_array(id) FROM"
     " (SELECT r.id FROM runs r WHERE r.schedule = s.value AND r.state <> 'withdrawn'"
     " AND r.origin <> 'hook'"
     f" {_NEWEST}))) n) ORDER BY r.schedule, r.scheduled_for DESC, r.id DESC"
@@ -201,10 +203,10 @@ _RECENT = text(
 
 
 def recent(
-    connection: Connection, schedules: list[str], *, limit: int
+    connection: Connection, tenant: str, schedules: Iterable[str], *, limit: int
 ) -> dict[str, list[Run]]:
     """Return the newest runs of each schedule, as summaries."""
-    asked = {"schedules": rows.ids(schedules), "limit": limit}
+    asked = {"tenant": tenant, "schedules": rows.ids(schedules), "limit": limit}
     found: dict[str, list[Run]] = {}
     for row in connection.execute(_RECENT, asked):
         found.setdefault(row[2], []).append(rows.run(row))

@@ -43,7 +43,9 @@ _DROP = text(
     "DELETE FROM pieces WHERE run = :run AND token = :token AND head = 0"
     " AND sequence <= :sequence"
 )
-_RUN = text("SELECT state, attempt, token FROM runs WHERE id = :run")
+_RUN = text(
+    "SELECT state, attempt, token FROM runs WHERE id = :run AND tenant = :tenant"
+)
 _TOKEN = text("SELECT token FROM attempts WHERE run = :run AND number = :number")
 _PIECES = text(
     "SELECT sequence, stream, start, data, dropped FROM (SELECT sequence, stream,"
@@ -62,6 +64,7 @@ class SqlLogs(Logs):
 
     def append(
         self,
+        tenant: str,
         worker: str,
         run: str,
         token: int,
@@ -71,21 +74,21 @@ class SqlLogs(Logs):
         bound: int,
     ) -> Standing:
         with self._database.writing() as connection:
-            hand = Hand(connection, worker, [(run, token)])
+            hand = Hand(connection, tenant, worker, [(run, token)])
             found = hand.known(run, token)
             if found is None or not found.by(worker, token):
                 return hand.standing(run, token)
             output = _Output(connection, run, token, head=min(head, bound), bound=bound)
             for chunk in chunks:
                 output.add(chunk)
-            output.write(tenant=found.tenant)
+            output.write(tenant=tenant)
             return Standing.ACCEPTED
 
     def read(
-        self, run: str, *, attempt: int, after: int
+        self, tenant: str, run: str, *, attempt: int, after: int
     ) -> tuple[Sequence[LogChunk], bool]:
         with self._database.snapshot() as connection:
-            found = connection.execute(_RUN, {"run": run}).first()
+            found = connection.execute(_RUN, {"run": run, "tenant": tenant}).first()
             if found is None:
                 return (), True
             state = RunState(found.state)

@@ -114,7 +114,7 @@ def _choose(
     now: datetime,
 ) -> list[str]:
     """Return the first runs that the worker may have, in the order of leasing."""
-    if worker.draining or slots < 1:
+    if worker.draining or slots < 1 or places.is_held(connection, worker.tenant):
         return []
     satisfied = lanes.satisfied(
         connection,

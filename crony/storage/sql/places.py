@@ -29,6 +29,7 @@ _HELD = (
 _HELD_BY_TENANT = _HELD.format(tenant="t.name", group="")
 _HELD_BY_GROUP = _HELD.format(tenant="g.tenant", group=" AND r.group_name = g.name")
 
+_HOLDING = text("SELECT 1 FROM tenants WHERE name = :tenant AND held = 1")
 #: A group may be gone while its runs go on: then it has no limit.
 _LIMITED = text(
     f"SELECT {part('j', 0)}, {part('j', 1)}, t.max_concurrent,"
@@ -38,7 +39,8 @@ _LIMITED = text(
     f" FROM {each('places', 'j')} JOIN tenants t ON t.name = {part('j', 0)}"
     " LEFT JOIN schedule_groups g"
     f" ON g.tenant = {part('j', 0)} AND g.name = {part('j', 1)}"
-    " WHERE t.max_concurrent IS NOT NULL OR g.max_concurrent IS NOT NULL"
+    " WHERE t.held = 0"
+    " AND (t.max_concurrent IS NOT NULL OR g.max_concurrent IS NOT NULL)"
 )
 _TENANT_HELD = text(
     f"SELECT t.max_concurrent, {_HELD_BY_TENANT} FROM tenants t"
@@ -50,15 +52,19 @@ _GROUPS_HELD = text(
     " WHERE g.max_concurrent IS NOT NULL"
 )
 #: The groups whose runs wait for a place, and in which lines: those of each lane that
-#: may be leased now, and what is not available yet, of which there is little.
+#: may be leased now, and what is not available yet, of which there is little. With
+#: ``hooks`` hooks' runs, which wait for no place, are among them, without a group.
 _WAITING = text(
     "SELECT l.group_name, l.queue FROM lanes l WHERE l.tenant = :tenant"
-    " AND l.group_name = coalesce(:group, l.group_name) AND l.group_name <> ''"
+    " AND l.group_name = coalesce(:group, l.group_name)"
+    " AND (l.group_name <> '' OR :hooks = 1)"
     " AND EXISTS (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.state = 'pending'"
     " AND r.admitted = 1 AND r.waiting = 0)"
-    " UNION SELECT r.group_name, r.queue FROM runs r WHERE r.state = 'pending'"
-    " AND r.waiting = 1 AND r.admitted = 1 AND r.tenant = :tenant"
-    " AND r.group_name = coalesce(:group, r.group_name) AND r.origin <> 'hook'"
+    " UNION SELECT w.grouped, w.queue FROM (SELECT CASE WHEN r.origin <> 'hook'"
+    " THEN r.group_name ELSE '' END AS grouped, r.queue FROM runs r"
+    " WHERE r.state = 'pending' AND r.waiting = 1 AND r.admitted = 1"
+    " AND r.tenant = :tenant AND (r.origin <> 'hook' OR :hooks = 1)) w"
+    " WHERE w.grouped = coalesce(:group, w.grouped)"
 )
 
 
@@ -82,6 +88,16 @@ class Taken:
 
 #: What there is no limit for.
 UNLIMITED = Taken(None)
+
+
+def is_held(connection: Connection, tenant: str) -> bool:
+    """Return whether nothing of a tenant is leased."""
+    return connection.execute(_HOLDING, {"tenant": tenant}).first() is not None
+
+
+def is_open(connection: Connection, tenant: str) -> bool:
+    """Return whether one more of a tenant's runs may be leased, as far as it says."""
+    return not is_held(connection, tenant) and of_tenant(connection, tenant).open
 
 
 def of_tenant(connection: Connection, tenant: str) -> Taken:
@@ -133,7 +149,21 @@ def opened(connection: Connection, tenant: str, group: str | None = None) -> Rea
 
     With ``group``, only those of its runs. That the tenant has a place is known.
     """
-    waiting = connection.execute(_WAITING, {"tenant": tenant, "group": group}).all()
+    return _opened(connection, tenant, group, hooks=False)
+
+
+def released(connection: Connection, tenant: str) -> Ready:
+    """Return the lines of a tenant that is held no longer: those that may go on."""
+    if of_tenant(connection, tenant).open:
+        return _opened(connection, tenant, None, hooks=True)
+    return _opened(connection, tenant, "", hooks=True)
+
+
+def _opened(
+    connection: Connection, tenant: str, group: str | None, *, hooks: bool
+) -> Ready:
+    asked = {"tenant": tenant, "group": group, "hooks": int(hooks)}
+    waiting = connection.execute(_WAITING, asked).all()
     full = of_groups(connection, tenant, {name for name, _ in waiting})
     return frozenset(
         (tenant, queue) for name, queue in waiting if full.get(name, UNLIMITED).open

@@ -44,7 +44,8 @@ _SINCE = (
 )
 #: Those of hooks' runs have no group: nobody gives way to them.
 _LANES = text(
-    "SELECT l.id FROM lanes l WHERE l.group_name <> '' AND EXISTS"
+    "SELECT l.id FROM lanes l WHERE l.group_name <> '' AND NOT EXISTS"
+    " (SELECT 1 FROM tenants t WHERE t.name = l.tenant AND t.held = 1) AND EXISTS"
     " (SELECT 1 FROM runs r WHERE r.lane = l.id AND r.catch_up IN (0, 1)"
     " AND r.priority > :above AND r.state = 'pending' AND r.admitted = 1"
     " AND r.waiting = 0)"
@@ -62,7 +63,8 @@ _WAIT = text(
 #: What became available and was not promoted yet: few, for a tick promotes them.
 _OVERDUE = text(
     f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    f" AND r.admitted = 1 AND r.origin <> 'hook' AND {_SINCE}"
+    f" AND r.admitted = 1 AND r.origin <> 'hook' AND {_SINCE} AND NOT EXISTS"
+    " (SELECT 1 FROM tenants t WHERE t.name = r.tenant AND t.held = 1)"
 )
 _OF_LANES = text(
     "SELECT l.id, l.tenant, l.queue, l.requires, l.level, l.group_name"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from crony.model.moving import Pruned
 from crony.model.schedule import Schedule
 from crony.model.state import RunState
 from crony.storage.codec import instant_in
-from crony.storage.contract import Pruned
-from crony.storage.sql import dialect, rows
+from crony.storage.contract import Position
+from crony.storage.sql import dialect, rows, walking
 from crony.storage.sql.dialect import among, each
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
@@ -84,16 +85,19 @@ _FORGET = tuple(
 )
 _PRUNED = text(
     "SELECT kind, state, count, until FROM pruned WHERE schedule = :schedule"
+    " AND tenant = :tenant"
 )
-_WALKED = text("SELECT id FROM schedules WHERE id > :after ORDER BY id LIMIT :limit")
+_OWNED = text("SELECT 1 FROM schedules WHERE id = :schedule AND tenant = :tenant")
 _THERE = text(
-    "SELECT s.id, s.tenant FROM schedules s WHERE s.id > :after AND s.id <= :last"
+    f"SELECT s.id, s.tenant FROM {each('schedules', 'j')}"
+    " CROSS JOIN schedules s WHERE s.id = j.value"
     " AND (EXISTS (SELECT 1 FROM definitions d WHERE d.schedule = s.id)"
-    " OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule = s.id)) ORDER BY s.id"
+    " OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule = s.id))"
+    " ORDER BY s.tenant, s.id"
 )
 _ALIVE = text(
-    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id > :after AND s.id <= :last"
-    " AND s.state <> 'deleted'"
+    f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value AND s.state <> 'deleted'"
 )
 
 
@@ -106,8 +110,11 @@ class Bounds:
     now: int
 
 
-def wanted(connection: Connection, schedule: str, bounds: Bounds) -> bool:
-    """Return whether there is anything to remove."""
+def wanted(connection: Connection, tenant: str, schedule: str, bounds: Bounds) -> bool:
+    """Return whether there is anything of the tenant's to remove."""
+    owned = {"schedule": schedule, "tenant": tenant}
+    if connection.execute(_OWNED, owned).first() is None:
+        return False
     if _gone(connection, schedule, bounds, limit=1):
         return True
     if _withdrawn(connection, schedule, bounds, limit=1):
@@ -179,9 +186,9 @@ def _to_forget(connection: Connection, schedule: str) -> bool:
     )
 
 
-def pruned(connection: Connection, schedule: str) -> Pruned | None:
+def pruned(connection: Connection, tenant: str, schedule: str) -> Pruned | None:
     """Return what is left of the runs that were pruned."""
-    found = connection.execute(_PRUNED, {"schedule": schedule}).all()
+    found = connection.execute(_PRUNED, {"schedule": schedule, "tenant": tenant}).all()
     if not found:
         return None
     counts: dict[str, dict[RunState, int]] = {"occurrences": {}, "others": {}}
@@ -191,21 +198,18 @@ def pruned(connection: Connection, schedule: str) -> Pruned | None:
 
 
 def prunable(
-    connection: Connection, *, limit: int, after: str | None
-) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+    connection: Connection, *, limit: int, after: Position | None
+) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
     """Return schedules that have runs or definitions, piece by piece."""
-    asked = {"after": after or "", "limit": limit}
-    walked = connection.execute(_WALKED, asked).scalars().all()
-    if not walked:
-        return (), None
-    span = {"after": after or "", "last": walked[-1]}
-    living = connection.execute(_ALIVE, span).all()
+    walked, end = walking.walk(connection, limit=limit, after=after)
+    asked = {"schedules": rows.ids(walked)}
+    living = connection.execute(_ALIVE, asked).all()
     alive = {each.id: each for each in rows.readable(living)}
     # What can't be read back is not deleted, and nobody knows how long it is kept.
     unread = {row[0] for row in living} - alive.keys()
     found = tuple(
         (tenant, name, alive.get(name))
-        for name, tenant in connection.execute(_THERE, span)
+        for name, tenant in connection.execute(_THERE, asked)
         if name not in unread
     )
-    return found, walked[-1] if len(walked) == limit else None
+    return found, end

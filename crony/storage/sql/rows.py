@@ -256,6 +256,8 @@ SCHEDULE_COLUMNS = (
 SCHEDULES = (
     "schedules s JOIN definitions d ON d.schedule = s.id AND d.revision = s.revision"
 )
+#: Of the schedules ``s`` of a list, those that are a tenant's.
+OWNED = "JOIN schedules o ON o.id = s.value AND o.tenant = :tenant"
 
 
 def schedule(row: Columns) -> Schedule:

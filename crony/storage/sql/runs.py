@@ -11,12 +11,13 @@ from sqlalchemy.engine import Connection
 from crony import errors
 from crony.model.hook import FollowUp, HookKind
 from crony.model.lease import Ready
+from crony.model.moving import Pruned
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
 from crony.model.state import EXECUTING, AttemptState, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_in, instant_out
-from crony.storage.contract import Page, Position, Pruned, RunQuery, Runs
+from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.sql import dialect, hooks, listing, pruning, recalling, rows
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each
@@ -43,7 +44,8 @@ _FIND = text(f"SELECT {CHANGED} FROM runs r WHERE r.id = :run AND r.tenant = :te
 _FAULTS = text(
     "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error,"
     " a.says, a.followed, a.followed_attempt"
-    f" FROM {each('schedules', 's')}, json_each((SELECT json_group_array(place) FROM"
+    f" FROM {each('schedules', 's')} {rows.OWNED},"
+    " json_each((SELECT json_group_array(place) FROM"
     " (SELECT f.rowid AS place FROM attempts f WHERE f.schedule = s.value"
     f" AND {dialect.FAULT} ORDER BY f.finished_at DESC, f.run DESC,"
     " f.number DESC LIMIT :limit))) n"
@@ -51,7 +53,7 @@ _FAULTS = text(
     " a.run DESC, a.number DESC"
 )
 _PROGRESS = text(
-    f"SELECT p.schedule, p.entry FROM {each('schedules', 's')}"
+    f"SELECT p.schedule, p.entry FROM {each('schedules', 's')} {rows.OWNED}"
     " JOIN progress p ON p.schedule = s.value ORDER BY p.schedule, p.number DESC"
 )
 
@@ -84,11 +86,12 @@ class SqlRuns(Runs):
             schedules = {run.schedule for run in new.values()}
             return len(new), admit(connection, schedules)
 
-    def standing_at(self, schedule: str, instant: datetime) -> Run | None:
+    def standing_at(self, tenant: str, schedule: str, instant: datetime) -> Run | None:
         asked = {"schedule": schedule, "instant": instant_out(instant)}
         with self._database.reading() as connection:
             row = connection.execute(_STANDING_AT, asked).first()
-        return None if row is None else rows.run(row)
+        found = None if row is None else rows.run(row)
+        return found if found is not None and found.tenant == tenant else None
 
     def follow_ups(self, *, limit: int) -> Sequence[FollowUp]:
         with self._database.reading() as connection:
@@ -101,6 +104,7 @@ class SqlRuns(Runs):
 
     def prune(
         self,
+        tenant: str,
         schedule: str,
         *,
         keep: int,
@@ -111,18 +115,18 @@ class SqlRuns(Runs):
         bounds = pruning.Bounds(keep, instant_out(before), instant_out(now))
         # Most often there is nothing, and then no lock is taken.
         with self._database.snapshot() as connection:
-            if not pruning.wanted(connection, schedule, bounds):
+            if not pruning.wanted(connection, tenant, schedule, bounds):
                 return 0
         with self._database.writing() as connection:
             return pruning.prune(connection, schedule, bounds, limit=limit)
 
-    def pruned(self, schedule: str) -> Pruned | None:
+    def pruned(self, tenant: str, schedule: str) -> Pruned | None:
         with self._database.reading() as connection:
-            return pruning.pruned(connection, schedule)
+            return pruning.pruned(connection, tenant, schedule)
 
     def prunable(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], str | None]:
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
         with self._database.snapshot() as connection:
             return pruning.prunable(connection, limit=limit, after=after)
 
@@ -138,15 +142,16 @@ class SqlRuns(Runs):
             return listing.runs(connection, tenant, query, limit=limit, after=after)
 
     def recent(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Run]]:
         with self._database.reading() as connection:
-            return listing.recent(connection, list(set(schedules)), limit=limit)
+            return listing.recent(connection, tenant, set(schedules), limit=limit)
 
     def errors(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[ErrorEntry]]:
-        asked = {"schedules": rows.ids(set(schedules)), "limit": limit}
+        names = rows.ids(set(schedules))
+        asked = {"tenant": tenant, "schedules": names, "limit": limit}
         found: dict[str, list[ErrorEntry]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(_FAULTS, asked):
@@ -154,9 +159,9 @@ class SqlRuns(Runs):
         return found
 
     def progress(
-        self, schedules: Sequence[str], *, limit: int
+        self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
-        asked = {"schedules": rows.ids(set(schedules))}
+        asked = {"tenant": tenant, "schedules": rows.ids(set(schedules))}
         found: dict[str, list[Progress]] = {}
         with self._database.reading() as connection:
             for schedule, kept in connection.execute(_PROGRESS, asked):

@@ -28,7 +28,7 @@ from crony.storage.contract import (
     ScheduleQuery,
     Schedules,
 )
-from crony.storage.sql import defining, events, limiting, listing, rows
+from crony.storage.sql import defining, events, limiting, listing, rows, walking
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each
 from crony.storage.sql.engine import Database, Parameters, execute_each
@@ -42,6 +42,7 @@ _FIND = text(
 )
 _DEFINITION = text(
     "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"
+    " AND tenant = :tenant"
 )
 _CURRENT = text(
     "SELECT occurrences FROM schedules WHERE id = :id AND tenant = :tenant"
@@ -81,16 +82,17 @@ _BURY = text(
 _FORGET_PROGRESS = text("DELETE FROM progress WHERE schedule = :id")
 _DUE = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.state = 'active'"
-    " AND s.cursor <= :horizon ORDER BY s.cursor, s.id LIMIT :limit"
+    " AND s.tenant_held = 0 AND s.cursor <= :horizon"
+    " ORDER BY s.cursor, s.id LIMIT :limit"
 )
 _EARLIEST = text(
-    "SELECT cursor FROM schedules WHERE state = 'active' AND cursor IS NOT NULL"
-    " ORDER BY cursor, id LIMIT 1"
+    "SELECT cursor FROM schedules WHERE state = 'active' AND tenant_held = 0"
+    " AND cursor IS NOT NULL ORDER BY cursor, id LIMIT 1"
 )
-_WALKED = text("SELECT id FROM schedules WHERE id > :after ORDER BY id LIMIT :limit")
 _WALK = text(
-    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id > :after AND s.id <= :last"
-    " AND s.cursor IS NOT NULL ORDER BY s.id"
+    f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value AND s.cursor IS NOT NULL"
+    " ORDER BY s.tenant, s.id"
 )
 _IN_GROUP = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.tenant = :tenant"
@@ -155,9 +157,11 @@ class SqlSchedules(Schedules):
                 connection, tenant, query, limit=limit, after=after
             )
 
-    def definition(self, schedule: str, revision: int) -> Definition | None:
+    def definition(
+        self, tenant: str, schedule: str, revision: int
+    ) -> Definition | None:
+        asked = {"tenant": tenant, "schedule": schedule, "revision": revision}
         with self._database.reading() as connection:
-            asked = {"schedule": schedule, "revision": revision}
             body = connection.execute(_DEFINITION, asked).scalar()
             return None if body is None else definition_in(body)
 
@@ -188,10 +192,12 @@ class SqlSchedules(Schedules):
             return True, admit(connection, [schedule.id], left=left)
 
     def versions(
-        self, schedule: str, *, until: datetime | None, limit: int
+        self, tenant: str, schedule: str, *, until: datetime | None, limit: int
     ) -> Sequence[Version]:
         with self._database.reading() as connection:
-            return defining.versions(connection, schedule, until=until, limit=limit)
+            return defining.versions(
+                connection, tenant, schedule, until=until, limit=limit
+            )
 
     def in_group(
         self, tenant: str, group: str, *, held: bool, limit: int
@@ -268,16 +274,11 @@ class SqlSchedules(Schedules):
             return maybe_instant_in(connection.execute(_EARLIEST).scalar())
 
     def walk(
-        self, *, limit: int, after: str | None
-    ) -> tuple[Sequence[Schedule], str | None]:
-        asked = {"after": after or "", "limit": limit}
+        self, *, limit: int, after: Position | None
+    ) -> tuple[Sequence[Schedule], Position | None]:
         with self._database.snapshot() as connection:
-            walked = connection.execute(_WALKED, asked).scalars().all()
-            if not walked:
-                return (), None
-            span = {"after": after or "", "last": walked[-1]}
-            found = connection.execute(_WALK, span).all()
-        end = walked[-1] if len(walked) == limit else None
+            walked, end = walking.walk(connection, limit=limit, after=after)
+            found = connection.execute(_WALK, {"schedules": rows.ids(walked)}).all()
         return tuple(rows.readable(found)), end
 
     def materialise(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import text
 
 from crony import clock, errors
-from crony.storage.contract import Stats, Store
+from crony.storage.contract import Capabilities, Stats, Store
 from crony.storage.sql import dialect, numbers, tenants, versions
 from crony.storage.sql.answers import SqlAnswers
 from crony.storage.sql.duties import SqlDuties
@@ -65,6 +65,16 @@ class SqlStore(Store):
         """The file."""
         return self._database.path
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            durable=True,
+            shared=True,
+            remote=False,
+            notifies=False,
+            keeps_tokens=True,
+        )
+
     def migrate(self) -> None:
         # Alembic takes long to import, and only this needs it.
         from crony.storage.sql import schema
@@ -103,6 +113,14 @@ class SqlStore(Store):
 
     def now(self) -> datetime:
         return clock.host_now()
+
+    def tell(self, news: bytes) -> None:
+        pass
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        pass
 
     def cannot_promise(self) -> Sequence[str]:
         return ()

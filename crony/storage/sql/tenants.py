@@ -14,26 +14,34 @@ from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
 from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out, retention_in, retention_out
-from crony.storage.contract import Tenants
+from crony.storage.contract import Page, Position, Tenants
 from crony.storage.sql import groups, places, references
 from crony.storage.sql.engine import Database
+from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns
 
-_FIND = text(
-    "SELECT name, revision, quotas, profile, max_concurrent, retention, created_at,"
-    " updated_at FROM tenants WHERE name = :tenant"
+_COLUMNS = (
+    "name, revision, quotas, profile, max_concurrent, held, retention, created_at,"
+    " updated_at"
+)
+_FIND = text(f"SELECT {_COLUMNS} FROM tenants WHERE name = :tenant")
+_PAGE = text(
+    f"SELECT {_COLUMNS} FROM tenants WHERE name > :name ORDER BY name LIMIT :limit"
 )
 _INSERT = text(
-    "INSERT INTO tenants (name, revision, quotas, profile, max_concurrent, retention,"
-    " created_at, updated_at) VALUES (:name, :revision, :quotas, :profile,"
-    " :max_concurrent, :retention, :created_at, :updated_at)"
+    f"INSERT INTO tenants ({_COLUMNS}) VALUES (:name, :revision, :quotas, :profile,"
+    " :max_concurrent, :held, :retention, :created_at, :updated_at)"
     " ON CONFLICT (name) DO NOTHING"
 )
 _REPLACE = text(
     "UPDATE tenants SET revision = :revision, quotas = :quotas, profile = :profile,"
-    " max_concurrent = :max_concurrent, retention = :retention,"
+    " max_concurrent = :max_concurrent, held = :held, retention = :retention,"
     " created_at = :created_at, updated_at = :updated_at"
     " WHERE name = :name"
+)
+_HOLD = text(
+    "UPDATE schedules SET tenant_held = :held"
+    " WHERE tenant = :tenant AND tenant_held <> :held"
 )
 _DELETE = text("DELETE FROM tenants WHERE name = :tenant")
 _USAGE = text(
@@ -86,16 +94,30 @@ class SqlTenants(Tenants):
             row = connection.execute(_FIND, {"tenant": tenant}).first()
         return None if row is None else _tenant(row)
 
+    def page(self, *, limit: int, after: Position | None) -> Page[Tenant]:
+        asked = {"name": "" if after is None else after[1], "limit": limit + 1}
+        with self._database.reading() as connection:
+            found = connection.execute(_PAGE, asked).all()
+        return page_of(
+            found, limit=limit, read=_tenant, place=lambda last: (last.name, last.name)
+        )
+
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._database.writing() as connection:
             stored = connection.execute(_FIND, {"tenant": tenant.name}).first()
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
             references.check_profile(connection, tenant.name, tenant.profile)
-            before = places.of_tenant(connection, tenant.name)
+            was_open = places.is_open(connection, tenant.name)
+            was_held = stored is not None and bool(stored.held)
             _put(connection, tenant, new=stored is None)
-            after = places.of_tenant(connection, tenant.name)
-            if before.open or not after.open:
+            if stored is None or was_held != tenant.held:
+                # Also of the schedules of an earlier tenant: nobody asks for those.
+                asked = {"tenant": tenant.name, "held": int(tenant.held)}
+                connection.execute(_HOLD, asked)
+            if was_held and not tenant.held:
+                return True, places.released(connection, tenant.name)
+            if was_open or not places.is_open(connection, tenant.name):
                 return True, frozenset()
             return True, places.opened(connection, tenant.name)
 
@@ -139,6 +161,7 @@ def _put(connection: Connection, tenant: Tenant, *, new: bool) -> None:
         "quotas": json.dumps(asdict(tenant.quotas)),
         "profile": tenant.profile,
         "max_concurrent": tenant.max_concurrent,
+        "held": int(tenant.held),
         "retention": retention_out(tenant.retention),
         "created_at": instant_out(tenant.created_at),
         "updated_at": instant_out(tenant.updated_at),
@@ -154,9 +177,10 @@ def _tenant(row: Columns) -> Tenant:
         quotas=Quotas(**json.loads(row[2])),
         profile=row[3],
         max_concurrent=row[4],
-        retention=retention_in(row[5]),
-        created_at=instant_in(row[6]),
-        updated_at=instant_in(row[7]),
+        held=bool(row[5]),
+        retention=retention_in(row[6]),
+        created_at=instant_in(row[7]),
+        updated_at=instant_in(row[8]),
     )
 
 

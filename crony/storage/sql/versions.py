@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from crony import errors
 
 #: All versions up to this release's, oldest first.
-KNOWN = ("0001", "0002", "0003")
+KNOWN = ("0001", "0002", "0003", "0004")
 
 _TABLE = text("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'")
 _ANY = text("SELECT count(*) FROM sqlite_master")

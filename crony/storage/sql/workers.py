@@ -24,7 +24,7 @@ _COLUMNS = (
     "id, tenant, name, machine, queues, labels, slots, sandbox_level, version,"
     " draining, session, sequence, registered_at, seen_at"
 )
-_BY_ID = text(f"SELECT {_COLUMNS} FROM workers WHERE id = :worker")
+_BY_ID = text(f"SELECT {_COLUMNS} FROM workers WHERE id = :worker AND tenant = :tenant")
 _FIND = text(
     f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant"
     " AND (id = :reference OR name = :reference)"
@@ -46,7 +46,7 @@ _PAGE = text(
     " AND (name, id) > (:name, :id) ORDER BY name, id LIMIT :limit"
 )
 _RUNNING = text(
-    f"SELECT w.value, r.id FROM {each('workers', 'w')} JOIN runs r"
+    f"SELECT w.value, r.id, r.tenant FROM {each('workers', 'w')} JOIN runs r"
     " ON r.worker = w.value AND r.state IN ('leased','running','stopping')"
     " ORDER BY r.id"
 )
@@ -93,7 +93,7 @@ class SqlWorkers(Workers):
                 connection.execute(_RENEW, values)
                 keys.forget_of_worker(connection, known.id)
             keys.put(connection, key, worker=values["id"])
-            stored = worker_by_id(connection, values["id"])
+            stored = worker_by_id(connection, worker.tenant, values["id"])
             events.of_worker(connection, stored, "registered", now=stored.seen_at)
             return stored
 
@@ -112,12 +112,15 @@ class SqlWorkers(Workers):
             found, limit=limit, read=_worker, place=lambda last: (last.name, last.id)
         )
 
-    def running(self, workers: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    def running(
+        self, tenant: str, workers: Sequence[str]
+    ) -> Mapping[str, Sequence[str]]:
         running: dict[str, list[str]] = {worker: [] for worker in workers}
         with self._database.reading() as connection:
             asked = {"workers": ids(running)}
-            for worker, run in connection.execute(_RUNNING, asked):
-                running[worker].append(run)
+            for worker, run, owner in connection.execute(_RUNNING, asked):
+                if owner == tenant:
+                    running[worker].append(run)
         return running
 
     def drain(self, tenant: str, worker: str, *, now: datetime) -> Worker | None:
@@ -128,7 +131,7 @@ class SqlWorkers(Workers):
             connection.execute(_DRAIN, {"id": found.id})
             if not found.draining:
                 events.of_worker(connection, found, "draining", now=now)
-            return worker_by_id(connection, found.id)
+            return worker_by_id(connection, tenant, found.id)
 
     def delete(self, tenant: str, worker: str, *, now: datetime) -> bool:
         with self._database.writing() as connection:
@@ -162,9 +165,9 @@ class SqlWorkers(Workers):
             return bool(connection.execute(_SATISFYING, asked).scalar())
 
 
-def worker_by_id(connection: Connection, worker: str) -> Worker:
+def worker_by_id(connection: Connection, tenant: str, worker: str) -> Worker:
     """Return the worker, or raise ``NotFound``."""
-    row = connection.execute(_BY_ID, {"worker": worker}).first()
+    row = connection.execute(_BY_ID, {"worker": worker, "tenant": tenant}).first()
     if row is None:
         raise errors.NotFound("worker", worker)
     return _worker(row)

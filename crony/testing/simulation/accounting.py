@@ -85,7 +85,9 @@ class Books:
     # Occurrences.
 
     def _schedule(self, id: str, runs: list[Run]) -> None:
-        versions = list(self.store.schedules.versions(id, until=None, limit=500))[::-1]
+        versions = list(
+            self.store.schedules.versions(TENANT, id, until=None, limit=500)
+        )[::-1]
         if not versions:
             return  # deleted, and without a run
         found = self.store.schedules.find(TENANT, id)

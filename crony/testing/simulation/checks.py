@@ -42,11 +42,11 @@ class Checks:
         """Work out what a verb should do, where it can be."""
         match name:
             case "leases.lease":
-                return self._expected_offers(args[0], **named)
+                return self._expected_offers(args[1], **named)
             case "leases.overlap":
                 return self._expected_overlaps(**named)
             case "leases.confirm" | "leases.report":
-                return {item.run: self._mirror.runs.get(item.run) for item in args[1]}
+                return {item.run: self._mirror.runs.get(item.run) for item in args[2]}
             case "leases.renew":
                 return {
                     item.run: self._mirror.runs.get(item.run)
@@ -71,13 +71,13 @@ class Checks:
         self._note_ahead(name, args, named.get("now"))
         match name:
             case "leases.lease":
-                self._leased(args[0], result, before, named)
+                self._leased(args[1], result, before, named)
             case "leases.confirm":
-                self._confirmed(args[0], args[1], result, before, named["now"])
+                self._confirmed(args[1], args[2], result, before, named["now"])
             case "leases.renew":
-                self._renewed(args[0], result[0], before)
+                self._renewed(args[1], result[0], before)
             case "leases.report":
-                self._reported(args[0], args[1], result[0], before, steps)
+                self._reported(args[1], args[2], result[0], before, steps)
             case "leases.expire":
                 self._expired(result[0], named["now"])
             case "runs.cancel":

@@ -25,6 +25,7 @@ _SOON = timedelta(milliseconds=3)
 class Asked:
     """What a worker asks for."""
 
+    tenant: str
     worker: str
     session: str
     sequence: int
@@ -92,6 +93,7 @@ class Polls:
         arrived = self._node.host.boottime()
         polled = self._node.use(
             lambda service: service.leasing.poll(
+                asked.tenant,
                 asked.worker,
                 session=asked.session,
                 sequence=asked.sequence,
@@ -127,6 +129,7 @@ class Polls:
         try:
             found = self._node.use(
                 lambda service: service.leasing.again(
+                    asked.tenant,
                     asked.worker,
                     session=asked.session,
                     sequence=asked.sequence,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from crony.storage.contract import Stats, Store
+from crony.storage.contract import Capabilities, Stats, Store
 
 NOUNS = (
     "schedules",
@@ -70,6 +70,10 @@ class GatedStore(Store):
             noun = cast("Any", _Noun(name, getattr(store, name), gate))
             setattr(self, name, noun)
 
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._store.capabilities
+
     def migrate(self) -> None:
         self._store.migrate()
 
@@ -84,6 +88,14 @@ class GatedStore(Store):
 
     def now(self) -> datetime:
         return self._clock()
+
+    def tell(self, news: bytes) -> None:
+        self._store.tell(news)
+
+    def listen(
+        self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
+    ) -> None:
+        self._store.listen(hear, until=until)
 
     def cannot_promise(self) -> Sequence[str]:
         return self._store.cannot_promise()

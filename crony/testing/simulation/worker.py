@@ -14,6 +14,7 @@ from crony.model.lease import Closed, Closing, Confirmed, Holding, Standing
 from crony.model.state import AttemptState, Reason
 from crony.scheduler.timing import Timing
 from crony.testing.factories import make_closing
+from crony.testing.simulation.mirror import TENANT
 from crony.testing.simulation.network import Failed, Network, Took
 from crony.testing.simulation.node import Node
 from crony.testing.simulation.polls import Asked, Told, told
@@ -128,6 +129,7 @@ class ModelWorker(Actor):
         self._sequence += 1
         sequence, slots, sent = self._sequence, self._tasks.free(), self.now()
         asked = Asked(
+            tenant=TENANT,
             worker=self.id,
             session=self._session,
             sequence=sequence,
@@ -206,7 +208,7 @@ class ModelWorker(Actor):
             arrived = node.host.boottime()
             polled = node.use(
                 lambda service: service.leasing.renew(
-                    self.id, session=session, holding=holding
+                    TENANT, self.id, session=session, holding=holding
                 )
             )
             held = node.host.boottime() - arrived
@@ -239,7 +241,7 @@ class ModelWorker(Actor):
         ) -> None:
             (answer,) = node.use(
                 lambda service: service.leasing.confirm(
-                    self.id, [Holding(*task.lease.key)]
+                    TENANT, self.id, [Holding(*task.lease.key)]
                 )
             )
             now = node.clock.now()
@@ -290,7 +292,11 @@ class ModelWorker(Actor):
                 _closing(key, outcome, finished_at=now - (sent - at))
                 for key, (outcome, at) in items
             ]
-            took(node.use(lambda service: service.leasing.report(self.id, closings)))
+            took(
+                node.use(
+                    lambda service: service.leasing.report(TENANT, self.id, closings)
+                )
+            )
 
         def took(answers: Sequence[Closed]) -> None:
             self._sending = False

@@ -117,7 +117,7 @@ class TestKept:
         assert scene.runs() == [run]
         (offer,) = scene.lease(scene.worker())
         assert offer.run.policy == policy
-        assert store.leases.inputs([run.id])[run.id][0].policy == policy
+        assert store.leases.inputs(TENANT, [run.id])[run.id][0].policy == policy
 
     def test_a_run_taken_back_has_the_policy_it_is_made_with_anew(
         self, store: Store

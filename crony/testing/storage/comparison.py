@@ -17,7 +17,7 @@ from crony.model.run import LogChunk, Progress
 from crony.model.state import AttemptState, Reason, RunState
 from crony.storage.contract import Store
 from crony.testing import factories
-from crony.testing.storage.pair import AHEAD, LEASE_TTL, NUMBERS
+from crony.testing.storage.pair import AHEAD, LEASE_TTL, NUMBERS, TENANT
 from crony.testing.storage.people import POLICIES
 from crony.testing.storage.policies import Policies
 
@@ -64,7 +64,7 @@ class Comparison(Policies):
         poll = (session, sequence + (again > 0))
         begun = self.both(
             lambda s: s.leases.begin(
-                name, session=poll[0], sequence=poll[1], now=self.now
+                TENANT, name, session=poll[0], sequence=poll[1], now=self.now
             )
         )
         if begun is not None:
@@ -82,6 +82,7 @@ class Comparison(Policies):
         session, sequence = self.polls.get(name, ("none", 0))
         offers = self.both(
             lambda s: s.leases.lease(
+                TENANT,
                 name,
                 session=session,
                 sequence=sequence,
@@ -106,7 +107,9 @@ class Comparison(Policies):
     def confirm(self, number: int, width: int) -> None:
         worker, items = self.holding(number, width)
         self.both(
-            lambda s: s.leases.confirm(worker, items, now=self.now, lease_ttl=LEASE_TTL)
+            lambda s: s.leases.confirm(
+                TENANT, worker, items, now=self.now, lease_ttl=LEASE_TTL
+            )
         )
 
     @rule(worker=NUMBERS, number=NUMBERS)
@@ -114,7 +117,9 @@ class Comparison(Policies):
         _, items = self.holding(number, 1)
         name = self.workers[worker % len(self.workers)]
         self.both(
-            lambda s: s.leases.confirm(name, items, now=self.now, lease_ttl=LEASE_TTL)
+            lambda s: s.leases.confirm(
+                TENANT, name, items, now=self.now, lease_ttl=LEASE_TTL
+            )
         )
 
     @rule(
@@ -159,7 +164,7 @@ class Comparison(Policies):
             for item in items
         ]
         self.both(
-            lambda s: s.leases.report(worker, closings * 2, now=self.now),
+            lambda s: s.leases.report(TENANT, worker, closings * 2, now=self.now),
         )
 
     @rule(
@@ -191,6 +196,7 @@ class Comparison(Policies):
         session, _ = self.polls.get(worker, ("none", 0))
         self.both(
             lambda s: s.leases.renew(
+                TENANT,
                 worker,
                 session=session if known else "other",
                 holding=items,
@@ -205,6 +211,7 @@ class Comparison(Policies):
         session, sequence = self.polls.get(worker, ("none", 0))
         self.both(
             lambda s: s.leases.reclaim(
+                TENANT,
                 worker,
                 session=session,
                 sequence=sequence,
@@ -251,11 +258,11 @@ class Comparison(Policies):
     def _progress(
         self, worker: str, item: Holding, entry: Progress, store: Store
     ) -> Standing:
-        return store.leases.progress(worker, item.token, entry)
+        return store.leases.progress(TENANT, worker, item.token, entry)
 
     def _append(
         self, worker: str, item: Holding, chunk: LogChunk, store: Store
     ) -> Standing:
         return store.logs.append(
-            worker, item.run, item.token, [chunk], head=5, bound=12
+            TENANT, worker, item.run, item.token, [chunk], head=5, bound=12
         )

@@ -122,7 +122,12 @@ def renew(
 ) -> tuple[list[Renewed], list[Revoked]]:
     """Renew, and return both lists."""
     renewed, revoked = scene.store.leases.renew(
-        worker, session=session, holding=items, now=scene.now, lease_ttl=LEASE_TTL
+        TENANT,
+        worker,
+        session=session,
+        holding=items,
+        now=scene.now,
+        lease_ttl=LEASE_TTL,
     )
     return list(renewed), list(revoked)
 
@@ -157,6 +162,7 @@ class TestRenew:
         worker = scene.worker()
         (item,) = scene.start(worker)
         renewed, _ = store.leases.renew(
+            worker.tenant,
             worker.id,
             session="session",
             holding=[item],
@@ -227,6 +233,7 @@ class TestReclaim:
         held = scene.start(worker, slots=2)
         scene.lease(worker)
         losses, ready = store.leases.reclaim(
+            worker.tenant,
             worker.id,
             session="session",
             sequence=1,
@@ -257,6 +264,11 @@ class TestReclaim:
         scene.poll(worker)
         with pytest.raises(errors.StaleToken):
             store.leases.reclaim(
-                worker.id, session="session", sequence=1, holding=(), now=scene.now
+                worker.tenant,
+                worker.id,
+                session="session",
+                sequence=1,
+                holding=(),
+                now=scene.now,
             )
         assert scene.runs(states={RunState.RUNNING})

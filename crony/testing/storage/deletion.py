@@ -26,7 +26,10 @@ class TestDelete:
         assert scene.run(run).state is RunState.CANCELLED
         assert scene.run(run).reason is Reason.DELETED
         assert scene.run(run).finished_at == scene.now
-        assert store.schedules.definition(schedule.id, 1) == schedule.definition
+        assert (
+            store.schedules.definition(schedule.tenant, schedule.id, 1)
+            == schedule.definition
+        )
 
     def test_the_id_of_a_deleted_schedule_is_never_used_again(
         self, store: Store
@@ -128,7 +131,12 @@ class TestDelete:
         scene.start(worker, slots=1)
         scene.delete(schedule)
         losses, ready = store.leases.reclaim(
-            worker.id, session="session", sequence=1, holding=(), now=scene.now
+            worker.tenant,
+            worker.id,
+            session="session",
+            sequence=1,
+            holding=(),
+            now=scene.now,
         )
         assert [loss.state for loss in losses] == [RunState.CANCELLED]
         scene.after(70)

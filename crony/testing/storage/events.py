@@ -109,6 +109,7 @@ class TestWorkers:
         worker = scene.worker()
         scene.poll(worker)
         store.leases.renew(
+            worker.tenant,
             worker.id,
             session="session",
             holding=(),
@@ -211,6 +212,7 @@ class TestPrune:
         (run,) = scene.due(schedule, 0, state=RunState.MISSED, finished_at=second(0))
         scene.after(1)
         removed = store.runs.prune(
+            schedule.tenant,
             schedule.id,
             keep=0,
             before=second(0) - timedelta(days=1),

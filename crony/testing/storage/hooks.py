@@ -109,6 +109,7 @@ class TestFollowUps:
                 scene.expire()
             else:
                 store.leases.reclaim(
+                    worker.tenant,
                     worker.id,
                     session="session",
                     sequence=1,
@@ -271,7 +272,7 @@ class TestSays:
         schedule, run = heard(
             scene, HookKind.ERROR, AttemptState.SUCCEEDED, says="the disk is full"
         )
-        (entry,) = store.runs.errors([schedule.id], limit=9)[schedule.id]
+        (entry,) = store.runs.errors(TENANT, [schedule.id], limit=9)[schedule.id]
         assert entry == ErrorEntry(
             run=run.id,
             attempt=1,
@@ -291,7 +292,7 @@ class TestSays:
         scene.hook(run, HookKind.ERROR)
         (item,) = scene.start(worker)
         scene.report(worker, item, says="look at host a")
-        entries = store.runs.errors([run.schedule], limit=9)[run.schedule]
+        entries = store.runs.errors(TENANT, [run.schedule], limit=9)[run.schedule]
         assert [(e.source, e.run, e.text) for e in entries] == [
             ("hook", run.id, "look at host a"),
             ("task", run.id, "exit code 1"),
@@ -303,7 +304,7 @@ class TestSays:
     ) -> None:
         scene = Scene(store)
         schedule, run = heard(scene, kind, AttemptState.FAILED, error="exit code 7")
-        (entry,) = store.runs.errors([schedule.id], limit=9)[schedule.id]
+        (entry,) = store.runs.errors(TENANT, [schedule.id], limit=9)[schedule.id]
         assert (entry.source, entry.run, entry.attempt) == ("hook", run.id, 1)
         assert entry.text == "exit code 7"
         assert entry.reason is Reason.EXIT
@@ -311,7 +312,7 @@ class TestSays:
     def test_what_a_failed_error_hook_said_is_not_lost(self, store: Store) -> None:
         scene = Scene(store)
         schedule, _ = heard(scene, HookKind.ERROR, AttemptState.FAILED, says="hear me")
-        entries = store.runs.errors([schedule.id], limit=9)[schedule.id]
+        entries = store.runs.errors(TENANT, [schedule.id], limit=9)[schedule.id]
         assert any("hear me" in entry.text for entry in entries)
 
     def test_what_a_progress_hook_says_is_the_newest_progress_of_its_run(
@@ -322,7 +323,7 @@ class TestSays:
         schedule, run = heard(
             scene, HookKind.PROGRESS, AttemptState.SUCCEEDED, says=says
         )
-        (entry,) = store.runs.progress([schedule.id], limit=9)[schedule.id]
+        (entry,) = store.runs.progress(TENANT, [schedule.id], limit=9)[schedule.id]
         assert (entry.source, entry.run, entry.attempt) == ("hook", run.id, 1)
         assert (entry.percent, entry.message) == (40, "half way")
         assert entry.at == scene.now
@@ -340,7 +341,7 @@ class TestSays:
         scene.hook(run, HookKind.SUCCESS)
         (item,) = scene.start(worker)
         scene.report(worker, item, says="all is well")
-        (entry,) = store.runs.progress([run.schedule], limit=9)[run.schedule]
+        (entry,) = store.runs.progress(TENANT, [run.schedule], limit=9)[run.schedule]
         assert entry.message == "all is well"
         assert scene.run(run).progress is None
         assert "run.progress" not in scene.told(run.id)
@@ -350,8 +351,8 @@ class TestSays:
         schedule, run = heard(
             scene, HookKind.PROGRESS, AttemptState.SUCCEEDED, says=None
         )
-        assert not store.runs.progress([schedule.id], limit=9).get(schedule.id)
-        assert not store.runs.errors([schedule.id], limit=9).get(schedule.id)
+        assert not store.runs.progress(TENANT, [schedule.id], limit=9).get(schedule.id)
+        assert not store.runs.errors(TENANT, [schedule.id], limit=9).get(schedule.id)
         assert scene.run(run).progress is None
 
     def test_a_hooks_end_says_nothing_of_whether_a_schedule_fails(
@@ -367,7 +368,7 @@ class TestSays:
         failing = ScheduleQuery(failing=True)
         page = store.schedules.page(TENANT, failing, limit=9, after=None)
         assert [schedule.id for schedule in page.items] == [run.schedule]
-        recent = store.runs.recent([run.schedule], limit=9)[run.schedule]
+        recent = store.runs.recent(TENANT, [run.schedule], limit=9)[run.schedule]
         assert [shown.id for shown in recent] == [run.id]
         shown = scene.runs(origin=Origin.HOOK)
         assert [one.id for one in shown] == [hook.id]
@@ -384,4 +385,7 @@ class TestKept:
         }
         schedule = Scene(store).schedule(hooks=hooks)
         assert store.schedules.find(TENANT, schedule.id) == schedule
-        assert store.schedules.definition(schedule.id, 1) == schedule.definition
+        assert (
+            store.schedules.definition(schedule.tenant, schedule.id, 1)
+            == schedule.definition
+        )

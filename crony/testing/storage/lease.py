@@ -16,7 +16,7 @@ class TestPoll:
         scene = Scene(store)
         worker = scene.worker()
         begun = store.leases.begin(
-            worker.id, session="session", sequence=7, now=second(3)
+            worker.tenant, worker.id, session="session", sequence=7, now=second(3)
         )
         assert (begun.session, begun.sequence, begun.seen_at) == (
             "session",
@@ -32,17 +32,27 @@ class TestPoll:
         worker = Scene(store).worker()
         with pytest.raises(errors.StaleToken):
             store.leases.begin(
-                worker.id, session="session", sequence=sequence, now=second(0)
+                worker.tenant,
+                worker.id,
+                session="session",
+                sequence=sequence,
+                now=second(0),
             )
 
     def test_a_replaced_session_stays_refused(self, store: Store) -> None:
         worker = Scene(store).worker()
         for session in ("next", "newest"):
-            store.leases.begin(worker.id, session=session, sequence=1, now=second(0))
+            store.leases.begin(
+                worker.tenant, worker.id, session=session, sequence=1, now=second(0)
+            )
         for session in ("session", "next"):
             with pytest.raises(errors.StaleToken):
                 store.leases.begin(
-                    worker.id, session=session, sequence=99, now=second(0)
+                    worker.tenant,
+                    worker.id,
+                    session=session,
+                    sequence=99,
+                    now=second(0),
                 )
 
     def test_an_unheard_session_of_an_earlier_start_comes_too_late(
@@ -50,15 +60,21 @@ class TestPoll:
     ) -> None:
         worker = Scene(store).worker()
         for session in ("ses_9_a", "ses_10_b", "another", "ses_3_c"):
-            store.leases.begin(worker.id, session=session, sequence=1, now=second(0))
+            store.leases.begin(
+                worker.tenant, worker.id, session=session, sequence=1, now=second(0)
+            )
         with pytest.raises(errors.StaleToken):
-            store.leases.begin(worker.id, session="ses_2_d", sequence=9, now=second(0))
+            store.leases.begin(
+                worker.tenant, worker.id, session="ses_2_d", sequence=9, now=second(0)
+            )
         (found,) = store.workers.page(TENANT, limit=2, after=None).items
         assert (found.session, found.sequence) == ("ses_3_c", 1)
 
     def test_a_worker_that_is_gone_is_not_found(self, store: Store) -> None:
         with pytest.raises(errors.NotFound):
-            store.leases.begin("wrk_gone", session="s", sequence=1, now=second(0))
+            store.leases.begin(
+                TENANT, "wrk_gone", session="s", sequence=1, now=second(0)
+            )
 
 
 class TestLease:
@@ -196,6 +212,7 @@ class TestLease:
         for session, sequence in (("session", 2), ("session", 0), ("other", 1)):
             with pytest.raises(errors.StaleToken):
                 store.leases.lease(
+                    worker.tenant,
                     worker.id,
                     session=session,
                     sequence=sequence,
@@ -220,7 +237,7 @@ class TestInputs:
         schedule = scene.schedule(description="old")
         (run,) = scene.due(schedule, 0)
         scene.edit(schedule, description="new")
-        found = store.leases.inputs([run.id, "run_unknown"])
+        found = store.leases.inputs(TENANT, [run.id, "run_unknown"])
         assert found.keys() == {run.id}
         assert found[run.id] == (run, schedule.definition)
 

@@ -226,7 +226,12 @@ def free(
             )[2]
         case "reclaim":
             return store.leases.reclaim(
-                worker.id, session="session", sequence=1, holding=(), now=scene.now
+                worker.tenant,
+                worker.id,
+                session="session",
+                sequence=1,
+                holding=(),
+                now=scene.now,
             )[1]
         case _:
             scene.after(60 if how == "lost" else 8)

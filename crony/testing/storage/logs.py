@@ -8,7 +8,7 @@ from crony.model.state import AttemptState
 from crony.model.worker import Worker
 from crony.storage.contract import Store
 from crony.testing.factories import make_chunk
-from crony.testing.storage.scene import Scene
+from crony.testing.storage.scene import TENANT, Scene
 
 
 def running(store: Store) -> tuple[Scene, Worker, Holding]:
@@ -30,13 +30,13 @@ def append(
 ) -> Standing:
     """Add output."""
     return store.logs.append(
-        worker.id, item.run, item.token, chunks, head=head, bound=bound
+        worker.tenant, worker.id, item.run, item.token, chunks, head=head, bound=bound
     )
 
 
 def texts(store: Store, item: Holding) -> list[tuple[int, bytes, int]]:
     """Return offset, data and gap of what is kept."""
-    chunks, _ = store.logs.read(item.run, attempt=1, after=0)
+    chunks, _ = store.logs.read(TENANT, item.run, attempt=1, after=0)
     return [(chunk.offset, chunk.data, chunk.dropped) for chunk in chunks]
 
 
@@ -52,14 +52,14 @@ class TestLogs:
             make_chunk(b"two", offset=3),
         )
         assert standing is Standing.ACCEPTED
-        chunks, closed = store.logs.read(item.run, attempt=1, after=0)
+        chunks, closed = store.logs.read(TENANT, item.run, attempt=1, after=0)
         assert [(c.sequence, c.stream, c.data) for c in chunks] == [
             (1, "stdout", b"one"),
             (2, "stderr", b"oops"),
             (3, "stdout", b"two"),
         ]
         assert not closed
-        later, _ = store.logs.read(item.run, attempt=1, after=2)
+        later, _ = store.logs.read(TENANT, item.run, attempt=1, after=2)
         assert later == chunks[2:]
 
     def test_a_repeat_is_ignored_and_an_overlap_is_cut(self, store: Store) -> None:
@@ -112,7 +112,7 @@ class TestLogs:
         scene.report(worker, again)
         assert append(store, worker, again, late) is Standing.OVER
         assert append(store, scene.worker(), item, late) is Standing.UNKNOWN
-        chunks, closed = store.logs.read(item.run, attempt=1, after=0)
+        chunks, closed = store.logs.read(TENANT, item.run, attempt=1, after=0)
         assert [chunk.data for chunk in chunks] == [b"one"]
         assert closed
 
@@ -121,5 +121,5 @@ class TestLogs:
     ) -> None:
         scene = Scene(store)
         (run,) = scene.due(scene.schedule(), 0)
-        assert store.logs.read(run.id, attempt=1, after=0) == ((), False)
-        assert store.logs.read("run_unknown", attempt=1, after=0) == ((), True)
+        assert store.logs.read(run.tenant, run.id, attempt=1, after=0) == ((), False)
+        assert store.logs.read(TENANT, "run_unknown", attempt=1, after=0) == ((), True)

@@ -245,6 +245,7 @@ class TestReplace:
         ]
         assert not scene.lease(worker)
         _, (revoked,) = store.leases.renew(
+            worker.tenant,
             worker.id,
             session="session",
             holding=[item],

@@ -134,13 +134,16 @@ class Pair(RuleBasedStateMachine):
             store.schedules.page(
                 TENANT, ScheduleQuery(failing=True), limit=9, after=None
             ),
-            {k: list(v) for k, v in store.runs.recent(names, limit=3).items()},
+            {k: list(v) for k, v in store.runs.recent(TENANT, names, limit=3).items()},
             # Of those of one instant none is first.
             {
                 k: sorted(v, key=repr)
-                for k, v in store.runs.errors(names, limit=99).items()
+                for k, v in store.runs.errors(TENANT, names, limit=99).items()
             },
-            {k: list(v) for k, v in store.runs.progress(names, limit=3).items()},
+            {
+                k: list(v)
+                for k, v in store.runs.progress(TENANT, names, limit=3).items()
+            },
         ]
 
     def walk(self, store: Store) -> list[Schedule]:
@@ -158,13 +161,13 @@ class Pair(RuleBasedStateMachine):
             store.runs.page(TENANT, RunQuery(), limit=5, after=None),
             store.runs.page(TENANT, RunQuery(), limit=999, after=None),
             store.runs.page(TENANT, RunQuery(states=HELD), limit=5, after=None),
-            store.workers.running(self.workers),
+            store.workers.running(TENANT, self.workers),
         ]
 
     def see_attempts(self, store: Store) -> list[object]:
         return [
             [store.runs.find(TENANT, run) for run in self.runs],
-            [store.logs.read(run, attempt=1, after=0) for run in self.runs],
+            [store.logs.read(TENANT, run, attempt=1, after=0) for run in self.runs],
             [
                 store.runs.page(TENANT, RunQuery(worker=name), limit=5, after=None)
                 for name in self.workers

@@ -227,7 +227,7 @@ class Policies(People):
         there = self.stored()
         self.both(
             lambda s: s.runs.prune(
-                name, keep=keep, before=before, now=self.now, limit=limit
+                TENANT, name, keep=keep, before=before, now=self.now, limit=limit
             )
         )
         self.gone |= there - self.stored()
@@ -291,10 +291,10 @@ class Policies(People):
         return [
             [
                 (
-                    list(store.schedules.versions(name, until=None, limit=99)),
-                    store.runs.pruned(name),
-                    store.runs.standing_at(name, self.now),
-                    store.schedules.definition(name, 1),
+                    list(store.schedules.versions(TENANT, name, until=None, limit=99)),
+                    store.runs.pruned(TENANT, name),
+                    store.runs.standing_at(TENANT, name, self.now),
+                    store.schedules.definition(TENANT, name, 1),
                 )
                 for name in self.schedules
             ],

@@ -18,6 +18,7 @@ from crony.storage import open_store
 from crony.storage.contract import RunQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
+from crony.testing.storage.scene import TENANT
 
 TTL = timedelta(seconds=60)
 
@@ -31,6 +32,7 @@ def work(
     pending = RunQuery(states=frozenset({RunState.PENDING}))
     while True:
         offers = store.leases.lease(
+            TENANT,
             worker,
             session="s",
             sequence=1,
@@ -43,7 +45,7 @@ def work(
         given += items
         for item in items:
             print(item.run, item.token, flush=True)  # noqa: T201  # its purpose
-        answers = store.leases.confirm(worker, items, now=now, lease_ttl=TTL)
+        answers = store.leases.confirm(TENANT, worker, items, now=now, lease_ttl=TTL)
         assert all(answer.standing is Standing.ACCEPTED for answer in answers)
         closings = [
             factories.make_closing(
@@ -54,7 +56,7 @@ def work(
             )
             for item in items
         ]
-        store.leases.report(worker, closings, now=now)
+        store.leases.report(TENANT, worker, closings, now=now)
         if not items:
             page = store.runs.page("default", pending, limit=1, after=None)
             if not page.items:

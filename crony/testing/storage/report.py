@@ -158,7 +158,9 @@ class TestReport:
         worker = scene.worker()
         items = scene.start(worker)[::-1]
         closings = [factories.make_closing(i.run, i.token) for i in items]
-        closed, _ = store.leases.report(worker.id, closings * 2, now=scene.now)
+        closed, _ = store.leases.report(
+            worker.tenant, worker.id, closings * 2, now=scene.now
+        )
         assert [(c.run, c.standing) for c in closed] == [
             (item.run, standing)
             for standing in (Standing.ACCEPTED, Standing.REPEATED)

@@ -51,7 +51,7 @@ def left(scene: Scene, schedule: Schedule) -> list[str]:
 def prune(scene: Scene, schedule: Schedule, **changes: object) -> int:
     """Prune with nothing to keep, unless it is said."""
     asked = {"keep": 0, "before": AGES_AGO, "now": scene.now, "limit": 99, **changes}
-    return scene.store.runs.prune(schedule.id, **asked)  # type: ignore[arg-type]  # the test's
+    return scene.store.runs.prune(schedule.tenant, schedule.id, **asked)  # type: ignore[arg-type]  # the test's
 
 
 class TestPrune:
@@ -82,12 +82,14 @@ class TestPrune:
         worker = scene.worker()
         (item,) = scene.start(worker)
         chunk = factories.make_chunk(b"x")
-        store.logs.append(worker.id, run.id, item.token, [chunk], head=9, bound=9)
+        store.logs.append(
+            worker.tenant, worker.id, run.id, item.token, [chunk], head=9, bound=9
+        )
         scene.report(worker, item, AttemptState.FAILED)
         assert prune(scene, schedule) == 1
         assert store.runs.find(TENANT, run.id) is None
-        assert not store.logs.read(run.id, attempt=1, after=0)[0]
-        assert not store.runs.errors([schedule.id], limit=9).get(schedule.id)
+        assert not store.logs.read(run.tenant, run.id, attempt=1, after=0)[0]
+        assert not store.runs.errors(TENANT, [schedule.id], limit=9).get(schedule.id)
 
     def test_what_has_not_ended_stays(self, store: Store) -> None:
         scene = Scene(store)
@@ -158,7 +160,7 @@ class TestPrune:
         assert set(left(scene, schedule)) == {first.id, then.id, hook}
         assert prune(scene, schedule, limit=2) == 2
         assert left(scene, schedule) == [then.id]
-        pruned = store.runs.pruned(schedule.id)
+        pruned = store.runs.pruned(schedule.tenant, schedule.id)
         assert pruned is not None
         assert dict(pruned.occurrences) == {RunState.SUCCEEDED: 1}
         assert dict(pruned.others) == {RunState.SUCCEEDED: 2}
@@ -206,7 +208,7 @@ class TestPrune:
         assert prune(scene, schedule, before=second(3)) == 0
         assert prune(scene, schedule, before=second(4)) == 1
         assert store.runs.find(TENANT, run.id) is None
-        assert store.runs.pruned(schedule.id) is None
+        assert store.runs.pruned(schedule.tenant, schedule.id) is None
 
     def test_an_occurrence_that_was_pruned_is_not_made_again(
         self, store: Store
@@ -227,12 +229,12 @@ class TestPruned:
     def test_what_is_removed_is_counted_by_its_end(self, store: Store) -> None:
         scene = Scene(store)
         schedule = scene.schedule()
-        assert store.runs.pruned(schedule.id) is None
+        assert store.runs.pruned(schedule.tenant, schedule.id) is None
         ended(scene, schedule, 2)
         by_hand = scene.manual(schedule, scheduled_for=second(1))
         store.runs.cancel(TENANT, by_hand.id, now=scene.now)
         assert prune(scene, schedule, limit=2) == 2
-        first = store.runs.pruned(schedule.id)
+        first = store.runs.pruned(schedule.tenant, schedule.id)
         assert first is not None
         assert first.until == second(1)
         assert dict(first.occurrences) == {RunState.SUCCEEDED: 2}
@@ -248,7 +250,7 @@ class TestPruned:
         )
         scene.after(9)
         assert prune(scene, schedule) == 2
-        pruned = store.runs.pruned(schedule.id)
+        pruned = store.runs.pruned(schedule.tenant, schedule.id)
         assert pruned is not None
         assert pruned.until == second(8)
         assert dict(pruned.occurrences) == {RunState.SUCCEEDED: 2, RunState.MISSED: 6}
@@ -266,13 +268,20 @@ class TestPruned:
         scene.edit(schedule, name="a")
         scene.delete(schedule)
         assert prune(scene, schedule, limit=1) == 1
-        assert store.schedules.definition(schedule.id, 2) is not None
-        assert store.schedules.versions(schedule.id, until=None, limit=9)
+        assert store.schedules.definition(schedule.tenant, schedule.id, 2) is not None
+        assert store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=9
+        )
         # The withdrawn one, which nothing will take back, goes as well.
         assert prune(scene, schedule) == 2
         for revision in (1, 2):
-            assert store.schedules.definition(schedule.id, revision) is None
-        assert not store.schedules.versions(schedule.id, until=None, limit=9)
+            assert (
+                store.schedules.definition(schedule.tenant, schedule.id, revision)
+                is None
+            )
+        assert not store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=9
+        )
         assert left(scene, schedule) == []
         assert not store.schedules.create(schedule, limit=1, quota=None)
 
@@ -281,12 +290,22 @@ class TestPruned:
         schedule = scene.schedule()
         ended(scene, schedule, 1)
         assert prune(scene, schedule) == 1
-        assert store.schedules.definition(schedule.id, 1) == schedule.definition
-        assert len(store.schedules.versions(schedule.id, until=None, limit=9)) == 1
+        assert (
+            store.schedules.definition(schedule.tenant, schedule.id, 1)
+            == schedule.definition
+        )
+        assert (
+            len(
+                store.schedules.versions(
+                    schedule.tenant, schedule.id, until=None, limit=9
+                )
+            )
+            == 1
+        )
 
 
 class TestPrunable:
-    def test_schedules_with_anything_left_are_walked_once_by_id(
+    def test_schedules_with_anything_left_are_walked_once_by_tenant(
         self, store: Store
     ) -> None:
         scene = Scene(store)
@@ -311,7 +330,7 @@ class TestPrunable:
             ("other", dead.id, None),
             (TENANT, empty.id, scene.stored(empty)),
         ]
-        assert met == sorted(expected, key=lambda item: item[1])
+        assert met == sorted(expected, key=lambda item: item[:2])
 
     def test_a_deleted_schedule_that_never_ran_is_met_until_it_was_pruned(
         self, store: Store
@@ -322,7 +341,7 @@ class TestPrunable:
         assert store.runs.prunable(limit=9, after=None)[0]
         prune(scene, schedule)
         assert not store.runs.prunable(limit=9, after=None)[0]
-        assert store.schedules.definition(schedule.id, 1) is None
+        assert store.schedules.definition(schedule.tenant, schedule.id, 1) is None
 
 
 class TestStandingAt:
@@ -336,7 +355,7 @@ class TestStandingAt:
         scene.due(scene.schedule(), 2)
 
         def standing(at: float) -> str | None:
-            run = store.runs.standing_at(schedule.id, second(at))
+            run = store.runs.standing_at(schedule.tenant, schedule.id, second(at))
             return None if run is None else run.id
 
         assert standing(0.999) is None
@@ -350,7 +369,7 @@ class TestStandingAt:
         schedule = scene.schedule()
         first, _ = scene.due(schedule, 0, 3)
         scene.edit(schedule)
-        found = store.runs.standing_at(schedule.id, second(3))
+        found = store.runs.standing_at(schedule.tenant, schedule.id, second(3))
         assert found is not None
         assert found.id == first.id
 
@@ -366,10 +385,12 @@ class TestStandingAt:
             range_count=9,
             finished_at=second(9),
         )
-        assert store.runs.standing_at(schedule.id, second(5)) == stretch
+        assert (
+            store.runs.standing_at(schedule.tenant, schedule.id, second(5)) == stretch
+        )
         scene.after(20)
         (run,) = ended(scene, schedule, 1)
-        found = store.runs.standing_at(schedule.id, second(99))
+        found = store.runs.standing_at(schedule.tenant, schedule.id, second(99))
         assert found is not None
         assert (found.id, found.attempts) == (run.id, ())
 

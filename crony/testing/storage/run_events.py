@@ -109,7 +109,12 @@ class TestRuns:
             scene.expire()
         else:
             store.leases.reclaim(
-                worker.id, session="session", sequence=1, holding=(), now=scene.now
+                worker.tenant,
+                worker.id,
+                session="session",
+                sequence=1,
+                holding=(),
+                now=scene.now,
             )
         assert lines(scene, run.id)[-2:] == [("lost", 60), (end, 60)]
         lost = [event for event in scene.events() if event.type == "run.lost"]
@@ -236,9 +241,9 @@ class TestRuns:
         (item,) = scene.start(worker)
         scene.after(2)
         entry = factories.make_progress(run.id, at=scene.now)
-        stale = store.leases.progress(worker.id, item.token + 1, entry)
+        stale = store.leases.progress(worker.tenant, worker.id, item.token + 1, entry)
         assert stale is not Standing.ACCEPTED
-        store.leases.progress(worker.id, item.token, entry)
+        store.leases.progress(worker.tenant, worker.id, item.token, entry)
         (told,) = (e for e in scene.events() if e.type == "run.progress")
         assert (told.subject, told.schedule, told.at) == (
             run.id,

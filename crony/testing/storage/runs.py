@@ -144,7 +144,7 @@ class TestList:
         runs = scene.due(one, 0, 1, 2)
         scene.due(two, 3)
         scene.edit(two)
-        recent = store.runs.recent([one.id, two.id], limit=2)
+        recent = store.runs.recent(TENANT, [one.id, two.id], limit=2)
         assert {name: [r.id for r in of] for name, of in recent.items()} == {
             one.id: [runs[2].id, runs[1].id]
         }
@@ -177,7 +177,7 @@ class TestErrors:
         scene.start(worker)
         scene.after(61)
         store.leases.expire(now=scene.now, limit=9, include_leases=True)
-        entries = store.runs.errors([schedule.id], limit=9)[schedule.id]
+        entries = store.runs.errors(TENANT, [schedule.id], limit=9)[schedule.id]
         assert [(e.attempt, e.source, e.truncated) for e in entries] == [
             (3, "worker", False),
             (2, "worker", True),
@@ -192,7 +192,7 @@ class TestErrors:
             text="exit code 1",
             truncated=False,
         )
-        assert len(store.runs.errors([schedule.id], limit=1)[schedule.id]) == 1
+        assert len(store.runs.errors(TENANT, [schedule.id], limit=1)[schedule.id]) == 1
 
 
 class TestProgress:
@@ -207,14 +207,17 @@ class TestProgress:
         for percent in range(25):
             entry = factories.make_progress(run.id, percent=float(percent))
             assert (
-                store.leases.progress(worker.id, item.token, entry) is Standing.ACCEPTED
+                store.leases.progress(worker.tenant, worker.id, item.token, entry)
+                is Standing.ACCEPTED
             )
         newest = scene.run(run).progress
         assert newest is not None
         assert newest.percent == 24
-        entries = store.runs.progress([schedule.id], limit=99)[schedule.id]
+        entries = store.runs.progress(TENANT, [schedule.id], limit=99)[schedule.id]
         assert [entry.percent for entry in entries] == list(range(24, 4, -1))
-        assert len(store.runs.progress([schedule.id], limit=2)[schedule.id]) == 2
+        assert (
+            len(store.runs.progress(TENANT, [schedule.id], limit=2)[schedule.id]) == 2
+        )
 
     def test_progress_under_an_old_token_is_stale(self, store: Store) -> None:
         scene = Scene(store)
@@ -224,7 +227,7 @@ class TestProgress:
         scene.report(worker, item, AttemptState.FAILED, retry_at=scene.now)
         scene.start(worker)
         entry = factories.make_progress(run.id)
-        standing = store.leases.progress(worker.id, item.token, entry)
+        standing = store.leases.progress(worker.tenant, worker.id, item.token, entry)
         assert standing is Standing.STALE
         assert scene.run(run).progress is None
 

@@ -106,12 +106,13 @@ class Scene:
         sequence = self.sequences.get(worker.id, 0) + 1
         self.sequences[worker.id] = sequence
         self.store.leases.begin(
-            worker.id, session="session", sequence=sequence, now=self.now
+            worker.tenant, worker.id, session="session", sequence=sequence, now=self.now
         )
 
     def lease(self, worker: Worker, *, slots: int = 99) -> list[Offer]:
         """Ask for work."""
         offers = self.store.leases.lease(
+            worker.tenant,
             worker.id,
             session="session",
             sequence=self.sequences[worker.id],
@@ -129,7 +130,7 @@ class Scene:
     def confirm(self, worker: Worker, *items: Holding) -> Sequence[Confirmed]:
         """Confirm offers."""
         return self.store.leases.confirm(
-            worker.id, items, now=self.now, lease_ttl=LEASE_TTL
+            worker.tenant, worker.id, items, now=self.now, lease_ttl=LEASE_TTL
         )
 
     def start(self, worker: Worker, *, slots: int = 99) -> list[Holding]:
@@ -151,7 +152,9 @@ class Scene:
         """Report the end of an attempt."""
         changes = {"finished_at": self.now, **changes}
         closing = factories.make_closing(item.run, item.token, state=state, **changes)
-        closed, _ = self.store.leases.report(worker.id, [closing], now=self.now)
+        closed, _ = self.store.leases.report(
+            worker.tenant, worker.id, [closing], now=self.now
+        )
         return closed[0]
 
     def finish(
@@ -164,7 +167,9 @@ class Scene:
         """Report the end of an attempt; return the lines of what that lets go."""
         changes = {"finished_at": self.now, **changes}
         closing = factories.make_closing(item.run, item.token, state=state, **changes)
-        _, ready = self.store.leases.report(worker.id, [closing], now=self.now)
+        _, ready = self.store.leases.report(
+            worker.tenant, worker.id, [closing], now=self.now
+        )
         return ready
 
     def expire(self) -> tuple[list[Loss], Ready]:

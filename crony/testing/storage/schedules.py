@@ -192,7 +192,7 @@ class TestUpdate:
         scene = Scene(store)
         schedule = scene.schedule(description="old")
         assert scene.edit(schedule, description="new")
-        old = store.schedules.definition(schedule.id, 1)
+        old = store.schedules.definition(schedule.tenant, schedule.id, 1)
         assert old is not None
         assert old.description == "old"
         assert scene.stored(schedule).definition.description == "new"
@@ -286,10 +286,12 @@ class TestUpdate:
 
 
 class TestWalk:
-    def test_all_that_have_a_cursor_are_met_once_by_id(self, store: Store) -> None:
+    def test_all_that_have_a_cursor_are_met_once_by_tenant_and_id(
+        self, store: Store
+    ) -> None:
         scene = Scene(store)
-        store.tenants.put(factories.make_tenant(name="other"), expected=None)
-        made = [scene.schedule() for _ in range(3)]
+        made = [scene.schedule(tenant="other"), scene.schedule(tenant="before")]
+        made += [scene.schedule() for _ in range(3)]
         made += [
             scene.schedule(tenant="other"),
             scene.schedule(state=ScheduleState.PAUSED),
@@ -304,7 +306,7 @@ class TestWalk:
             met.extend(page)
             if after is None:
                 break
-        assert met == sorted(made, key=lambda schedule: schedule.id)
+        assert met == sorted(made, key=lambda schedule: (schedule.tenant, schedule.id))
 
     def test_an_empty_store_is_walked_at_once(self, store: Store) -> None:
         assert store.schedules.walk(limit=2, after=None) == ((), None)

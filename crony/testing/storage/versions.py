@@ -23,7 +23,9 @@ def brief(store: Store, schedule: Schedule) -> list[tuple[int, float, bool, str]
     """Return revision, second, held and rules of each version, newest first."""
     return [
         (v.revision, (v.since - second(0)).total_seconds(), v.held, v.rules)
-        for v in store.schedules.versions(schedule.id, until=None, limit=99)
+        for v in store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=99
+        )
     ]
 
 
@@ -31,7 +33,9 @@ class TestVersions:
     def test_the_first_begins_just_before_the_creation(self, store: Store) -> None:
         scene = Scene(store)
         schedule = scene.schedule(created_at=second(1), rules="2026a", description="x")
-        (version,) = store.schedules.versions(schedule.id, until=None, limit=9)
+        (version,) = store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=9
+        )
         assert version.since == second(1) - JUST
         assert (version.schedule, version.revision) == (schedule.id, 1)
         assert version.definition == schedule.definition
@@ -44,7 +48,9 @@ class TestVersions:
         scene.edit(schedule, description="new")
         scene.after(5)
         scene.edit(schedule, description="newest")
-        versions = store.schedules.versions(schedule.id, until=None, limit=9)
+        versions = store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=9
+        )
         assert [v.definition.description for v in versions] == ["newest", "new", "old"]
         assert [v.since for v in versions[:2]] == [second(10), second(5)]
         assert [v.revision for v in versions] == [3, 2, 1]
@@ -103,7 +109,9 @@ class TestVersions:
 
         def revisions(until: float | None, limit: int = 9) -> list[int]:
             instant = None if until is None else second(until)
-            found = store.schedules.versions(schedule.id, until=instant, limit=limit)
+            found = store.schedules.versions(
+                schedule.tenant, schedule.id, until=instant, limit=limit
+            )
             return [version.revision for version in found]
 
         assert revisions(None) == [4, 3, 2, 1]
@@ -117,7 +125,9 @@ class TestVersions:
         schedule = scene.schedule()
         scene.due(schedule, 0)
         scene.delete(schedule)
-        (version,) = store.schedules.versions(schedule.id, until=None, limit=9)
+        (version,) = store.schedules.versions(
+            schedule.tenant, schedule.id, until=None, limit=9
+        )
         assert version.definition == schedule.definition
 
 

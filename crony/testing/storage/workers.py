@@ -85,7 +85,7 @@ class TestWorkers:
         worker = scene.worker()
         digest = register(store, worker)
         scene.start(worker)
-        assert store.workers.running([worker.id]) == {worker.id: [run.id]}
+        assert store.workers.running(TENANT, [worker.id]) == {worker.id: [run.id]}
         assert store.workers.delete(TENANT, worker.id, now=START)
         assert not store.workers.delete(TENANT, worker.id, now=START)
         assert store.keys.by_digest(digest) is None
@@ -148,6 +148,7 @@ class TestLose:
                 register(store, replace(worker, seen_at=scene.now))
             else:
                 store.leases.renew(
+                    worker.tenant,
                     worker.id,
                     session="session",
                     holding=(),
@@ -192,7 +193,7 @@ class TestKeys:
         key = make_key()
         store.keys.insert(key)
         for number in (5, 3):
-            store.keys.touch(key.id, used_at=second(number))
+            store.keys.touch(key.tenant, key.id, used_at=second(number))
         found = store.keys.find(TENANT, key.id)
         assert found is not None
         assert found.used_at == second(5)

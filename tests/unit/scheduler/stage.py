@@ -158,6 +158,7 @@ class Stage:
         """Poll once, under the next sequence number."""
         self._sequence += 1
         return self.service.leasing.poll(
+            worker.tenant,
             worker.id,
             session="session",
             sequence=self._sequence,
@@ -170,6 +171,7 @@ class Stage:
     ) -> Polled:
         """Look again for the poll that waits."""
         return self.service.leasing.again(
+            worker.tenant,
             worker.id,
             session="session",
             sequence=self._sequence,
@@ -180,7 +182,7 @@ class Stage:
     def start(self, worker: Worker, *, slots: int = 4) -> list[Offer]:
         """Lease what there is, and confirm it."""
         offers = list(self.poll(worker, slots=slots).offers)
-        self.service.leasing.confirm(worker.id, held(offers))
+        self.service.leasing.confirm(worker.tenant, worker.id, held(offers))
         return offers
 
     def end(self, worker: Worker, offer: Offer, **facts: object) -> Closed:
@@ -188,7 +190,7 @@ class Stage:
         closing: Closing = make_closing(
             offer.run.id, offer.token, finished_at=self.clock.now(), **facts
         )
-        (closed,) = self.service.leasing.report(worker.id, [closing])
+        (closed,) = self.service.leasing.report(worker.tenant, worker.id, [closing])
         return closed
 
 

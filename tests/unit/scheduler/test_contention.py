@@ -134,7 +134,9 @@ def test_each_write_notes_the_rules_it_was_worked_out_by(stage: Stage) -> None:
     assert stage.found(schedule).rules == rules != ""
     stage.edit(schedule, description="new")
     stage.service.groups.pause(TENANT, "reports")
-    versions = stage.store.schedules.versions(schedule.id, until=None, limit=10)
+    versions = stage.store.schedules.versions(
+        schedule.tenant, schedule.id, until=None, limit=10
+    )
     assert [(each.revision, each.held, each.rules) for each in versions] == [
         (2, True, rules),
         (2, False, rules),

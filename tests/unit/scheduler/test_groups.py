@@ -94,7 +94,7 @@ def test_a_pause_that_was_cut_off_is_carried_over_by_the_ticker(stage: Stage) ->
     stage.live(carrying.PATIENCE)
     assert states(stage, *ours) == [ScheduleState.PAUSED] * 3
     assert stage.store.groups.uncarried(limit=10) == ()
-    version = stage.store.schedules.versions(ours[0].id, until=None, limit=1)[0]
+    version = stage.store.schedules.versions(TENANT, ours[0].id, until=None, limit=1)[0]
     # It holds from when it was written on.
     assert (version.held, version.since) == (True, written_at)
 

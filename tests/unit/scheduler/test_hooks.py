@@ -55,13 +55,15 @@ def hooked(stage: Stage) -> Run:
 def taken(stage: Stage, worker: Worker) -> list[Offer]:
     """Lease and confirm what there is, beside what the worker has."""
     offers = list(stage.again(worker).offers)
-    stage.service.leasing.confirm(worker.id, held(offers))
+    stage.service.leasing.confirm(worker.tenant, worker.id, held(offers))
     return offers
 
 
 def go_on(stage: Stage, worker: Worker, offers: list[Offer]) -> None:
     """Let the time to the next look pass, with these leases renewed."""
-    stage.service.leasing.renew(worker.id, session="session", holding=held(offers))
+    stage.service.leasing.renew(
+        worker.tenant, worker.id, session="session", holding=held(offers)
+    )
     stage.live(INTERVAL)
 
 
@@ -72,7 +74,7 @@ def executed(
     (offer,) = stage.start(worker)
     if prints:
         stage.service.leasing.log(
-            worker.id, offer.run.id, offer.token, [make_chunk(prints)]
+            worker.tenant, worker.id, offer.run.id, offer.token, [make_chunk(prints)]
         )
     stage.end(worker, offer, **facts)
     return stage.service.runs.find(TENANT, offer.run.id)
@@ -257,7 +259,9 @@ def test_what_a_progress_hook_prints_is_how_far_its_run_is(stage: Stage) -> None
     go_on(stage, worker, [offer])
     (given,) = taken(stage, worker)
     chunk = make_chunk(b'{"percent": 40, "message": "half"}\n')
-    stage.service.leasing.log(worker.id, given.run.id, given.token, [chunk])
+    stage.service.leasing.log(
+        worker.tenant, worker.id, given.run.id, given.token, [chunk]
+    )
     stage.end(worker, given)
     newest = stage.service.runs.find(TENANT, offer.run.id).progress
     assert newest is not None
@@ -306,7 +310,9 @@ def test_standard_error_counts_after_standard_output(stage: Stage) -> None:
     (given,) = stage.start(worker)
     for stream, data in (("stderr", b"warning\n"), ("stdout", b"said\n")):
         chunk = make_chunk(data, stream=stream)
-        stage.service.leasing.log(worker.id, given.run.id, given.token, [chunk])
+        stage.service.leasing.log(
+            worker.tenant, worker.id, given.run.id, given.token, [chunk]
+        )
     stage.end(worker, given)
     (view,) = stage.service.schedules.views([stage.found(schedule)])
     assert "said\nwarning" in [entry.text for entry in view.errors]
@@ -363,7 +369,7 @@ def test_hooks_that_hang_leave_slots_to_what_is_due(stage: Stage) -> None:
     for _ in range(8):
         stage.tick(SECOND)
         polled = stage.poll(worker, slots=4 - len(hanging), holding=held(hanging))
-        stage.service.leasing.confirm(worker.id, held(polled.offers))
+        stage.service.leasing.confirm(worker.tenant, worker.id, held(polled.offers))
         for offer in polled.offers:
             if offer.run.origin is Origin.HOOK:
                 hanging.append(offer)

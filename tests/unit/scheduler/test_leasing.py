@@ -42,7 +42,7 @@ def test_a_lost_answer_is_offered_again_under_a_new_token(stage: Stage) -> None:
     (second,) = stage.poll(worker).offers
     assert second.run.id == first.run.id
     assert (first.token, second.token) == (1, 2)
-    (answer,) = stage.service.leasing.confirm(worker.id, held([first]))
+    (answer,) = stage.service.leasing.confirm(worker.tenant, worker.id, held([first]))
     assert answer.standing is Standing.STALE
 
 
@@ -72,7 +72,7 @@ def test_looking_again_after_a_newer_poll_is_stale(stage: Stage) -> None:
     stage.poll(worker)
     with pytest.raises(errors.StaleToken):
         stage.service.leasing.again(
-            worker.id, session="session", sequence=0, slots=1, holding=[]
+            worker.tenant, worker.id, session="session", sequence=0, slots=1, holding=[]
         )
 
 
@@ -141,11 +141,13 @@ def test_a_renewal_counts_also_when_a_newer_poll_came_before_it(stage: Stage) ->
     now = stage.advance(30 * SECOND)
     stage.poll(worker, holding=held(offers))
     (renewed,) = stage.service.leasing.renew(
-        worker.id, session="session", holding=held(offers)
+        worker.tenant, worker.id, session="session", holding=held(offers)
     ).renewed
     assert renewed.expires_at == now + MINUTE
     with pytest.raises(errors.StaleToken):
-        stage.service.leasing.renew(worker.id, session="before", holding=[])
+        stage.service.leasing.renew(
+            worker.tenant, worker.id, session="before", holding=[]
+        )
 
 
 @pytest.mark.parametrize("is_settled", [True, False])
@@ -269,6 +271,7 @@ def test_a_finish_in_the_future_is_taken_for_now(stage: Stage) -> None:
     now = stage.clock.advance(timedelta(seconds=10))
     stage.clock.advance(-timedelta(seconds=5))
     stage.service.leasing.report(
+        worker.tenant,
         worker.id,
         [make_closing(offer.run.id, offer.token, finished_at=now)],
     )
@@ -293,11 +296,18 @@ def test_progress_and_output_are_kept_and_told(stage: Stage) -> None:
     stage.news.clear()
     assert (
         leasing.progress(
-            worker.id, offer.run.id, offer.token, percent=40, message="half"
+            worker.tenant,
+            worker.id,
+            offer.run.id,
+            offer.token,
+            percent=40,
+            message="half",
         )
         is Standing.ACCEPTED
     )
-    leasing.log(worker.id, offer.run.id, offer.token, [make_chunk(b"hello")])
+    leasing.log(
+        worker.tenant, worker.id, offer.run.id, offer.token, [make_chunk(b"hello")]
+    )
     run = stage.run(schedule)
     assert run.progress is not None
     assert (run.progress.attempt, run.progress.message) == (1, "half")
@@ -313,7 +323,7 @@ def test_progress_under_an_old_token_is_refused(stage: Stage) -> None:
     stage.tick(2 * MINUTE)
     stage.start(worker)
     standing = stage.service.leasing.progress(
-        worker.id, old.run.id, old.token, percent=1, message=""
+        worker.tenant, worker.id, old.run.id, old.token, percent=1, message=""
     )
     assert standing is Standing.STALE
     assert stage.run(schedule).progress is None

@@ -201,7 +201,12 @@ def test_what_was_pruned_is_counted(stage: Stage) -> None:
             stage.end(worker, offer)
         stage.tick(MINUTE)
     stage.store.runs.prune(
-        schedule.id, keep=4, before=at("00:00"), now=stage.clock.now(), limit=100
+        schedule.tenant,
+        schedule.id,
+        keep=4,
+        before=at("00:00"),
+        now=stage.clock.now(),
+        limit=100,
     )
     found = page(stage, schedule, since=at("11:00"), until=at("12:10"))
     first, *others = found.items

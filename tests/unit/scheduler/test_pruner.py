@@ -64,7 +64,7 @@ def test_the_newest_runs_are_kept_and_the_others_counted(stage: Stage) -> None:
         at("12:08"),
         at("12:09"),
     ]
-    pruned = stage.store.runs.pruned(schedule.id)
+    pruned = stage.store.runs.pruned(schedule.tenant, schedule.id)
     assert pruned is not None
     assert pruned.occurrences == {RunState.SUCCEEDED: 7}
 
@@ -104,7 +104,7 @@ def test_of_a_deleted_schedule_the_tenant_s_retention_keeps(stage: Stage) -> Non
     stage.advance(DAY * 91)
     prune(stage)
     assert stage.runs(schedule) == []
-    assert stage.store.schedules.definition(schedule.id, 1) is None
+    assert stage.store.schedules.definition(schedule.tenant, schedule.id, 1) is None
 
 
 def test_what_has_not_ended_stays(stage: Stage) -> None:

@@ -21,7 +21,16 @@ from crony.model.state import RunState, ScheduleState
 from crony.model.trigger import Cron, Every
 from crony.scheduler import rezoning
 from crony.triggers import compiler, release, rules_of, zone
-from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, Stage, at, held
+from tests.unit.scheduler.stage import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    TENANT,
+    Stage,
+    at,
+    held,
+)
 
 #: On the day of the tests these are at 1, 2 and 0 hours from UTC.
 PRESENT, EASTWARDS, WESTWARDS = "Europe/Berlin", "Europe/Athens", "Europe/London"
@@ -153,7 +162,7 @@ def test_an_unconfirmed_run_of_an_instant_that_is_gone_is_withdrawn(
     now = stage.tick(7 * HOUR - 2 * SECOND)
     assert now <= at("19:00:00")
     offers = {offer.run.schedule: offer for offer in stage.poll(worker).offers}
-    stage.service.leasing.confirm(worker.id, held([offers[begun]]))
+    stage.service.leasing.confirm(worker.tenant, worker.id, held([offers[begun]]))
     install(WESTWARDS)
     restart(stage)
     stage.tick(down)
@@ -331,7 +340,7 @@ def test_an_edit_meanwhile_is_left_alone(
 
 def versions(stage: Stage, schedule: str) -> list[tuple[object, str]]:
     """Return since when which rules held for a schedule, newest first."""
-    found = stage.store.schedules.versions(schedule, until=None, limit=10)
+    found = stage.store.schedules.versions(TENANT, schedule, until=None, limit=10)
     return [(version.since, version.rules) for version in found]
 
 

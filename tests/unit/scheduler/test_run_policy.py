@@ -89,7 +89,9 @@ def test_no_more_output_is_kept_than_the_run_was_made_with(stage: Stage) -> None
     (offer,) = stage.start(worker)
     for number in range(5):
         chunk = LogChunk(stream="stdout", offset=number * 500, data=b"x" * 500)
-        stage.service.leasing.log(worker.id, offer.run.id, offer.token, [chunk])
+        stage.service.leasing.log(
+            worker.tenant, worker.id, offer.run.id, offer.token, [chunk]
+        )
     chunks, _ = stage.service.runs.log(TENANT, offer.run.id)
     assert 0 < sum(len(chunk.data) for chunk in chunks) <= 1000
 

@@ -285,7 +285,7 @@ def test_an_offer_and_a_running_attempt_name_the_worker(stage: Stage) -> None:
     code, detail = said(why(stage, schedule, "12:00"))
     assert code is Code.LEASED
     assert "host-b" in detail
-    stage.service.leasing.confirm(worker.id, held(offers))
+    stage.service.leasing.confirm(worker.tenant, worker.id, held(offers))
     code, detail = said(why(stage, schedule, "12:00"))
     assert code is Code.RUNNING
     assert "host-b" in detail
@@ -420,7 +420,12 @@ def test_what_was_pruned_says_so(stage: Stage) -> None:
     stage.end(worker, offer)
     stage.tick(MINUTE * 10)
     stage.store.runs.prune(
-        schedule.id, keep=0, before=at("00:00"), now=stage.clock.now(), limit=10
+        schedule.tenant,
+        schedule.id,
+        keep=0,
+        before=at("00:00"),
+        now=stage.clock.now(),
+        limit=10,
     )
     code, detail = said(why(stage, schedule, "12:00"))
     assert code is Code.PRUNED

@@ -1,0 +1,44 @@
+"""Tenants that are held, and an index over the schedules of all tenants."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add columns and indexes; nobody is held yet."""
+    _flag("tenants", "held")
+    # Of its tenant, with each schedule: what is due is found without those that wait.
+    _flag("schedules", "tenant_held")
+    op.drop_index("schedules_due", "schedules")
+    _index(
+        "schedules_due",
+        "schedules",
+        ["cursor", "id"],
+        "state = 'active' AND tenant_held = 0",
+    )
+    # For walks alone, which say so: every statement names a tenant, and a planner that
+    # might take this for them weighs their own indexes wrongly.
+    _index("schedules_walked", "schedules", ["tenant", "id"], "id > ''")
+
+
+def _flag(table: str, name: str) -> None:
+    column = sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+    op.add_column(table, column)
+
+
+def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
+    clause = None if where is None else sa.text(where)
+    op.create_index(
+        name,
+        table,
+        [sa.text(column) for column in columns],
+        sqlite_where=clause,
+        postgresql_where=clause,
+    )

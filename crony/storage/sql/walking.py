@@ -1,0 +1,26 @@
+"""Over the schedules of all tenants, those that are gone among them, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from crony.storage.contract import Position
+
+_WALKED = text(
+    "SELECT tenant, id FROM schedules WHERE id > '' AND tenant >= :tenant"
+    " AND (tenant, id) > (:tenant, :id) ORDER BY tenant, id LIMIT :limit"
+)
+
+
+def walk(
+    connection: Connection, *, limit: int, after: Position | None
+) -> tuple[Sequence[str], Position | None]:
+    """Return the next ids of schedules that ever were, and where to go on."""
+    tenant, identity = after or ("", "")
+    asked = {"tenant": tenant, "id": identity, "limit": limit}
+    walked = connection.execute(_WALKED, asked).all()
+    end = (walked[-1].tenant, walked[-1].id) if len(walked) == limit else None
+    return [row.id for row in walked], end

@@ -1,0 +1,3 @@
+"""The shared tests of ``isolation``, on every driver."""
+
+from crony.testing.storage.isolation import *  # noqa: F403
