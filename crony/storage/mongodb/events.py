@@ -126,7 +126,7 @@ def leave(
     sequence = work.number(_NEWEST)
     work.insert(
         kinds.EVENTS,
-        str(sequence),
+        f"{sequence:020}",
         {
             "sequence": sequence,
             "type": kind,

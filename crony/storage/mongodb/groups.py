@@ -44,9 +44,8 @@ class MongoGroups(Groups):
             if (stored["revision"] if stored else None) != expected:
                 return False, frozenset()
             profiles.check(work, group.profile)
-            with places.opening(work) as lines:
-                _put(work, group)
-            return True, frozenset(lines)
+            _put(work, group)
+            return True, places.opened(work)
 
         return self._engine.verb(group.tenant, put)
 
@@ -62,7 +61,7 @@ class MongoGroups(Groups):
             if schedules:
                 raise changes.group_in_use(name, schedules=schedules)
             work.delete(kinds.GROUPS, name)
-            places.limit_group(work, name, None)
+            places.keep_limit(work, name, None)
             return True
 
         return self._engine.verb(tenant, delete)
@@ -107,7 +106,7 @@ def ensure_default(work: Work, tenant: Tenant) -> None:
 
 def _put(work: Work, group: Group) -> None:
     work.put(kinds.GROUPS, group.name, document_out(group))
-    places.limit_group(work, group.name, group.max_concurrent)
+    places.keep_limit(work, group.name, group.max_concurrent)
 
 
 def paused(work: Work, name: str) -> bool | None:

@@ -37,7 +37,7 @@ def page(
         # Two ranges, each of the index: what is of the last one's value, and the rest.
         ties = [] if by == then else [{by: after[0], then: {beyond: after[1]}}]
         pieces = [*ties, {by: {beyond: after[0]}}]
-    sort = dict([(by, direction), (then, direction)])
+    sort = {by: direction, then: direction}
     found: list[Document] = []
     for piece in pieces:
         found += work.find(

@@ -10,15 +10,18 @@ from urllib.parse import urlsplit
 
 from crony import errors
 from crony.storage.contract import Capabilities, Stats, Store
-from crony.storage.mongodb import news, promises, schema
+from crony.storage.mongodb import news, numbers, promises, schema, tenants
 from crony.storage.mongodb.answers import MongoAnswers
 from crony.storage.mongodb.database import Database
 from crony.storage.mongodb.duties import MongoDuties
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.events import MongoEvents
 from crony.storage.mongodb.faults import translated
+from crony.storage.mongodb.groups import MongoGroups
 from crony.storage.mongodb.keys import MongoKeys
+from crony.storage.mongodb.logs import MongoLogs
 from crony.storage.mongodb.profiles import MongoProfiles
+from crony.storage.mongodb.tenants import MongoTenants
 from crony.storage.mongodb.webhooks import MongoWebhooks
 from crony.storage.mongodb.workers import MongoWorkers
 
@@ -30,8 +33,11 @@ class MongoStore(Store):
         self._url = url
         self._database = database = Database(url)
         self._engine = engine = Engine(database)
+        self.logs = MongoLogs(engine)
         self.workers = MongoWorkers(engine)
         self.keys = MongoKeys(engine)
+        self.tenants = MongoTenants(engine)
+        self.groups = MongoGroups(engine)
         self.profiles = MongoProfiles(engine)
         self.events = MongoEvents(engine)
         self.webhooks = MongoWebhooks(engine)
@@ -62,6 +68,9 @@ class MongoStore(Store):
         database.connect()
         try:
             schema.migrate(database)
+            engine = Engine(database)
+            engine.open()
+            tenants.ensure_default(engine, now=_now(database))
         finally:
             database.close()
 
@@ -82,9 +91,7 @@ class MongoStore(Store):
             self._database.client.admin.command("ping")
 
     def now(self) -> datetime:
-        with translated():
-            said = self._database.client.admin.command("hello")
-        return cast("datetime", said["localTime"]).replace(tzinfo=UTC)
+        return _now(self._database)
 
     def tell(self, news_: bytes) -> None:
         news.tell(self._database, news_)
@@ -98,4 +105,10 @@ class MongoStore(Store):
         return promises.missing(self._database)
 
     def stats(self, tenant: str | None, *, now: datetime) -> Stats:
-        raise NotImplementedError
+        return numbers.stats(self._engine, tenant, now=now)
+
+
+def _now(database: Database) -> datetime:
+    with translated():
+        said = database.client.admin.command("hello")
+    return cast("datetime", said["localTime"]).replace(tzinfo=UTC)

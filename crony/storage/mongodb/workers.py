@@ -11,7 +11,7 @@ from typing import cast
 from crony import errors
 from crony.model.worker import Key, Worker
 from crony.storage import rules
-from crony.storage.codec import instant_out
+from crony.storage.codec import cut, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.documents import Document, document_in, document_out
 from crony.storage.mongodb import events, keys, kinds, paging
@@ -137,8 +137,22 @@ class MongoWorkers(Workers):
         )
 
 
+def require(work: Work, worker: str) -> Worker:
+    """Return the worker, or raise ``NotFound``."""
+    found = work.get(kinds.WORKERS, worker)
+    if found is None:
+        raise errors.NotFound("worker", worker)
+    return _worker(found)
+
+
+def see(work: Work, worker: Worker, *, now: datetime) -> Worker:
+    """Keep a worker, read before, that was seen just now; return it."""
+    seen = replace(worker, seen_at=max(worker.seen_at, cut(now)))
+    return _worker(put(work, seen))
+
+
 def put(work: Work, worker: Worker) -> Document:
-    """Keep a worker that was seen just now, and was read before."""
+    """Keep a worker that is not lost, and was read before."""
     return work.put(kinds.WORKERS, worker.id, {**document_out(worker), "lost": False})
 
 
