@@ -44,8 +44,9 @@ class MongoGroups(Groups):
             if (stored["revision"] if stored else None) != expected:
                 return False, frozenset()
             profiles.check(work, group.profile)
-            _put(work, group)
-            return True, places.opened(work)
+            with places.opening(work) as lines:
+                _put(work, group)
+            return True, frozenset(lines)
 
         return self._engine.verb(group.tenant, put)
 
@@ -61,7 +62,7 @@ class MongoGroups(Groups):
             if schedules:
                 raise changes.group_in_use(name, schedules=schedules)
             work.delete(kinds.GROUPS, name)
-            places.keep_limit(work, name, None)
+            places.limit_group(work, name, None)
             return True
 
         return self._engine.verb(tenant, delete)
@@ -106,7 +107,7 @@ def ensure_default(work: Work, tenant: Tenant) -> None:
 
 def _put(work: Work, group: Group) -> None:
     work.put(kinds.GROUPS, group.name, document_out(group))
-    places.keep_limit(work, group.name, group.max_concurrent)
+    places.limit_group(work, group.name, group.max_concurrent)
 
 
 def paused(work: Work, name: str) -> bool | None:

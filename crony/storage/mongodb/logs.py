@@ -19,13 +19,17 @@ from pymongo.errors import DuplicateKeyError
 
 from crony.model.lease import Standing
 from crony.model.run import LogChunk
+from crony.model.state import TERMINAL, AttemptState, RunState
 from crony.storage.contract import Logs
 from crony.storage.documents import Document, document_in, document_out
-from crony.storage.mongodb import kinds
+from crony.storage.mongodb import book, kinds
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.faults import translated
 from crony.storage.mongodb.output import Output, Piece
 from crony.storage.mongodb.work import Work, key
+
+#: What an attempt is while more may come.
+_OPEN = (AttemptState.LEASED.value, AttemptState.RUNNING.value)
 
 
 class MongoLogs(Logs):
@@ -47,7 +51,7 @@ class MongoLogs(Logs):
     ) -> Standing:
         while True:
             work = self._engine.glance(tenant)
-            standing = _standing(work, worker, run, token)
+            standing = book.standing_of(work, worker, run, token)
             if standing is not Standing.ACCEPTED:
                 return standing
             found = _Attempt(self._engine, work, run, token)
@@ -183,6 +187,18 @@ class _Attempt:
             sort=[("sequence", 1)],
         )
         return [document_in(Piece, document) for document in found] + tail
+
+
+def _token(work: Work, run: str, attempt: int) -> tuple[int | None, bool]:
+    """Return the token of an attempt, if it has begun, and whether it is closed."""
+    found = work.get(kinds.RUNS, run)
+    if found is None:
+        return None, True
+    for each in cast("list[Document]", found["attempts"]):
+        if each["number"] == attempt:
+            return cast("int", each["token"]), each["state"] not in _OPEN
+    over = RunState(cast("str", found["state"])) in TERMINAL
+    return None, over or attempt <= cast("int", found["attempt"])
 
 
 def _droppable(pieces: Sequence[Piece]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from crony.model.state import RunState, ScheduleState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.contract import QueueStats, Stats
 from crony.storage.documents import Document
-from crony.storage.mongodb import kinds
+from crony.storage.mongodb import kinds, tallies
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.work import Work
 
@@ -31,9 +31,9 @@ class _Sum:
 
     def add(self, work: Work) -> None:
         """Add a tenant's."""
-        self._schedules.update(work.numbers("schedules/"))
+        self._schedules.update(work.numbers(tallies.SCHEDULES))
         for state in _LIVE:
-            for queue, count in work.numbers(f"runs/{state}/").items():
+            for queue, count in work.numbers(f"{tallies.RUNS}{state}/").items():
                 self._runs[queue, state] += count
         self._add_oldest(work)
 
@@ -41,7 +41,7 @@ class _Sum:
         oldest = work.find_each(
             kinds.RUNS,
             "queue",
-            work.numbers(f"runs/{RunState.PENDING}/"),
+            work.numbers(f"{tallies.RUNS}{RunState.PENDING}/"),
             {"state": RunState.PENDING.value, "due_at": {"$lte": self._now}},
             sort=[("due_at", 1)],
             limit=1,

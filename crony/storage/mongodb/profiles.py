@@ -12,6 +12,7 @@ from crony.storage.contract import Page, Position, Profiles
 from crony.storage.documents import Document, document_in, document_out
 from crony.storage.mongodb import kinds, paging
 from crony.storage.mongodb.engine import Engine
+from crony.storage.mongodb.schedule_documents import NAMELESS
 from crony.storage.mongodb.work import Work, id_of
 
 
@@ -84,7 +85,10 @@ def _users(work: Work, profile: str) -> tuple[list[str], list[str], list[str]]:
     schedules = work.find(kinds.SCHEDULES, _by(profile), fields=["profile", "name"])
     groups = work.find(kinds.GROUPS, _by(profile), fields=["profile", "name"])
     return (
-        [cast("str", each["name"] or id_of(each)) for each in schedules],
+        [
+            cast("str", id_of(each) if each["name"] == NAMELESS else each["name"])
+            for each in schedules
+        ],
         [cast("str", each["name"]) for each in groups],
         [work.tenant] if _refers(work, profile) else [],
     )

@@ -17,6 +17,7 @@ from crony.storage.mongodb import (
     places,
     profiles,
     purging,
+    tallies,
     workers,
 )
 from crony.storage.mongodb.engine import Engine
@@ -24,9 +25,6 @@ from crony.storage.mongodb.work import Work
 
 #: What goes with a tenant by the same commit: quotas bound it, or people do.
 _OWNED = (kinds.SESSIONS, kinds.KEYS, kinds.GROUPS, kinds.PROFILES, kinds.WEBHOOKS)
-
-#: 1 while nothing of the tenant comes due or is leased.
-HELD = "tenant/held"
 
 #: So much of its history is removed at once; the rest later, piece by piece.
 _AT_ONCE = 10_000
@@ -61,8 +59,9 @@ class MongoTenants(Tenants):
             if (stored["revision"] if stored else None) != expected:
                 return False, frozenset()
             profiles.check(work, tenant.profile)
-            _put(work, tenant)
-            return True, places.opened(work)
+            with places.opening(work) as lines:
+                _put(work, tenant)
+            return True, frozenset(lines)
 
         return self._engine.verb(tenant.name, put)
 
@@ -78,9 +77,7 @@ class MongoTenants(Tenants):
             for kind in _OWNED:
                 work.clear(kind)
             events.forget(work)
-            work.keep(HELD, None)
-            for group in work.numbers("limit/"):
-                places.keep_limit(work, group or None, None)
+            places.forget(work)
             purging.begin(work)
             work.add(answers.LIFE, 1)
             work.delete(kinds.TENANTS, tenant)
@@ -110,22 +107,20 @@ def ensure_default(engine: Engine, *, now: datetime) -> None:
 
 def _put(work: Work, tenant: Tenant) -> None:
     work.put(kinds.TENANTS, tenant.name, document_out(tenant))
-    places.keep_limit(work, None, tenant.max_concurrent)
-    work.keep(HELD, 1 if tenant.held else None)
+    places.limit_tenant(work, tenant.max_concurrent, held=tenant.held)
     groups.ensure_default(work, tenant)
 
 
 def _usage(work: Work) -> Usage:
     return Usage(
-        schedules=sum(work.numbers("schedules/").values()),
+        schedules=tallies.schedules(work),
         workers=work.number(workers.COUNT),
-        pending_runs=sum(work.numbers("runs/pending/").values()),
+        pending_runs=tallies.pending(work),
     )
 
 
 def _check_unused(work: Work) -> None:
-    usage = _usage(work)
-    live = sum(work.numbers("runs/").values())
+    usage, live = _usage(work), tallies.live(work)
     if usage.schedules or usage.workers or live:
         raise errors.InUse(
             f"the tenant {work.tenant} has {usage.schedules} schedules, "
