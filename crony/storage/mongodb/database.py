@@ -148,11 +148,14 @@ class Database:
         *,
         sort: Sort,
         limit: int,
+        fields: Collection[str] | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
         if len(keys) == 1:
             asked = {**where, by: keys[0]}
-            return {keys[0]: self.find(kind, asked, sort=sort, limit=limit)}
+            found = self.find(kind, asked, sort=sort, limit=limit, fields=fields)
+            return {keys[0]: found}
+        shown = [] if fields is None else [{"$project": dict.fromkeys(fields, 1)}]
         steps: list[Document] = [
             {"$documents": [{"key": key} for key in keys]},
             {
@@ -165,6 +168,7 @@ class Database:
                         {"$match": where},
                         {"$sort": dict(sort)},
                         {"$limit": limit},
+                        *shown,
                     ],
                 }
             },
@@ -175,6 +179,14 @@ class Database:
             cast("str", row["key"]): cast("list[Document]", row["found"])
             for row in rows
         }
+
+    def nth(self, kind: str, where: Filter, sort: Sort, skip: int) -> Document | None:
+        """Return the document after so many that say this."""
+        with translated():
+            found = self.documents(kind).find(
+                where, sort=list(sort), skip=skip, limit=1
+            )
+            return next(found, None)
 
     def count(self, kind: str, where: Filter) -> int:
         """Return how many say this."""

@@ -62,6 +62,8 @@ _OWN: Mapping[str, Sequence[Index]] = {
         Index("by_creation", ("tenant", "created_at", "id")),
         Index("by_worker", ("tenant", "worker"), {"worker": {"$gt": ""}}),
     ),
+    kinds.DEFINITIONS: (Index("by_schedule", ("tenant", "schedule")),),
+    kinds.FAULTS: (Index("by_run", ("tenant", "of_run")),),
     kinds.EVENTS: (
         Index("by_sequence", ("tenant", "sequence")),
         Index("by_age", ("at",)),

@@ -16,6 +16,7 @@ SCHEDULES = "schedules"
 DEFINITIONS = "definitions"
 VERSIONS = "versions"
 RUNS = "runs"
+PRUNED = "pruned"
 FAULTS = "faults"
 PROGRESS = "progress"
 FOLLOW_UPS = "follow_ups"
@@ -35,7 +36,7 @@ DUTIES = "duties"
 
 #: Written by commits: a tombstone stands for what was deleted.
 COMMITTED = (
-    *(SCHEDULES, DEFINITIONS, VERSIONS, RUNS, FAULTS, PROGRESS, FOLLOW_UPS),
+    *(SCHEDULES, DEFINITIONS, VERSIONS, RUNS, PRUNED, FAULTS, PROGRESS, FOLLOW_UPS),
     *(EVENTS, OUTPUTS, PIECES, WORKERS, SESSIONS, KEYS, TENANTS, GROUPS),
     *(PROFILES, WEBHOOKS, DELIVERIES),
 )
@@ -44,7 +45,7 @@ COMMITTED = (
 #: commit on by which it went, and removed afterwards. Their ids are never used again.
 HISTORY = frozenset(
     {
-        *(DEFINITIONS, VERSIONS, RUNS, FAULTS, PROGRESS, FOLLOW_UPS),
+        *(DEFINITIONS, VERSIONS, RUNS, PRUNED, FAULTS, PROGRESS),
         *(EVENTS, OUTPUTS, PIECES, DELIVERIES),
     }
 )

@@ -67,15 +67,12 @@ class Output:
     closed: bool = False
     first: int = 1
     sequence: int = 0
+    #: The bytes that came, of those the bytes that are kept, and that the head has.
+    written: int = 0
     kept: int = 0
     head: int = 0
     streams: tuple[Stream, ...] = ()
     tail: tuple[Piece, ...] = ()
-
-    @property
-    def written(self) -> int:
-        """The bytes that came."""
-        return sum(stream.position for stream in self.streams)
 
     def add(self, chunks: Sequence[LogChunk], *, head: int, bound: int) -> None:
         """Put what is new of chunks, as far as there is room, in the tail's place."""
@@ -121,6 +118,7 @@ class _Growth:
         )
         for piece in pieces:
             stream = self._keep(piece, stream)
+        self.output.written += end - position
         self.streams[stream.name] = replace(stream, position=end)
 
     def _keep(self, piece: rules.Kept, stream: Stream) -> Stream:

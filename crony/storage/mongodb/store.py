@@ -20,6 +20,7 @@ from crony.storage.mongodb.faults import translated
 from crony.storage.mongodb.groups import MongoGroups
 from crony.storage.mongodb.keys import MongoKeys
 from crony.storage.mongodb.logs import MongoLogs
+from crony.storage.mongodb.moving import MongoMoving
 from crony.storage.mongodb.profiles import MongoProfiles
 from crony.storage.mongodb.tenants import MongoTenants
 from crony.storage.mongodb.webhooks import MongoWebhooks
@@ -43,6 +44,7 @@ class MongoStore(Store):
         self.webhooks = MongoWebhooks(engine)
         self.answers = MongoAnswers(engine)
         self.duties = MongoDuties(database)
+        self.moving = MongoMoving(engine)
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003

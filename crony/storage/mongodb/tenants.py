@@ -24,7 +24,10 @@ from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.work import Work
 
 #: What goes with a tenant by the same commit: quotas bound it, or people do.
-_OWNED = (kinds.SESSIONS, kinds.KEYS, kinds.GROUPS, kinds.PROFILES, kinds.WEBHOOKS)
+_OWNED = (
+    *(kinds.FOLLOW_UPS, kinds.SESSIONS, kinds.KEYS),
+    *(kinds.GROUPS, kinds.PROFILES, kinds.WEBHOOKS),
+)
 
 #: So much of its history is removed at once; the rest later, piece by piece.
 _AT_ONCE = 10_000

@@ -45,8 +45,12 @@ class Reader(Protocol):
         *,
         sort: Sort,
         limit: int,
+        fields: Collection[str] | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
+
+    def nth(self, kind: str, where: Filter, sort: Sort, skip: int) -> Document | None:
+        """Return the document after so many that say this."""
 
     def count(self, kind: str, where: Filter) -> int:
         """Return how many say this."""
@@ -186,6 +190,7 @@ class Work:
         *,
         sort: Sort,
         limit: int,
+        fields: Collection[str] | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
         if not keys:
@@ -204,17 +209,24 @@ class Work:
             {**self._mine(kind), **where},
             sort=sort,
             limit=limit + max(other.values(), default=0),
+            fields=fields,
         )
         return {
             k: self._merged(
                 shelf,
-                self._met(shelf, found.get(k, ())),
+                found.get(k, []) if fields else self._met(shelf, found.get(k, [])),
                 {**where, by: k},
                 sort=sort,
                 limit=limit,
             )
             for k in keys
         }
+
+    def nth(
+        self, kind: str, where: Filter, *, sort: Sort, skip: int
+    ) -> Document | None:
+        """Return the document after so many, as they stood before the verb."""
+        return self._reader.nth(kind, {**self._mine(kind), **where}, sort, skip)
 
     def count(self, kind: str, where: Filter) -> int:
         """Return how many of the tenant's documents say this."""
