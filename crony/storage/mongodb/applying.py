@@ -32,15 +32,19 @@ def apply(
         for where in swept:
             older = {"tenant": tenant, GONE: {"$exists": False}, "seq": {"$lt": seq}}
             changes.append(UpdateMany({**where, **older}, _tombstone(tenant, seq)))
-        for document in _documents(part, "replace"):
-            changes.append(ReplaceOne(_older(tenant, document["_id"], seq), document))
+        changes += [
+            ReplaceOne(_older(tenant, document["_id"], seq), document)
+            for document in _documents(part, "replace")
+        ]
         for change in _documents(part, "change"):
             update: Document = {"$set": change["set"]}
             if dropped := cast("list[str]", change["unset"]):
                 update["$unset"] = dict.fromkeys(dropped, "")
             changes.append(UpdateOne(_older(tenant, change["_id"], seq), update))
-        for id in cast("list[str]", part.get("delete", ())):
-            changes.append(UpdateOne(_older(tenant, id, seq), _tombstone(tenant, seq)))
+        changes += [
+            UpdateOne(_older(tenant, id, seq), _tombstone(tenant, seq))
+            for id in cast("list[str]", part.get("delete", ()))
+        ]
         if changes:
             with translated():
                 database.in_order(kind).bulk_write(changes, ordered=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
@@ -21,7 +21,7 @@ _DATABASE = "crony"
 
 #: What holds unless the URL says otherwise; times are milliseconds. ``timeoutMS``
 #: bounds a whole operation, with what is tried again and with what the server does.
-_OPTIONS = {
+_OPTIONS: Mapping[str, Any] = {
     "timeoutMS": 20_000,
     "serverSelectionTimeoutMS": 8_000,
     "connectTimeoutMS": 5_000,
@@ -59,8 +59,10 @@ class Database:
         """Begin to hand out connections; a fork must come before."""
         with translated(), self._lock:
             given = {name.lower() for name, _ in parse_qsl(urlsplit(self._url).query)}
-            options = {k: v for k, v in _OPTIONS.items() if k.lower() not in given}
-            client = pymongo.MongoClient[Document](self._url, **options)
+            client = pymongo.MongoClient[Document](
+                self._url,
+                **{k: v for k, v in _OPTIONS.items() if k.lower() not in given},
+            )
             try:
                 self.hello = client.admin.command("hello")
             except BaseException:
@@ -125,8 +127,9 @@ class Database:
         sort: Sort = (),
         limit: int | None = None,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> list[Document]:
-        """Return documents that say this."""
+        """Return documents that say this, found by an index of that name."""
         if limit == 0:
             return []
         with translated():
@@ -136,6 +139,7 @@ class Database:
                 sort=list(sort) or None,
                 limit=limit or 0,
                 batch_size=_BATCH,
+                hint=index,
             )
             return list(found)
 

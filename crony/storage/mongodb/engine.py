@@ -35,7 +35,7 @@ from crony import errors
 from crony.storage.documents import Document
 from crony.storage.mongodb import faults
 from crony.storage.mongodb.database import Database
-from crony.storage.mongodb.heads import Heads
+from crony.storage.mongodb.heads import Heads, head_in
 from crony.storage.mongodb.matching import Filter, Sort, matches
 from crony.storage.mongodb.work import Head, Work, id_of
 
@@ -175,14 +175,14 @@ class Engine:
             if found is None:
                 return Head()
             if found["seq"] == found["applied"]:
-                return Head(found["seq"], found["numbers"])
+                return head_in(found)
             if wait is not None:
                 time.sleep(wait)
         for wait in _WAITS:
             self._heads.settle(tenant)
             found = self._heads.read(tenant)
             if found is not None and found["seq"] == found["applied"]:
-                return Head(found["seq"], found["numbers"])
+                return head_in(found)
             self._pause(wait)
         raise faults.unavailable("the store has too many writers of this tenant")
 
@@ -193,7 +193,7 @@ class Engine:
             yield lambda: self._heads.stands(tenant, head)
         except (errors.StoreUnavailable, errors.StoreUnusable):
             raise
-        except Exception:  # noqa: BLE001  # half of a commit can look like anything
+        except Exception:  # half of a commit can look like anything
             if self._heads.stands(tenant, head):
                 raise
 

@@ -177,6 +177,12 @@ class Heads:
             )
 
 
+def head_in(document: Document) -> Head:
+    """Return what a head says whose commit is applied."""
+    numbers = cast("dict[str, int]", document["numbers"])
+    return Head(cast("int", document["seq"]), numbers)
+
+
 def _pieces(writes: Sequence[Document]) -> Iterator[list[Document]]:
     """Meet the writes in pieces that a document can hold."""
     if _size(writes) <= _PART_BYTES:

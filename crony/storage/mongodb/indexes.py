@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from crony.storage.documents import Document
 from crony.storage.mongodb import kinds
+from crony.storage.mongodb.records import ENDED_AT, HOOK_ENDED_AT
 from crony.storage.mongodb.work import GONE
 
 #: Longer than any writer can be late: see ``applying``.
@@ -51,6 +52,66 @@ def _has(member: str) -> Mapping[str, object]:
 
 _TOMBSTONES = Index("tombstones", (GONE,), _has(GONE), _TOMBSTONE_SECONDS)
 
+_PENDING = {"state": "pending"}
+_HELD = {"holder": {"$gt": ""}}
+
+
+def _dated(name: str, *owner: str, only: Mapping[str, object] | None = None) -> Index:
+    """Return an index of an owner's runs by their instants."""
+    return Index(name, ("tenant", *owner, "-scheduled_for", "-id"), only)
+
+
+def _due(member: str) -> Index:
+    """Return an index of the runs of all tenants that come due by a member."""
+    return Index(member, (member, "id", "tenant"), _has(member))
+
+
+_OF_RUNS = (
+    # Lists.
+    _dated("by_state", "state"),
+    _dated("by_schedule", "schedule"),
+    _dated("by_parent", "parent", only={"parent": {"$gt": ""}}),
+    _dated("by_worker", "worker", only={"worker": {"$gt": ""}}),
+    _dated("by_group", "grouped", only={"grouped": {"$gt": ""}}),
+    _dated("by_origin", "made_by", only={"made_by": {"$gt": ""}}),
+    Index("shown", ("tenant", "schedule", "-shown_for", "-id"), _has("shown_for")),
+    Index(
+        "executed",
+        ("tenant", "schedule", "-executed_for", "-id"),
+        _has("executed_for"),
+    ),
+    # What waits, and what is in workers' hands.
+    Index(
+        "pending",
+        ("tenant", "schedule", "admitted", "untried", "due_at", "id"),
+        _PENDING,
+    ),
+    Index("pending_in_queue", ("tenant", "queue", "due_at"), _PENDING),
+    Index(
+        "open",
+        (
+            *("tenant", "open_lane", "catch_up", "-priority", "turn", "due_at", "id"),
+            "available_at",
+        ),
+        {"open_lane": {"$gt": ""}},
+    ),
+    Index("ready", ("tenant", "ready_at"), _has("ready_at")),
+    Index("held", ("tenant", "holder", "catch_up"), _HELD),
+    Index("held_of_schedule", ("tenant", "schedule", "origin"), _HELD),
+    Index("yields", ("tenant", "yields"), _has("yields")),
+    # What time brings.
+    *map(_due, ("ready_at", "confirm_by", "lease_ends")),
+    *map(_due, ("decide_at", "start_by", "pulse_at")),
+    # What goes.
+    Index(ENDED_AT, ("tenant", "schedule", ENDED_AT, "id"), _has(ENDED_AT)),
+    Index(
+        HOOK_ENDED_AT,
+        ("tenant", "schedule", HOOK_ENDED_AT, "id"),
+        _has(HOOK_ENDED_AT),
+    ),
+    _dated("withdrawn", "schedule", only={"state": "withdrawn"}),
+)
+
 _OWN: Mapping[str, Sequence[Index]] = {
     kinds.HEADS: (
         Index("open", ("open",), _has("open")),
@@ -63,7 +124,26 @@ _OWN: Mapping[str, Sequence[Index]] = {
         Index("by_worker", ("tenant", "worker"), {"worker": {"$gt": ""}}),
     ),
     kinds.DEFINITIONS: (Index("by_schedule", ("tenant", "schedule")),),
-    kinds.FAULTS: (Index("by_run", ("tenant", "of_run")),),
+    kinds.FAULTS: (
+        Index("by_run", ("tenant", "of_run")),
+        Index("newest", ("tenant", "schedule", "-at", "-of_run", "-number")),
+    ),
+    kinds.FOLLOW_UPS: (
+        Index("by_age", ("at", "run", "attempt", "kind", "number")),
+        Index("by_run", ("tenant", "run")),
+    ),
+    kinds.SCHEDULES: (
+        Index("by_id", ("tenant", "id")),
+        *(
+            Index(f"by_{member}", ("tenant", member, "id"), {"there": True})
+            for member in ("name", "next_at", "created_at")
+        ),
+        Index("by_group", ("tenant", "group", "held", "id"), {"there": True}),
+        Index("by_profile", ("tenant", "profile"), {"profile": {"$gt": ""}}),
+        Index("due", ("due_at", "id", "tenant"), _has("due_at")),
+    ),
+    kinds.VERSIONS: (Index("newest", ("tenant", "schedule", "-number")),),
+    kinds.RUNS: _OF_RUNS,
     kinds.EVENTS: (
         Index("by_sequence", ("tenant", "sequence")),
         Index("by_age", ("at",)),

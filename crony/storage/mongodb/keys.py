@@ -11,7 +11,8 @@ from crony.storage.documents import document_in, document_out
 from crony.storage.mongodb import kinds, paging
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.faults import translated
-from crony.storage.mongodb.work import Work, key as key_of
+from crony.storage.mongodb.work import Work
+from crony.storage.mongodb.work import key as key_of
 
 
 class MongoKeys(Keys):

@@ -24,7 +24,10 @@ _Comparable = tuple[int, int | float | str]
 def matches(document: Document, where: Filter) -> bool:
     """Return whether a document says all of this."""
     return all(
-        _holds(member_of(document, name), asked) for name, asked in where.items()
+        any(matches(document, each) for each in cast("list[Filter]", asked))
+        if name == "$or"
+        else _holds(member_of(document, name), asked)
+        for name, asked in where.items()
     )
 
 
@@ -40,7 +43,8 @@ def member_of(document: Document, name: str) -> object:
 
 def _holds(value: object, asked: object) -> bool:
     if not isinstance(asked, dict):
-        return value == asked
+        # Of a list, one of its items.
+        return value == asked or (isinstance(value, list) and asked in value)
     return all(_OPERATORS[name](value, than) for name, than in asked.items())
 
 

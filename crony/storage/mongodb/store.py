@@ -19,9 +19,12 @@ from crony.storage.mongodb.events import MongoEvents
 from crony.storage.mongodb.faults import translated
 from crony.storage.mongodb.groups import MongoGroups
 from crony.storage.mongodb.keys import MongoKeys
+from crony.storage.mongodb.leases import MongoLeases
 from crony.storage.mongodb.logs import MongoLogs
 from crony.storage.mongodb.moving import MongoMoving
 from crony.storage.mongodb.profiles import MongoProfiles
+from crony.storage.mongodb.runs import MongoRuns
+from crony.storage.mongodb.schedules import MongoSchedules
 from crony.storage.mongodb.tenants import MongoTenants
 from crony.storage.mongodb.webhooks import MongoWebhooks
 from crony.storage.mongodb.workers import MongoWorkers
@@ -34,6 +37,9 @@ class MongoStore(Store):
         self._url = url
         self._database = database = Database(url)
         self._engine = engine = Engine(database)
+        self.schedules = MongoSchedules(engine)
+        self.runs = MongoRuns(engine)
+        self.leases = MongoLeases(engine)
         self.logs = MongoLogs(engine)
         self.workers = MongoWorkers(engine)
         self.keys = MongoKeys(engine)

@@ -33,8 +33,9 @@ class Reader(Protocol):
         sort: Sort = (),
         limit: int | None = None,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> list[Document]:
-        """Return documents that say this."""
+        """Return documents that say this, found by an index of that name."""
 
     def find_each(
         self,
@@ -142,6 +143,7 @@ class Work:
         sort: Sort = (),
         limit: int | None = None,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> list[Document]:
         """Return the tenant's documents that say this.
 
@@ -156,6 +158,7 @@ class Work:
                 sort=sort,
                 limit=None if limit is None else limit + len(shelf.now),
                 fields=fields,
+                index=index,
             )
         if fields is None:
             found = self._met(shelf, found)
