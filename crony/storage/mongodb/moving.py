@@ -32,7 +32,7 @@ from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.records import Grant, Keeping, Record, Said
 from crony.storage.mongodb.schedule_documents import Stored, stored_in, version_in
-from crony.storage.mongodb.work import Work, id_of
+from crony.storage.mongodb.work import Work, id_of, key
 
 #: So much output is moved at a time.
 _SIZE = 1 << 22
@@ -113,7 +113,11 @@ def _next(
 ) -> list[Document]:
     """Return the documents after an id, and one more to know if it goes on."""
     beyond = "" if after is None else after[1]
-    return work.find(kind, {"id": {"$gt": beyond}}, sort=[("id", 1)], limit=limit + 1)
+    # By what all are indexed by; what is deleted has no id of its own.
+    where = {"_id": {"$gt": key(work.tenant, beyond), "$lt": f"{work.tenant}0"}}
+    return work.find(
+        kind, {"id": {"$gt": ""}, **where}, sort=[("_id", 1)], limit=limit + 1
+    )
 
 
 def _moved_schedules(work: Work, found: Sequence[Stored]) -> list[MovedSchedule]:
