@@ -13,6 +13,7 @@ from crony.model.hook import HookKind
 from crony.model.policy import PolicySettings, SandboxSettings
 from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
+from crony.model.worker import Role
 from crony.storage.contract import Materialisation
 from crony.testing import factories
 from crony.testing.clock import START
@@ -58,7 +59,7 @@ class People(Pair):
             labels={"gpu": "yes"} if labelled else {},
             seen_at=self.now,
         )
-        key = factories.make_key(id=self.identity(ids.KEY), role="worker")
+        key = factories.make_key(id=self.identity(ids.KEY), role=Role.WORKER)
         stored = self.both(lambda s: s.workers.register(worker, key, quota=3))
         if stored is not None and stored.id not in self.workers:
             self.workers.append(stored.id)
