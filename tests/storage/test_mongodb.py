@@ -1,4 +1,4 @@
-"""What is special to MongoDB: verbs killed on the way, servers that fail."""
+"""What is special to MongoDB: verbs that are killed on their way."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 
-from crony.model.worker import Usage
+import pytest
+
 from crony.storage import open_store
-from crony.storage.contract import Store
+from crony.storage.contract import RunQuery, ScheduleQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import TENANT
-from tests.storage import killing
-from tests.storage.killing import DIGEST, OTHER, WORKER
+from tests.storage.killing import DIGEST, OTHER, SCHEDULE, STEPS
 from tests.storage.stands import Stand
+from tests.storage.stands.mongodb import MongoDbStand
 
 Stands = Callable[[str], Stand]
+#: Lets a process take a step; ``False`` when it was killed on the way.
 Victim = Callable[[str, int], bool]
 
 
@@ -35,97 +37,95 @@ def opened(url: str) -> Iterator[Store]:
 
 @contextmanager
 def victims(url: str) -> Iterator[Victim]:
-    """Return what lets a process do a verb; ``False`` when it was killed on the way."""
+    """Start what is killed."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.storage.killing", url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+        asked, answers = process.stdin, process.stdout
+        assert asked is not None
+        assert answers is not None
 
-        def do(verb: str, number: int) -> bool:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            print(verb, number, file=process.stdin, flush=True)
-            return {"done": True, "killed": False}[process.stdout.readline().strip()]
+        def take(step: str, number: int) -> bool:
+            print(step, number, file=asked, flush=True)
+            return {"done": True, "killed": False}[answers.readline().strip()]
 
-        yield do
-        process.stdin.close()
-
-
-def told(store: Store, tenant: str = TENANT) -> list[str]:
-    """Return the types of a tenant's events."""
-    return [event.type for event in store.events.page(tenant, after=0, limit=99)]
+        yield take
+        asked.close()
 
 
-class TestKilled:
-    """At each command that a verb sends to the server."""
+def seen(store: Store) -> list[object]:
+    """Return all that people see of a store."""
+    runs = store.runs.page(TENANT, RunQuery(), limit=99, after=None).items
+    schedules = store.schedules.page(TENANT, ScheduleQuery(), limit=99, after=None)
+    return [
+        [store.runs.find(TENANT, run.id) for run in runs],
+        schedules,
+        store.schedules.definition(TENANT, SCHEDULE, 1),
+        store.schedules.versions(TENANT, SCHEDULE, until=None, limit=9),
+        store.runs.errors(TENANT, [SCHEDULE], limit=9),
+        store.runs.follow_ups(limit=9),
+        store.runs.pruned(TENANT, SCHEDULE),
+        store.stats(None, now=START),
+        store.keys.by_digest(DIGEST),
+        *(of_tenant(store, tenant) for tenant in (TENANT, OTHER)),
+    ]
 
-    def steps(
-        self, stand: Stand, verb: str, prepare: Callable[[Store], None]
-    ) -> Iterator[tuple[Store, bool]]:
-        """Meet the store after each death, and after the whole verb."""
-        with victims(stand.fresh()) as do:
-            for number in count(1):
-                url = stand.fresh()
-                with opened(url) as store:
-                    prepare(store)
-                done = do(verb, number)
-                with opened(url) as store:
-                    yield store, done
-                if done:
-                    # One to read the head, one to commit, and more to apply it.
-                    assert number > 4
-                    return
 
-    def test_a_registration_is_there_whole_or_not_at_all(self, stands: Stands) -> None:
-        outcomes = set()
-        for store, done in self.steps(stands("mongodb"), "register", lambda _: None):
-            found = store.workers.find(TENANT, "a") is not None
-            assert (store.keys.by_digest(DIGEST) is not None) is found
-            assert told(store) == ["worker.registered"] * found
-            assert store.tenants.usage(TENANT) == Usage(0, int(found), 0)
-            assert found or not done
-            killing.register(store)
-            assert told(store) == ["worker.registered"] * (1 + found)
-            assert store.tenants.usage(TENANT) == Usage(0, 1, 0)
-            outcomes.add((found, done))
-        assert outcomes == {(False, False), (True, False), (True, True)}
+def of_tenant(store: Store, tenant: str) -> list[object]:
+    """Return what people see of a tenant."""
+    return [
+        store.tenants.find(tenant),
+        store.tenants.usage(tenant),
+        store.workers.page(tenant, limit=99, after=None),
+        store.keys.page(tenant, limit=99, after=None),
+        store.groups.page(tenant, limit=99, after=None),
+        store.profiles.page(tenant, limit=99, after=None),
+        store.events.page(tenant, after=0, limit=99),
+        store.events.bounds(tenant),
+    ]
 
-    def test_a_worker_goes_with_all_it_has_or_stays(self, stands: Stands) -> None:
-        steps = self.steps(stands("mongodb"), "delete_worker", killing.register)
-        outcomes = set()
-        for store, done in steps:
-            key = store.keys.by_digest(DIGEST)
-            stays = store.workers.find(TENANT, WORKER) is not None
-            assert (key is not None) is stays
-            assert told(store)[1:] == ["worker.deleted"] * (not stays)
-            assert store.tenants.usage(TENANT) == Usage(0, int(stays), 0)
-            assert not (stays and done)
-            outcomes.add((stays, done))
-        assert outcomes == {(True, False), (False, False), (False, True)}
 
-    def test_a_tenant_goes_with_all_it_has_or_stays(self, stands: Stands) -> None:
-        def prepare(store: Store) -> None:
-            tenant = factories.make_tenant(name=OTHER, max_concurrent=3)
-            assert store.tenants.put(tenant, expected=None)[0]
-            store.keys.insert(factories.make_key(tenant=OTHER, digest=DIGEST))
-            worker = factories.make_worker(id=WORKER, tenant=OTHER)
-            store.workers.register(worker, factories.make_key(tenant=OTHER), quota=None)
-            store.workers.delete(OTHER, WORKER, now=START)
+@pytest.mark.parametrize("step", [s for s in STEPS if not s.startswith("create_t")])
+def test_a_verb_killed_on_its_way_has_happened_or_not(
+    stands: Stands, step: str
+) -> None:
+    stand = stands("mongodb")
+    assert isinstance(stand, MongoDbStand)
+    url = stand.fresh()
+    with opened(url) as store:
+        for name in list(STEPS)[: list(STEPS).index(step)]:
+            STEPS[name](store)
+    contents = stand.contents()
+    states: list[list[object]] = []
+    with victims(url) as take:
+        for number in count(1):
+            stand.restore(contents)
+            done = take(step, number)
+            with opened(url) as store:
+                state = seen(store)
+                if states and state == states[0]:
+                    # And so it can be done.
+                    STEPS[step](store)
+            if not states or state != states[-1]:
+                states.append(state)
+            if done:
+                break
+    # One to read the head, one to commit, and more to apply it.
+    assert number > 4
+    steps_of_it = {"register": 3}.get(step, 2)
+    assert len(states) == steps_of_it
 
-        outcomes = set()
-        for store, done in self.steps(stands("mongodb"), "delete_tenant", prepare):
-            stays = store.tenants.find(OTHER) is not None
-            assert (store.keys.by_digest(DIGEST) is not None) is stays
-            assert (store.groups.find(OTHER, "default") is not None) is stays
-            assert len(told(store, OTHER)) == 2 * stays
-            outcomes.add((stays, done))
-            if not stays:
-                again = factories.make_tenant(name=OTHER)
-                assert store.tenants.put(again, expected=None)[0]
-                assert told(store, OTHER) == []
-                assert store.events.bounds(OTHER) == (0, 0)
-        assert outcomes == {(True, False), (False, False), (False, True)}
+
+def test_nothing_of_a_tenant_is_seen_by_a_later_one(stands: Stands) -> None:
+    with opened(stands("mongodb").fresh()) as store:
+        for name in ("create_tenant", "delete_tenant"):
+            STEPS[name](store)
+        left = seen(store)
+        assert store.tenants.put(factories.make_tenant(name=OTHER), expected=None)[0]
+        assert not store.events.page(OTHER, after=0, limit=9)
+        assert store.events.bounds(OTHER) == (0, 0)
+        assert store.tenants.delete(OTHER, expected=1)
+        assert seen(store) == left

@@ -7,6 +7,7 @@ from typing import Any
 
 import pymongo
 from bson import MinKey
+from pymongo import collection
 
 from crony.storage import open_store
 from crony.testing.servers.mongodb import MongoDb, MongoDbSet
@@ -14,7 +15,10 @@ from tests.storage.stands.stand import Stand
 
 _Document = dict[str, Any]
 
-#: All documents, by an index.
+#: All documents, by collection.
+Contents = dict[str, list[_Document]]
+
+#: All documents of one, by an index.
 _ANY = {"_id": {"$gte": MinKey()}}
 
 
@@ -27,8 +31,8 @@ class MongoDbStand(Stand):
         super().__init__(directory)
         self._servers: MongoDb | MongoDbSet | None = None
         self._client: pymongo.MongoClient[_Document] | None = None
-        #: What a migration leaves, by collection.
-        self._migrated: dict[str, list[_Document]] = {}
+        #: What a migration leaves.
+        self._migrated: Contents = {}
 
     def start(self) -> MongoDb | MongoDbSet:
         """Start what the store is on."""
@@ -42,14 +46,12 @@ class MongoDbStand(Stand):
         if self._client is None:
             open_store(self._servers.url).migrate()
             self._client = pymongo.MongoClient(self._servers.url)
-            self._migrated = {
-                each.name: list(each.find(_ANY)) for each in self._collections()
-            }
+            self._migrated = self.contents()
         else:
-            self._empty()
+            self.restore(self._migrated)
         return self._servers.url
 
-    def _collections(self) -> list[pymongo.collection.Collection[_Document]]:
+    def _collections(self) -> list[collection.Collection[_Document]]:
         assert self._client is not None
         # Nothing here has to outlive the server.
         database = self._client.get_default_database(
@@ -61,11 +63,16 @@ class MongoDbStand(Stand):
         )
         return [database[name] for name in names]
 
-    def _empty(self) -> None:
+    def contents(self) -> Contents:
+        """Return all that is there."""
+        return {each.name: list(each.find(_ANY)) for each in self._collections()}
+
+    def restore(self, contents: Contents) -> None:
+        """Put what was there in the place of what is."""
         for each in self._collections():
             each.delete_many(_ANY)
-            if migrated := self._migrated.get(each.name):
-                each.insert_many(migrated)
+            if documents := contents.get(each.name):
+                each.insert_many(documents)
 
     def close(self) -> None:
         if self._client is not None:
