@@ -1163,29 +1163,39 @@ class Moving(ABC):
     """Schedules and runs on their way from one store to another.
 
     What moves in leaves no events, makes no hooks due and is not counted against
-    quotas; limits and order hold of it as of everything else.
+    quotas; limits and order hold of it as of everything else. While the tenant is
+    held, what is there is replaced, so that it can move in again and again, until it
+    is what the other store has at last.
     """
 
     @abstractmethod
     def schedules(
         self, tenant: str, *, limit: int, after: Position | None
     ) -> Page[MovedSchedule]:
-        """Return schedules by id, those that are deleted and have runs or
-        definitions left among them."""
+        """Return schedules by id, all whose id was ever used: of one that is deleted,
+        what is left of it, which may be nothing."""
 
     @abstractmethod
     def runs(
         self, tenant: str, *, limit: int, after: Position | None
     ) -> Page[MovedRun]:
-        """Return all runs by id, with attempts and results."""
+        """Return all runs by id, with attempts and results.
+
+        A run in a worker's hands is as it is, its live attempt the last.
+        """
 
     @abstractmethod
     def put_schedules(self, items: Sequence[MovedSchedule]) -> Sequence[bool]:
         """Store schedules as they are; return of each whether it was stored.
 
-        ``False`` where the id was ever used here. Each is atomic by itself. Raises
-        ``NameTaken``, and ``NotFound`` and ``Contended`` as ``Schedules.create``;
-        then those before it are stored.
+        Where the id was ever used here: ``False``, unless the tenant is held and the
+        id is its own; then it is replaced (by nothing where it is deleted, its runs
+        apart), and its runs are admitted anew. Definitions are added to those that
+        are there. Each is atomic by itself.
+
+        Raises ``NameTaken``, and ``NotFound`` as ``Schedules.create``; then those
+        before it are stored. One whose ``held`` is not what its group's ``paused`` is
+        is stored too, and its group is then not carried over.
         """
 
     @abstractmethod
@@ -1193,11 +1203,23 @@ class Moving(ABC):
         """Store runs as they are, each with all that belongs to it; return of each
         whether it was stored.
 
-        ``False`` where the id is there. Each is atomic by itself, and admitted under
-        its schedule's limit. None of them is in a worker's hands: none is leased,
-        running or stopping. Every attempt's token counts as given to its worker, so
-        that its late report is stale. Raises ``NotFound`` where a schedule was never
-        here; then those before it are stored.
+        Where the id is there: ``False``, unless the tenant is held, the id is its own
+        and no worker has the run in its hands; then it is replaced with all that
+        belongs to it. Each is atomic by itself, and admitted under its schedule's
+        limit. None of them is in a worker's hands: none is leased, running or
+        stopping. Every attempt's token counts as given to its worker, so that its
+        late report is stale. What is available after the instant at which the run
+        was made waits for ``Leases.promote``. Raises ``NotFound`` where the schedule
+        was never here, or has no definition of that revision; then those before it
+        are stored.
+        """
+
+    @abstractmethod
+    def remove_runs(self, tenant: str, runs: Sequence[str]) -> int:
+        """Forget runs of a held tenant with all that belongs to them, as if they had
+        never been here; return how many there were.
+
+        Left alone are those in workers' hands, and all of a tenant that is not held.
         """
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from crony.model.hook import HookKind
 from crony.model.lease import Closed, Closing, Standing
 from crony.model.run import Attempt, Progress, Run
 from crony.model.state import HELD, TERMINAL, AttemptState
@@ -93,7 +94,7 @@ def _hear(memory: Memory, run: Run, item: Closing, *, now: datetime) -> None:
     """Keep what a hook said of the run that it follows."""
     if run.hook is None or run.parent is None:
         return
-    if item.says:
+    if item.says and run.hook is HookKind.ERROR:
         memory.says[run.id, item.token] = item.says
     entry = rules.hook_progress(
         run.parent,

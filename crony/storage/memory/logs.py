@@ -55,7 +55,7 @@ class MemoryLogs(Logs):
                 return (), found.over or attempt <= found.attempt
             output = memory.outputs.get((run, of.token), Output())
             closed = of.state not in (AttemptState.LEASED, AttemptState.RUNNING)
-            return tuple(c for c in _chunks(output) if c.sequence > after), closed
+            return tuple(c for c in chunks_of(output) if c.sequence > after), closed
 
 
 def _add(output: Output, chunk: LogChunk, *, head: int, bound: int) -> None:
@@ -81,7 +81,7 @@ def _add(output: Output, chunk: LogChunk, *, head: int, bound: int) -> None:
         output.pieces.remove(oldest)
 
 
-def _chunks(output: Output) -> list[LogChunk]:
+def chunks_of(output: Output) -> list[LogChunk]:
     """Return what is kept, each piece with the gap before it."""
     ends: dict[str, int] = {}
     chunks = []

@@ -43,7 +43,7 @@ def prune(
         _count(memory, run)
     gone += _withdrawn(memory, schedule, before=before)[: limit - len(gone)]
     for run in gone:
-        _remove(memory, run)
+        remove(memory, run)
     if schedule not in memory.schedules and not _has_runs(memory, schedule):
         _forget(memory, schedule)
     return len(gone)
@@ -116,14 +116,16 @@ def _sum(
     return dict(Counter(some) + Counter(more))
 
 
-def _remove(memory: Memory, run: Run) -> None:
+def remove(memory: Memory, run: Run) -> None:
     """Forget a run, with its attempts and their output."""
     del memory.runs[run.id]
     memory.admitted.discard(run.id)
-    for token in range(1, run.token + 1):
-        memory.grants.pop((run.id, token), None)
-        memory.outputs.pop((run.id, token), None)
-        memory.says.pop((run.id, token), None)
+    memory.waiting.discard(run.id)
+    for by_token in (memory.grants, memory.outputs, memory.says):
+        for key in [key for key in by_token if key[0] == run.id]:
+            del by_token[key]
+    for owed in [key for key in memory.follow_ups if key[0] == run.id]:
+        del memory.follow_ups[owed]
 
 
 def _has_runs(memory: Memory, schedule: str) -> bool:

@@ -56,7 +56,7 @@ class MemorySchedules(Schedules):
         with memory.verb():
             if schedule.id in memory.used:
                 return False
-            self._check_name(schedule)
+            memory.check_name(schedule)
             mine = [s for s in memory.schedules.values() if s.tenant == schedule.tenant]
             if quota is not None and len(mine) >= quota:
                 raise errors.QuotaExceeded(
@@ -78,13 +78,6 @@ class MemorySchedules(Schedules):
             return self.create(item.schedule, limit=item.limit, quota=quota)
         except (errors.Conflict, errors.QuotaExceeded, errors.NotFound) as exc:
             return exc
-
-    def _check_name(self, schedule: Schedule) -> None:
-        name = schedule.definition.name
-        for other in self._memory.schedules.values():
-            same = name is not None and other.definition.name == name
-            if same and other.tenant == schedule.tenant and other.id != schedule.id:
-                raise errors.NameTaken("schedule", str(name), holder=other.id)
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._memory.verb():
@@ -163,7 +156,7 @@ class MemorySchedules(Schedules):
             stored = self._current(expected)
             if stored is None:
                 return False, frozenset()
-            self._check_name(schedule)
+            memory.check_name(schedule)
             check_references(memory, schedule)
             with change(memory, schedule.id) as lines:
                 count = stored.occurrences + sum(

@@ -146,6 +146,14 @@ class Memory:
         for word in words:
             self._tell_schedule(word, after, now=now)
 
+    def check_name(self, schedule: Schedule) -> None:
+        """Refuse a schedule whose name is another's."""
+        name = schedule.definition.name
+        for other in self.schedules.values():
+            same = name is not None and other.definition.name == name
+            if same and other.tenant == schedule.tenant and other.id != schedule.id:
+                raise errors.NameTaken("schedule", str(name), holder=other.id)
+
     def move(self, schedule: Schedule, *, now: datetime) -> None:
         """Keep a schedule whose occurrences were settled."""
         self.schedules[schedule.id] = schedule

@@ -17,6 +17,7 @@ from crony.storage.memory.events import MemoryEvents
 from crony.storage.memory.groups import MemoryGroups, MemoryProfiles
 from crony.storage.memory.leases import MemoryLeases
 from crony.storage.memory.logs import MemoryLogs
+from crony.storage.memory.moving import MemoryMoving
 from crony.storage.memory.runs import MemoryRuns
 from crony.storage.memory.schedules import MemorySchedules
 from crony.storage.memory.state import Memory
@@ -48,6 +49,7 @@ class MemoryStore(Store):
         self.webhooks = MemoryWebhooks(memory)
         self.answers = MemoryAnswers(memory)
         self.duties = MemoryDuties(memory)
+        self.moving = MemoryMoving(memory)
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from crony import errors
+from crony.model.moving import MovedSchedule
 from crony.model.schedule import Schedule, Version
 from crony.storage import changes, rules
 from crony.storage.codec import (
@@ -47,6 +48,25 @@ _UPDATE = text(
     " profile = :profile, held = :held, rules = :rules, updated_at = :updated_at"
     " WHERE id = :id"
 )
+_ARRIVE = text(
+    "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
+    " max_concurrent, queue, trigger, labels, group_name, profile, held, rules,"
+    " created_at, updated_at, tenant_held) VALUES (:id, :tenant, :name, :revision,"
+    " :state, :cursor, :occurrences, :max_concurrent, :queue, :trigger, :labels,"
+    " :group_name, :profile, :held, :rules, :created_at, :updated_at,"
+    " coalesce((SELECT t.held FROM tenants t WHERE t.name = :tenant), 0))"
+    " ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+    " revision = excluded.revision, state = excluded.state, cursor = excluded.cursor,"
+    " occurrences = excluded.occurrences, max_concurrent = excluded.max_concurrent,"
+    " queue = excluded.queue, trigger = excluded.trigger, labels = excluded.labels,"
+    " group_name = excluded.group_name, profile = excluded.profile,"
+    " held = excluded.held, rules = excluded.rules,"
+    " created_at = excluded.created_at, updated_at = excluded.updated_at"
+)
+_LAG = text(
+    "UPDATE schedule_groups SET carried = 0 WHERE tenant = :tenant AND name = :group"
+)
+_FORGET_VERSIONS = text("DELETE FROM versions WHERE schedule = :id")
 _DEFINE = text(
     "INSERT INTO definitions (schedule, revision, tenant, requires, body)"
     " VALUES (:id, :revision, :tenant, :requires, :body)"
@@ -88,6 +108,56 @@ def create(
     connection.execute(_KEEP_VERSION, {**values, "since": since})
     events.of_schedule(connection, schedule, ["created"], now=schedule.created_at)
     return True
+
+
+def arrive(connection: Connection, item: MovedSchedule) -> None:
+    """Store a schedule as it was elsewhere, in place of what there was of it."""
+    schedule = item.schedule
+    if schedule is not None:
+        _check_name(connection, schedule)
+        if references.lags(connection, schedule):
+            lagging = {"tenant": item.tenant, "group": schedule.definition.group}
+            connection.execute(_LAG, lagging)
+    for revision, definition in item.definitions.items():
+        values = {"id": item.id, "revision": revision, "tenant": item.tenant}
+        values["requires"] = lanes.requires_out(definition)
+        connection.execute(_DEFINE, values | {"body": definition_out(definition)})
+    connection.execute(
+        _ARRIVE,
+        _dead(item) if schedule is None else _values(schedule, limit=item.limit),
+    )
+    connection.execute(_FORGET_VERSIONS, {"id": item.id})
+    for version in item.versions:
+        connection.execute(
+            _KEEP_VERSION,
+            {
+                "id": item.id,
+                "tenant": item.tenant,
+                "revision": version.revision,
+                "since": instant_out(version.since),
+                "held": int(version.held),
+                "rules": version.rules,
+            },
+        )
+
+
+def _dead(item: MovedSchedule) -> Parameters:
+    """Return the row of a deleted schedule: its id, its limit, and nothing else."""
+    nothing = dict.fromkeys(("queue", "trigger", "group_name", "rules"), "")
+    zero = dict.fromkeys(("occurrences", "held", "created_at", "updated_at"), 0)
+    return {
+        "id": item.id,
+        "tenant": item.tenant,
+        "name": None,
+        "revision": max(item.definitions, default=1),
+        "state": "deleted",
+        "cursor": None,
+        "max_concurrent": item.limit,
+        "labels": "{}",
+        "profile": None,
+        **nothing,
+        **zero,
+    }
 
 
 def tried(

@@ -157,13 +157,19 @@ _STATE = "'run.' || NEW.state"
 _ENDED_APART = "(NEW.lost > OLD.lost OR NEW.preempted > OLD.preempted)"
 _APART = "CASE WHEN NEW.lost > OLD.lost THEN 'run.lost' ELSE 'run.preempted' END"
 
+#: Of what is written as of no instant (what moves in from another store) no event is
+#: told.
+_TOLD = "NEW.changed_at > 0"
+
 #: They keep ``events``: no statement can change a state and not tell of it.
 EVENT_TRIGGERS = (
-    f"CREATE TRIGGER runs_told_new AFTER INSERT ON runs BEGIN {_tell(_STATE)} END",
+    f"CREATE TRIGGER runs_told_new AFTER INSERT ON runs WHEN {_TOLD}"
+    f" BEGIN {_tell(_STATE)} END",
     f"CREATE TRIGGER runs_told AFTER UPDATE OF state ON runs"
-    f" WHEN OLD.state <> NEW.state AND NOT {_ENDED_APART} BEGIN {_tell(_STATE)} END",
+    f" WHEN OLD.state <> NEW.state AND NOT {_ENDED_APART} AND {_TOLD}"
+    f" BEGIN {_tell(_STATE)} END",
     # One trigger for both, since the order of two is nobody's promise.
     f"CREATE TRIGGER runs_told_apart AFTER UPDATE OF state ON runs"
-    f" WHEN OLD.state <> NEW.state AND {_ENDED_APART}"
+    f" WHEN OLD.state <> NEW.state AND {_ENDED_APART} AND {_TOLD}"
     f" BEGIN {_tell(_APART)} {_tell(_STATE)} END",
 )

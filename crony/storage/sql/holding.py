@@ -118,7 +118,7 @@ _END = text(
     " lost = :lost, preempted = :preempted, worker_name = NULL, leased_at = NULL,"
     " start_at = NULL, expires_at = NULL, changed_at = :now WHERE id = :id"
 )
-_KEEP_ATTEMPT = text(
+KEEP_ATTEMPT = text(
     "INSERT INTO attempts (run, number, tenant, schedule, token, state, reason,"
     " worker, worker_name, leased_at, started_at, finished_at, lateness, duration,"
     " exit_code, signal, error, sandbox_level, limits, usage, says, followed,"
@@ -357,7 +357,7 @@ class Endings:
     def write(self) -> None:
         """Write all that was added."""
         execute_each(self._connection, _END, self._runs)
-        execute_each(self._connection, _KEEP_ATTEMPT, self._attempts)
+        execute_each(self._connection, KEEP_ATTEMPT, self._attempts)
         hooks.owe(self._connection, self._owed)
         self._runs, self._attempts, self._owed = [], [], []
 

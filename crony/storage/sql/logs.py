@@ -17,7 +17,7 @@ from crony.model.run import LogChunk
 from crony.model.state import HELD, TERMINAL, RunState
 from crony.storage import rules
 from crony.storage.contract import Logs
-from crony.storage.sql.engine import Database, Parameters
+from crony.storage.sql.engine import Database, Parameters, execute_each
 from crony.storage.sql.holding import Hand
 
 _OUTPUT = text(
@@ -115,6 +115,46 @@ class SqlLogs(Logs):
             for row in pieces
         )
         return chunks, not live
+
+
+def keep(
+    connection: Connection,
+    *,
+    tenant: str,
+    run: str,
+    token: int,
+    chunks: Sequence[LogChunk],
+    written: int,
+) -> None:
+    """Keep the output of an attempt that has ended; ``written`` is all there was."""
+    of = {"run": run, "token": token}
+    kept = sum(len(chunk.data) for chunk in chunks)
+    ends = {chunk.stream: chunk.offset + len(chunk.data) for chunk in chunks}
+    connection.execute(
+        _KEEP_OUTPUT,
+        {
+            **of,
+            "tenant": tenant,
+            "positions": json.dumps(ends),
+            "sequence": chunks[-1].sequence if chunks else 0,
+            "written": written,
+            "kept": kept,
+            "head": 0,
+        },
+    )
+    pieces: list[Parameters] = [
+        {
+            **of,
+            "sequence": chunk.sequence,
+            "stream": chunk.stream,
+            "start": chunk.offset,
+            "size": len(chunk.data),
+            "head": 0,
+            "data": chunk.data,
+        }
+        for chunk in chunks
+    ]
+    execute_each(connection, _KEEP_PIECE, pieces)
 
 
 class _Output:

@@ -11,11 +11,11 @@ from sqlalchemy.engine import Connection
 from crony.model.moving import Pruned
 from crony.model.schedule import Schedule
 from crony.model.state import RunState
-from crony.storage.codec import instant_in
+from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Position
 from crony.storage.sql import dialect, rows, walking
 from crony.storage.sql.dialect import among, each
-from crony.storage.sql.engine import Parameters
+from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 
 _ENDED = (
@@ -87,6 +87,11 @@ _PRUNED = text(
     "SELECT kind, state, count, until FROM pruned WHERE schedule = :schedule"
     " AND tenant = :tenant"
 )
+_FORGET_PRUNED = text("DELETE FROM pruned WHERE schedule = :schedule")
+_KEEP_PRUNED = text(
+    "INSERT INTO pruned (schedule, kind, state, tenant, count, until)"
+    " VALUES (:schedule, :kind, :state, :tenant, :count, :until)"
+)
 _OWNED = text("SELECT 1 FROM schedules WHERE id = :schedule AND tenant = :tenant")
 _THERE = text(
     f"SELECT s.id, s.tenant FROM {each('schedules', 'j')}"
@@ -129,12 +134,17 @@ def prune(connection: Connection, schedule: str, bounds: Bounds, *, limit: int) 
         connection.execute(_COUNT, {"runs": rows.ids(gone)})
     gone += _withdrawn(connection, schedule, bounds, limit=limit - len(gone))
     if gone:
-        for statement in _REMOVE:
-            connection.execute(statement, {"runs": rows.ids(gone)})
+        remove(connection, rows.ids(gone))
     if _to_forget(connection, schedule):
         for statement in _FORGET:
             connection.execute(statement, {"schedule": schedule})
     return len(gone)
+
+
+def remove(connection: Connection, runs: str) -> None:
+    """Forget runs, named as ``rows.ids``, with their attempts and output."""
+    for statement in _REMOVE:
+        connection.execute(statement, {"runs": runs})
 
 
 def _gone(
@@ -195,6 +205,29 @@ def pruned(connection: Connection, tenant: str, schedule: str) -> Pruned | None:
     for kind, state, count, _ in found:
         counts[kind][RunState(state)] = count
     return Pruned(until=instant_in(max(row[-1] for row in found)), **counts)
+
+
+def keep(
+    connection: Connection, tenant: str, schedule: str, pruned: Pruned | None
+) -> None:
+    """Keep what is left of runs that were pruned elsewhere, in place of what is."""
+    connection.execute(_FORGET_PRUNED, {"schedule": schedule})
+    if pruned is None:
+        return
+    counted = {"occurrences": pruned.occurrences, "others": pruned.others}
+    kept: list[Parameters] = [
+        {
+            "schedule": schedule,
+            "kind": kind,
+            "state": state.value,
+            "tenant": tenant,
+            "count": count,
+            "until": instant_out(pruned.until),
+        }
+        for kind, counts in counted.items()
+        for state, count in counts.items()
+    ]
+    execute_each(connection, _KEEP_PRUNED, kept)
 
 
 def prunable(

@@ -17,14 +17,22 @@ _PROFILE = text("SELECT 1 FROM profiles WHERE tenant = :tenant AND name = :name"
 
 def check(connection: Connection, schedule: Schedule) -> None:
     """Refuse a schedule whose group or profile is not there, or not as it thinks."""
+    if lags(connection, schedule):
+        raise changes.lagging(schedule.definition.group)
+
+
+def lags(connection: Connection, schedule: Schedule) -> bool:
+    """Refuse a schedule whose group or profile is not there.
+
+    Returns whether the group's pause is not as it thinks.
+    """
     written = schedule.definition
     asked = {"tenant": schedule.tenant, "name": written.group}
     paused = connection.execute(_GROUP, asked).scalar()
     if paused is None:
         raise errors.NotFound("group", written.group)
     check_profile(connection, schedule.tenant, written.profile)
-    if schedule.held != bool(paused):
-        raise changes.lagging(written.group)
+    return schedule.held != bool(paused)
 
 
 def check_profile(connection: Connection, tenant: str, profile: str | None) -> None:

@@ -52,12 +52,13 @@ _DROP = text(
 
 def insert(connection: Connection, runs: Iterable[Run]) -> None:
     """Insert runs that are made just now. Their schedules are to be admitted anew."""
-    execute_each(connection, INSERT_RUN, _values(connection, runs, now=None))
+    execute_each(connection, INSERT_RUN, values_of(connection, runs, now=None))
 
 
-def _values(
+def values_of(
     connection: Connection, runs: Iterable[Run], *, now: datetime | None
 ) -> list[Parameters]:
+    """Return the parameters of ``INSERT_RUN``, as of an instant, or of each's own."""
     given = list(runs)
     lane_of = lanes.of_runs(connection, given)
     policy_of = policies.intern(connection, given)
@@ -94,7 +95,7 @@ def settle(
         (fresh if before is None else again).append(run)
         states[run.id] = run.state.value
         grown[run.schedule] = grown.get(run.schedule, 0) + run.range_count
-    values = _values(connection, fresh + again, now=now)
+    values = values_of(connection, fresh + again, now=now)
     execute_each(connection, INSERT_RUN, values[: len(fresh)])
     execute_each(connection, _TAKE_BACK, values[len(fresh) :])
     return grown

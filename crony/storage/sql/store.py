@@ -20,6 +20,7 @@ from crony.storage.sql.groups import SqlGroups
 from crony.storage.sql.keys import SqlKeys
 from crony.storage.sql.leases import SqlLeases
 from crony.storage.sql.logs import SqlLogs
+from crony.storage.sql.moving import SqlMoving
 from crony.storage.sql.profiles import SqlProfiles
 from crony.storage.sql.runs import SqlRuns
 from crony.storage.sql.schedules import SqlSchedules
@@ -48,6 +49,7 @@ class SqlStore(Store):
         self.webhooks = SqlWebhooks(database)
         self.answers = SqlAnswers(database)
         self.duties = SqlDuties(database)
+        self.moving = SqlMoving(database)
 
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:

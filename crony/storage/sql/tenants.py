@@ -41,7 +41,7 @@ _REPLACE = text(
 )
 _HOLD = text(
     "UPDATE schedules SET tenant_held = :held"
-    " WHERE tenant = :tenant AND tenant_held <> :held"
+    " WHERE id > '' AND tenant = :tenant AND tenant_held <> :held"
 )
 _DELETE = text("DELETE FROM tenants WHERE name = :tenant")
 _USAGE = text(

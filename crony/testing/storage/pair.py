@@ -17,7 +17,7 @@ from crony.model.lease import Holding
 from crony.model.run import Run
 from crony.model.schedule import Schedule
 from crony.model.state import HELD, TRANSITIONS, Origin, RunState
-from crony.storage.contract import RunQuery, ScheduleQuery, Store
+from crony.storage.contract import Position, RunQuery, ScheduleQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
 
@@ -118,7 +118,7 @@ class Pair(RuleBasedStateMachine):
 
         It stays: what is wrong after a step is seen some steps later.
         """
-        return (self.see_events, self.see_attempts)
+        return (self.see_events, self.see_attempts, self.see_moving)
 
     def see_schedules(self, store: Store) -> list[object]:
         names = sorted(self.schedules)
@@ -173,6 +173,19 @@ class Pair(RuleBasedStateMachine):
                 for name in self.workers
             ],
         ]
+
+    def see_moving(self, store: Store) -> list[object]:
+        """Return all that a move takes along, two by two."""
+        met: list[object] = []
+        for page in (store.moving.schedules, store.moving.runs):
+            after: Position | None = None
+            while True:
+                found = page(TENANT, limit=2, after=after)
+                met += found.items
+                after = found.next
+                if after is None:
+                    break
+        return met
 
     def see_numbers(self, store: Store) -> list[object]:
         return [

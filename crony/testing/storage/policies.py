@@ -121,6 +121,30 @@ class Policies(People):
         )
         self.both(lambda s: s.tenants.put(changed, expected=found.revision))
 
+    @rule(held=st.integers(0, 2))
+    def hold(self, held: int) -> None:
+        """Hold the tenant; most often it is let go soon."""
+        found = self.first.tenants.find(TENANT)
+        assert found is not None
+        changed = replace(found, revision=found.revision + 1, held=held == 0)
+        self.both(lambda s: s.tenants.put(changed, expected=found.revision))
+
+    @rule(number=NUMBERS, away=st.integers(0, 3))
+    def move_in(self, number: int, away: int) -> None:
+        """Let what is there move in again, or go as if it had never been there."""
+        moved = self.first.moving.schedules(TENANT, limit=3, after=None).items
+        self.both(lambda s: list(s.moving.put_schedules(moved)))
+        runs = self.first.moving.runs(TENANT, limit=99, after=None).items
+        if not runs:
+            return
+        item = runs[number % len(runs)]
+        name = item.run.id
+        if away == 0:
+            if self.both(lambda s: s.moving.remove_runs(TENANT, [name])):
+                self.gone.add(name)
+        elif item.run.state not in HELD:
+            self.both(lambda s: list(s.moving.put_runs([item])))
+
     @rule(number=st.integers(0, 5), places=st.integers(0, 3), ago=st.integers(0, 1))
     def limit(self, number: int, places: int, ago: int) -> None:
         """Give a schedule a limit, as who knows this revision or an older one."""

@@ -1,9 +1,11 @@
-"""Tenants that are held, and an index over the schedules of all tenants."""
+"""Tenants that are held, and what moves from store to store."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from crony.storage.sql import dialect
 
 revision = "0004"
 down_revision = "0003"
@@ -26,6 +28,12 @@ def upgrade() -> None:
     # For walks alone, which say so: every statement names a tenant, and a planner that
     # might take this for them weighs their own indexes wrongly.
     _index("schedules_walked", "schedules", ["tenant", "id"], "id > ''")
+    _index("runs_walked", "runs", ["tenant", "id"], "id > ''")
+    # Of what moves in, no event is told.
+    for name in ("runs_told_new", "runs_told", "runs_told_apart"):
+        op.execute(sa.text(f"DROP TRIGGER {name}"))
+    for statement in dialect.EVENT_TRIGGERS:
+        op.execute(sa.text(statement))
 
 
 def _flag(table: str, name: str) -> None:

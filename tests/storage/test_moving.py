@@ -1,0 +1,3 @@
+"""The shared tests of ``moving``, on every driver."""
+
+from crony.testing.storage.moving import *  # noqa: F403
