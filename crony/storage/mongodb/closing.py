@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from crony.model.hook import HookKind
 from crony.model.lease import Closed, Closing, Standing
 from crony.model.run import Attempt, Run
 from crony.model.state import HELD, TERMINAL, AttemptState
@@ -87,7 +88,8 @@ def _closed(
         },
     )
     says = item.says if run.hook is not None and run.parent is not None else None
-    said = (Said(token=item.token, text=says),) if says else ()
+    of_error = run.hook is HookKind.ERROR
+    said = (Said(token=item.token, text=says),) if says and of_error else ()
     book.put(after, now=now, says=(*record.keeping.says, *said))
     faulting.note(book.work, after, ended, says=says)
     owe(book, after, state, now=now)

@@ -7,26 +7,49 @@ from collections.abc import Mapping, Sequence
 from crony.model.run import Attempt, ErrorEntry, Run
 from crony.storage import rules
 from crony.storage.codec import instant_out
-from crony.storage.documents import document_in, document_out
+from crony.storage.documents import Document, document_in, document_out
 from crony.storage.mongodb import kinds
-from crony.storage.mongodb.work import Work
+from crony.storage.mongodb.work import Work, id_of
 
 _NEWEST = [("at", -1), ("of_run", -1), ("number", -1)]
 
 
 def note(work: Work, run: Run, attempt: Attempt, *, says: str | None) -> None:
-    """Keep the line of an attempt that has ended, if there is one."""
+    """Keep the line of an attempt that ends now, if there is one."""
+    line = _line(run, attempt, says=says)
+    if line is not None:
+        work.insert(kinds.FAULTS, _name(run, attempt), line)
+
+
+def restore(work: Work, run: Run, says: Mapping[int, str]) -> None:
+    """Keep the lines of a run's attempts, in the place of those that are there."""
+    for found in work.find(kinds.FAULTS, {"of_run": run.id}):
+        work.delete(kinds.FAULTS, id_of(found))
+    lines = {
+        _name(run, attempt): line
+        for attempt in run.attempts
+        if (line := _line(run, attempt, says=says.get(attempt.token))) is not None
+    }
+    work.get_all(kinds.FAULTS, lines)
+    for name, line in lines.items():
+        work.put(kinds.FAULTS, name, line)
+
+
+def _name(run: Run, attempt: Attempt) -> str:
+    return f"{run.id}/{attempt.token}"
+
+
+def _line(run: Run, attempt: Attempt, *, says: str | None) -> Document | None:
     entry = _entry(run, attempt, says=says)
     if entry is None or attempt.finished_at is None:
-        return
-    document = {
+        return None
+    return {
         **document_out(entry),
         "at": instant_out(attempt.finished_at),
         "schedule": run.schedule,
         "of_run": run.id,
         "number": attempt.number,
     }
-    work.insert(kinds.FAULTS, f"{run.id}/{attempt.token}", document)
 
 
 def _entry(run: Run, attempt: Attempt, *, says: str | None) -> ErrorEntry | None:

@@ -24,7 +24,7 @@ from crony.storage.mongodb import kinds
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.faults import translated
 from crony.storage.mongodb.output import Output, Piece
-from crony.storage.mongodb.work import Work, key
+from crony.storage.mongodb.work import Work, id_of, key
 
 
 class AttemptOutput:
@@ -168,33 +168,46 @@ def whole(engine: Engine, work: Work, run: str) -> dict[int, tuple[LogChunk, ...
     }
 
 
+def clear(work: Work, run: str) -> None:
+    """Remove the output of a run, piece by piece: others may take its place."""
+    for kind in (kinds.OUTPUTS, kinds.PIECES):
+        for found in work.find(kind, {"run": run}):
+            work.delete(kind, id_of(found))
+
+
 def restore(
     work: Work, run: str, token: int, chunks: Sequence[LogChunk], *, written: int
 ) -> None:
     """Keep the output of an attempt as it was elsewhere; no more will come."""
     of: Document = {"run": run, "token": token}
+    name = f"{run}/{token}"
     output = Output(
         closed=True,
         sequence=max((chunk.sequence for chunk in chunks), default=0),
         written=written,
         kept=sum(len(chunk.data) for chunk in chunks),
     )
-    name = f"{run}/{token}"
-    work.insert(kinds.OUTPUTS, name, {**document_out(output), **of})
-    for chunk in chunks:
-        piece = Piece(
-            sequence=chunk.sequence,
-            stream=chunk.stream,
-            offset=chunk.offset,
-            head=True,
-            size=len(chunk.data),
-            gap=chunk.dropped,
-            head_gap=chunk.dropped,
-            before=None,
-            data=chunk.data,
-        )
-        document = {**document_out(piece), **of}
-        work.insert(kinds.PIECES, f"{name}/{chunk.sequence}", document)
+    work.get(kinds.OUTPUTS, name)
+    work.put(kinds.OUTPUTS, name, {**document_out(output), **of})
+    pieces = {f"{name}/{chunk.sequence}": _moved(chunk) for chunk in chunks}
+    work.get_all(kinds.PIECES, pieces)
+    for id, piece in pieces.items():
+        work.put(kinds.PIECES, id, {**document_out(piece), **of})
+
+
+def _moved(chunk: LogChunk) -> Piece:
+    """Return a piece that stays, with the gap before it."""
+    return Piece(
+        sequence=chunk.sequence,
+        stream=chunk.stream,
+        offset=chunk.offset,
+        head=True,
+        size=len(chunk.data),
+        gap=chunk.dropped,
+        head_gap=chunk.dropped,
+        before=None,
+        data=chunk.data,
+    )
 
 
 def forget(work: Work, runs: Sequence[str]) -> None:

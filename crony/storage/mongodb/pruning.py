@@ -48,17 +48,17 @@ def prune(
 ) -> int:
     """Remove what nobody has to answer for any more; return how many runs."""
 
-    def remove(work: Work) -> int:
+    def take_away(work: Work) -> int:
         book = Book(work)
         gone = list(islice(_gone(book, schedule, bounds, most=limit), limit))
         _count(work, schedule, gone)
         gone += _withdrawn(book, schedule, bounds, limit=limit - len(gone))
-        _remove(book, gone)
+        remove(book, gone)
         if book.schedule(schedule) is None and not _any_run(work, schedule):
             _forget(work, schedule)
         return len(gone)
 
-    return engine.verb(tenant, remove)
+    return engine.verb(tenant, take_away)
 
 
 def _any_run(work: Work, schedule: str) -> bool:
@@ -186,9 +186,13 @@ def _count(work: Work, schedule: str, runs: Sequence[Run]) -> None:
     )
 
 
-def put_pruned(work: Work, schedule: str, left: Pruned) -> None:
-    """Keep what is left of a schedule's runs; it was looked for before."""
-    work.put(kinds.PRUNED, schedule, document_out(left))
+def put_pruned(work: Work, schedule: str, left: Pruned | None) -> None:
+    """Keep what is left of a schedule's runs, in the place of what was known."""
+    known = work.get(kinds.PRUNED, schedule)
+    if left is not None:
+        work.put(kinds.PRUNED, schedule, document_out(left))
+    elif known is not None:
+        work.delete(kinds.PRUNED, schedule)
 
 
 def pruned(work: Work, schedule: str) -> Pruned | None:
@@ -197,7 +201,7 @@ def pruned(work: Work, schedule: str) -> Pruned | None:
     return None if found is None else document_in(Pruned, found)
 
 
-def _remove(book: Book, runs: Sequence[Run]) -> None:
+def remove(book: Book, runs: Sequence[Run]) -> None:
     """Forget runs, with all that belongs to them."""
     if runs:
         names = [run.id for run in runs]

@@ -36,6 +36,15 @@ def put(work: Work, schedule: str, entries: Sequence[Document]) -> None:
     work.put(kinds.PROGRESS, schedule, document)
 
 
+def restore(work: Work, schedule: str, entries: Sequence[Document]) -> None:
+    """Keep the entries of a schedule in the place of those that are there."""
+    known = work.get(kinds.PROGRESS, schedule)
+    if entries:
+        put(work, schedule, entries)
+    elif known is not None:
+        work.delete(kinds.PROGRESS, schedule)
+
+
 def _entries(document: Document) -> list[Document]:
     return cast("list[Document]", document["entries"])
 
