@@ -48,6 +48,8 @@ class Book:
         #: The schedules in which admission may be another one.
         self.touched: set[str] = set()
         self._records: dict[str, Record | None] = {}
+        #: The documents of runs, as they are now.
+        self._documents: dict[str, tuple[Run, Document]] = {}
         #: Changed runs, with whether they were offered before.
         self._offered: dict[str, bool] = {}
         self._stored: dict[str, Stored | None] = {}
@@ -62,9 +64,12 @@ class Book:
         found = self.work.get_all(kinds.RUNS, unread)
         for run in unread:
             document = found.get(run)
-            self._records[run] = (
-                None if document is None else records.record_in(document)
-            )
+            self._records[run] = None if document is None else self._met(document)
+
+    def _met(self, document: Document) -> Record:
+        record = records.record_in(document)
+        self._documents[record.run.id] = (record.run, document)
+        return record
 
     def record(self, run: str) -> Record | None:
         """Return a run as it is now."""
@@ -113,7 +118,7 @@ class Book:
         name = cast("str", document["id"])
         known = self._records.get(name)
         if known is None:
-            known = self._records[name] = records.record_in(document)
+            known = self._records[name] = self._met(document)
         return known
 
     def put(self, run: Run, *, now: datetime, **changed: object) -> Record:
@@ -160,7 +165,11 @@ class Book:
         before = self._records.get(name)
         self._offered.setdefault(name, before is not None and before.offered)
         self._records[name] = record
-        self.work.put(kinds.RUNS, name, records.record_out(record))
+        known, document = self._documents.get(name, (None, None))
+        # PERF: as it is of the same run, where only the store knows something new.
+        document = records.record_out(record, document if known is record.run else None)
+        self._documents[name] = (record.run, document)
+        self.work.put(kinds.RUNS, name, document)
 
     def remove(self, run: Run) -> None:
         """Forget a run that is over or withdrawn."""
@@ -304,8 +313,9 @@ class Book:
 
     def bring(self, stored: Stored) -> None:
         """Keep a schedule that moves in, or what is left of a deleted one."""
-        self.stored(stored.id)
-        self._keep_schedule(stored, before=None)
+        known = self.stored(stored.id)
+        before = None if known is None else known.schedule
+        self._keep_schedule(stored, before=before)
 
     def _keep_schedule(self, stored: Stored, *, before: Schedule | None) -> None:
         self._stored[stored.id] = stored

@@ -201,10 +201,7 @@ class Engine:
         """Commit, and apply; return whether it counted."""
         name = f"{self._name}/{next(self._numbers)}"
         writes, after = work.writes(), work.next_head()
-        if not self._heads.commit(work.tenant, work.head, after, writes, name=name):
-            return False
-        self._heads.close(work.tenant, writes, seq=after.seq)
-        return True
+        return self._heads.commit(work.tenant, work.head, after, writes, name=name)
 
     def _pause(self, wait: float) -> None:
         """Wait between two tries, some processes longer than others."""

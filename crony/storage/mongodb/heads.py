@@ -18,11 +18,13 @@ write it, the intent is still there, and is applied again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import cast
 
 import bson
 from pymongo.errors import DuplicateKeyError
 
+from crony.clock import boottime
 from crony.storage.documents import Document
 from crony.storage.mongodb import kinds
 from crony.storage.mongodb.applying import apply
@@ -66,11 +68,12 @@ class Heads:
     def commit(
         self, tenant: str, head: Head, after: Head, writes: list[Document], *, name: str
     ) -> bool:
-        """Put ``after`` in the place of ``head``; return whether it counted.
+        """Put ``after`` in the place of ``head`` and apply the writes.
 
-        ``name`` is no other commit's: an answer that was lost is asked for again, and
-        must then be known as that of this commit.
+        Returns whether it counted. ``name`` is no other commit's: an answer that was
+        lost is asked for again, and must then be known as that of this commit.
         """
+        began = boottime()
         parts = self._spill(tenant, writes, name=name, seq=after.seq)
         given: Document = {
             "seq": after.seq,
@@ -80,39 +83,37 @@ class Heads:
             "intent": [] if parts else writes,
             "parts": parts,
         }
+        counted = self._swap(tenant, head, given)
+        if counted:
+            self._close(tenant, writes, seq=after.seq, began=began)
+        if parts:
+            self._sweep(tenant, {"commit": name})
+        return counted
+
+    def _swap(self, tenant: str, head: Head, given: Document) -> bool:
+        """Write the head, if it is as it was; it is durable then."""
         heads = self._database.documents(kinds.HEADS)
         with translated():
             if head.seq:
                 where = {"_id": tenant, "seq": head.seq, "applied": head.seq}
-                counted = heads.update_one(where, {"$set": given}).matched_count == 1
+                if heads.update_one(where, {"$set": given}).matched_count == 1:
+                    return True
             else:
                 try:
                     heads.insert_one({"_id": tenant, "applied": 0, **given})
-                    counted = True
+                    return True
                 except DuplicateKeyError:
-                    counted = False
-        if not counted and (found := self.read(tenant)) is not None:
-            counted = found["commit"] == name
-            if counted:
-                self._harden(tenant, after.seq)
-        if parts and not counted:
-            self._sweep(tenant, {"commit": name})
-        return counted
-
-    def close(self, tenant: str, writes: Sequence[Document], *, seq: int) -> None:
-        """Apply a commit that is known to be durable, and say so."""
-        apply(self._database, tenant, writes, seq=seq)
-        with translated():
-            self._database.in_order(kinds.HEADS).update_one(
-                {"_id": tenant, "seq": seq},
-                {
-                    "$set": {"applied": seq},
-                    "$unset": {"open": "", "intent": "", "parts": ""},
-                },
-            )
+                    pass
+        found = self.read(tenant)
+        return (
+            found is not None
+            and found["commit"] == given["commit"]
+            and self._harden(tenant, cast("int", given["seq"]))
+        )
 
     def settle(self, tenant: str) -> None:
         """Apply a tenant's last commit, if nobody has."""
+        began = boottime()
         with translated():
             heads = self._database.documents(kinds.HEADS)
             head = heads.find_one({"_id": tenant, "open": True})
@@ -122,7 +123,7 @@ class Heads:
         # Who made it may not have got its answer yet: nothing of it may be seen
         # before it can't be lost.
         if self._harden(tenant, seq):
-            self.close(tenant, self._intent(tenant, head), seq=seq)
+            self._close(tenant, self._intent(tenant, head), seq=seq, began=began)
             self._sweep(tenant, {"seq": {"$lte": seq}})
 
     def _harden(self, tenant: str, seq: int) -> bool:
@@ -133,6 +134,20 @@ class Heads:
                 {"_id": tenant, "seq": seq}, {"$inc": {"settled": 1}}
             )
         return found.matched_count == 1
+
+    def _close(
+        self, tenant: str, writes: Sequence[Document], *, seq: int, began: timedelta
+    ) -> None:
+        """Apply a commit that is known to be durable, and say so."""
+        apply(self._database, tenant, writes, seq=seq, began=began)
+        with translated():
+            self._database.in_order(kinds.HEADS).update_one(
+                {"_id": tenant, "seq": seq},
+                {
+                    "$set": {"applied": seq},
+                    "$unset": {"open": "", "intent": "", "parts": ""},
+                },
+            )
 
     def _intent(self, tenant: str, head: Document) -> list[Document]:
         """Return the writes of a head's commit."""

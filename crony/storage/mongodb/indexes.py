@@ -134,11 +134,13 @@ _OWN: Mapping[str, Sequence[Index]] = {
     ),
     kinds.SCHEDULES: (
         Index("by_id", ("tenant", "id")),
+        Index("used", ("id", "tenant")),
         *(
             Index(f"by_{member}", ("tenant", member, "id"), {"there": True})
             for member in ("name", "next_at", "created_at")
         ),
-        Index("by_group", ("tenant", "group", "held", "id"), {"there": True}),
+        # What is asked for by the group alone is counted without a document.
+        Index("by_group", ("tenant", "group", "held", "id"), {"group": {"$gt": ""}}),
         Index("by_profile", ("tenant", "profile"), {"profile": {"$gt": ""}}),
         Index("due", ("due_at", "id", "tenant"), _has("due_at")),
     ),
@@ -154,7 +156,10 @@ _OWN: Mapping[str, Sequence[Index]] = {
         Index("unseen", ("seen_at", "id"), {"lost": False}),
     ),
     kinds.SESSIONS: (Index("by_worker", ("tenant", "worker")),),
-    kinds.TENANTS: (Index("by_name", ("name",)),),
+    kinds.TENANTS: (
+        Index("by_name", ("name",)),
+        Index("held", ("held", "name"), {"held": True}),
+    ),
     kinds.GROUPS: (
         Index("by_name", ("tenant", "name")),
         Index("by_profile", ("tenant", "profile"), {"profile": {"$gt": ""}}),

@@ -123,8 +123,8 @@ def record_in(document: Document) -> Record:
     return Record(document_in(Run, document), document_in(Keeping, document))
 
 
-def record_out(record: Record) -> Document:
-    """Return the document of a record."""
+def record_out(record: Record, before: Document | None = None) -> Document:
+    """Return the document of a record; ``before`` is one of the very same run."""
     run, keeping = record.run, record.keeping
     found_by = {
         **_found_always(run),
@@ -135,12 +135,17 @@ def record_out(record: Record) -> Document:
         found_by["start_by"] = instant_out(run.deadline_at)
     if keeping.pulse is not None:
         found_by["pulse_at"] = instant_out(keeping.pulse.next_at)
-    return {**document_out(run), **document_out(keeping), **found_by}
+    of_run = (
+        document_out(run)
+        if before is None
+        else {name: before[name] for name in _MEMBERS if name in before}
+    )
+    return {**of_run, **document_out(keeping), **found_by}
 
 
 def summary_out(document: Document) -> Document:
     """Return the document of a run's summary, of that of its record."""
-    summary = {name: document[name] for name in _RUN_MEMBERS}
+    summary = {name: document[name] for name in _RUN_MEMBERS if name in document}
     return {**summary, **_LONG}
 
 
@@ -149,7 +154,8 @@ def summary_in(document: Document) -> Run:
     return document_in(Run, {**document, **_LONG})
 
 
-_RUN_MEMBERS = tuple(f for f in Run.__dataclass_fields__ if f not in _LONG)
+_MEMBERS = tuple(Run.__dataclass_fields__)
+_RUN_MEMBERS = tuple(f for f in _MEMBERS if f not in _LONG)
 
 #: What is read of documents of which only summaries are wanted.
 SUMMARY = (*_RUN_MEMBERS, "tenant")

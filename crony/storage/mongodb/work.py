@@ -56,6 +56,11 @@ class Reader(Protocol):
     def count(self, kind: str, where: Filter) -> int:
         """Return how many say this."""
 
+    def count_each(
+        self, kind: str, by: str, keys: Sequence[str], where: Filter
+    ) -> dict[str, int]:
+        """Return how many say this, for each key that is a member of any."""
+
     def distinct(self, kind: str, member: str, where: Filter) -> list[str]:
         """Return the values of a member, each once."""
 
@@ -162,27 +167,12 @@ class Work:
             )
         if fields is None:
             found = self._met(shelf, found)
-        return self._merged(shelf, found, where, sort=sort, limit=limit)
+        mine = [d for d in shelf.now.values() if d is not None and matches(d, where)]
+        return _merged(shelf, found, mine, sort=sort, limit=limit)
 
     def _met(self, shelf: _Shelf, found: Iterable[Document]) -> list[Document]:
         met = (self._shelve(shelf, document) for document in found)
         return [document for document in met if document is not None]
-
-    def _merged(
-        self,
-        shelf: _Shelf,
-        found: Sequence[Document],
-        where: Filter,
-        *,
-        sort: Sort,
-        limit: int | None,
-    ) -> list[Document]:
-        """Put what was changed here in the place of what was read."""
-        result = [document for document in found if id_of(document) not in shelf.now]
-        mine = [d for d in shelf.now.values() if d is not None and matches(d, where)]
-        if mine:
-            result = ordered(result + mine, sort)
-        return result if limit is None else result[:limit]
 
     def find_each(
         self,
@@ -214,16 +204,17 @@ class Work:
             limit=limit + max(other.values(), default=0),
             fields=fields,
         )
-        return {
-            k: self._merged(
-                shelf,
-                found.get(k, []) if fields else self._met(shelf, found.get(k, [])),
-                {**where, by: k},
-                sort=sort,
-                limit=limit,
-            )
-            for k in keys
-        }
+        mine: defaultdict[object, list[Document]] = defaultdict(list)
+        for document in shelf.now.values():
+            if document is not None and matches(document, where):
+                mine[document.get(by)].append(document)
+        result = {}
+        for k in keys:
+            first = found.get(k, [])
+            if fields is None:
+                first = self._met(shelf, first)
+            result[k] = _merged(shelf, first, mine[k], sort=sort, limit=limit)
+        return result
 
     def nth(
         self, kind: str, where: Filter, *, sort: Sort, skip: int
@@ -241,6 +232,12 @@ class Work:
         before = (shelf.read.get(id) for id in shelf.now)
         were = sum(d is not None and matches(d, where) for d in before)
         return self._reader.count(kind, {**self._mine(kind), **where}) - were + mine
+
+    def count_each(self, kind: str, by: str, keys: Sequence[str]) -> dict[str, int]:
+        """Return, for each key, how many documents' member ``by`` it is, as they stood
+        before the verb."""
+        found = self._reader.count_each(kind, by, keys, self._mine(kind))
+        return {key: found.get(key, 0) for key in keys}
 
     def distinct(self, kind: str, member: str, where: Filter) -> list[str]:
         """Return the values of a member, each once, as they stood before the verb."""
@@ -336,6 +333,21 @@ class Work:
     def changed(self) -> bool:
         """Whether anything is to be written."""
         return bool(self.writes()) or self._numbers != dict(self.head.numbers)
+
+
+def _merged(
+    shelf: _Shelf,
+    found: Sequence[Document],
+    mine: Sequence[Document],
+    *,
+    sort: Sort,
+    limit: int | None,
+) -> list[Document]:
+    """Put what was changed here in the place of what was read."""
+    result = [document for document in found if id_of(document) not in shelf.now]
+    if mine:
+        result = ordered([*result, *mine], sort)
+    return result if limit is None else result[:limit]
 
 
 def _part(shelf: _Shelf, tenant: str) -> Document:
