@@ -197,6 +197,18 @@ class Database:
         with translated():
             return self.documents(kind).count_documents(where)
 
+    def count_each(
+        self, kind: str, by: str, keys: Sequence[str], where: Filter
+    ) -> dict[str, int]:
+        """Return how many say this, for each key that is a member of any."""
+        steps: list[Document] = [
+            {"$match": {**where, by: {"$in": list(keys)}}},
+            {"$group": {"_id": f"${by}", "count": {"$sum": 1}}},
+        ]
+        with translated():
+            rows = list(self.documents(kind).aggregate(steps))
+        return {cast("str", row["_id"]): cast("int", row["count"]) for row in rows}
+
     def distinct(self, kind: str, member: str, where: Filter) -> list[str]:
         """Return the values of a member, each once."""
         with translated():

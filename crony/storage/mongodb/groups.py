@@ -58,7 +58,7 @@ class MongoGroups(Groups):
             stored = work.get(kinds.GROUPS, name)
             if stored is None or stored["revision"] != expected:
                 return False
-            schedules = work.count(kinds.SCHEDULES, _of(name))
+            schedules = work.count(kinds.SCHEDULES, {"group": name})
             if schedules:
                 raise changes.group_in_use(name, schedules=schedules)
             work.delete(kinds.GROUPS, name)
@@ -69,7 +69,9 @@ class MongoGroups(Groups):
 
     def schedules(self, tenant: str, names: Sequence[str]) -> Mapping[str, int]:
         def schedules(work: Work) -> Mapping[str, int]:
-            return {name: work.count(kinds.SCHEDULES, _of(name)) for name in names}
+            return {
+                name: work.count(kinds.SCHEDULES, {"group": name}) for name in names
+            }
 
         return self._engine.read(tenant, schedules)
 
@@ -87,18 +89,13 @@ class MongoGroups(Groups):
             stored = work.get(kinds.GROUPS, group.name)
             if stored is None or stored["revision"] != group.revision:
                 return False
-            lags = {**_of(group.name), "held": not stored["paused"]}
+            lags = {"group": group.name, "held": not stored["paused"]}
             if work.find(kinds.SCHEDULES, lags, limit=1):
                 return False
             work.put(kinds.GROUPS, group.name, {**stored, "carried": True})
             return True
 
         return self._engine.verb(group.tenant, carried)
-
-
-def _of(name: str) -> Document:
-    """Match the schedules of a group."""
-    return {"there": True, "group": name}
 
 
 def ensure_default(work: Work, tenant: Tenant) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import cast
 
 from crony.model.state import RunState, ScheduleState
@@ -18,40 +20,54 @@ from crony.storage.mongodb.work import Work
 _LIVE = (RunState.PENDING, RunState.LEASED, RunState.RUNNING, RunState.STOPPING)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one state of a tenant says, by queue."""
+
+    schedules: Mapping[str, int]
+    runs: Mapping[RunState, Mapping[str, int]]
+    oldest: Mapping[str, int]
+
+
+def _look(work: Work, *, now: int) -> _Seen:
+    runs = {state: work.numbers(f"{tallies.RUNS}{state}/") for state in _LIVE}
+    oldest = work.find_each(
+        kinds.RUNS,
+        "queue",
+        runs[RunState.PENDING],
+        {"state": RunState.PENDING.value, "due_at": {"$lte": now}},
+        sort=[("due_at", 1)],
+        limit=1,
+    )
+    return _Seen(
+        schedules=work.numbers(tallies.SCHEDULES),
+        runs=runs,
+        oldest={
+            queue: cast("int", found[0]["due_at"])
+            for queue, found in oldest.items()
+            if found
+        },
+    )
+
+
 class _Sum:
     """The numbers of some tenants, as they are met."""
 
-    def __init__(self, *, now: datetime) -> None:
-        self._now = instant_out(now)
+    def __init__(self) -> None:
         self._schedules: Counter[str] = Counter()
         self._runs: Counter[tuple[str, RunState]] = Counter()
         self._slots: Counter[str] = Counter()
         self._all_slots = 0
         self._oldest: dict[str, int] = {}
 
-    def add(self, work: Work) -> None:
+    def add(self, seen: _Seen) -> None:
         """Add a tenant's."""
-        self._schedules.update(work.numbers(tallies.SCHEDULES))
-        for state in _LIVE:
-            for queue, count in work.numbers(f"{tallies.RUNS}{state}/").items():
+        self._schedules.update(seen.schedules)
+        for state, counts in seen.runs.items():
+            for queue, count in counts.items():
                 self._runs[queue, state] += count
-        self._add_oldest(work)
-
-    def _add_oldest(self, work: Work) -> None:
-        oldest = work.find_each(
-            kinds.RUNS,
-            "queue",
-            work.numbers(f"{tallies.RUNS}{RunState.PENDING}/"),
-            {"state": RunState.PENDING.value, "due_at": {"$lte": self._now}},
-            sort=[("due_at", 1)],
-            limit=1,
-        )
-        for queue, runs in oldest.items():
-            dues = [cast("int", run["due_at"]) for run in runs]
-            if queue in self._oldest:
-                dues.append(self._oldest[queue])
-            if dues:
-                self._oldest[queue] = min(dues)
+        for queue, due_at in seen.oldest.items():
+            self._oldest[queue] = min(due_at, self._oldest.get(queue, due_at))
 
     def add_worker(self, worker: Document) -> None:
         """Add a worker's slots."""
@@ -90,16 +106,16 @@ class _Sum:
 
 def stats(engine: Engine, tenant: str | None, *, now: datetime) -> Stats:
     """Return the numbers of a tenant, or of all."""
-    total = _Sum(now=now)
-    for work in _all(engine) if tenant is None else [engine.glance(tenant)]:
-        total.add(work)
+    total = _Sum()
+    look = partial(_look, now=instant_out(now))
+    for name in _all(engine) if tenant is None else [tenant]:
+        total.add(engine.read(name, look))
     of = {"tenant": {"$gt": ""} if tenant is None else tenant, "name": {"$gt": ""}}
     for worker in engine.database.find(kinds.WORKERS, of, fields=["queues", "slots"]):
         total.add_worker(worker)
     return total.stats()
 
 
-def _all(engine: Engine) -> Iterator[Work]:
+def _all(engine: Engine) -> list[str]:
     heads = engine.database.find(kinds.HEADS, {"_id": {"$gt": ""}}, fields=["_id"])
-    for head in heads:
-        yield engine.glance(cast("str", head["_id"]))
+    return [cast("str", head["_id"]) for head in heads]

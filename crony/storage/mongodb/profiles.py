@@ -65,7 +65,16 @@ class MongoProfiles(Profiles):
 
     def uses(self, tenant: str, names: Sequence[str]) -> Mapping[str, ProfileUse]:
         def uses(work: Work) -> Mapping[str, ProfileUse]:
-            return {name: _use(work, name) for name in names}
+            schedules = work.count_each(kinds.SCHEDULES, "profile", names)
+            groups = work.count_each(kinds.GROUPS, "profile", names)
+            return {
+                name: ProfileUse(
+                    schedules=schedules[name],
+                    groups=groups[name],
+                    tenants=int(_refers(work, name)),
+                )
+                for name in names
+            }
 
         return self._engine.read(tenant, uses)
 
@@ -91,14 +100,6 @@ def _users(work: Work, profile: str) -> tuple[list[str], list[str], list[str]]:
         ],
         [cast("str", each["name"]) for each in groups],
         [work.tenant] if _refers(work, profile) else [],
-    )
-
-
-def _use(work: Work, profile: str) -> ProfileUse:
-    return ProfileUse(
-        schedules=work.count(kinds.SCHEDULES, _by(profile)),
-        groups=work.count(kinds.GROUPS, _by(profile)),
-        tenants=int(_refers(work, profile)),
     )
 
 

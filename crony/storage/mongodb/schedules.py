@@ -113,7 +113,7 @@ class MongoSchedules(Schedules):
             stored = _current(book, expected)
             if stored is None:
                 return False
-            _check_name(book, schedule)
+            references.check_name(book, schedule)
             references.check(book.work, schedule)
             book.load(run.id for run in settled)
             count = stored.occurrences + sum(
@@ -297,7 +297,7 @@ def _create(book: Book, item: Creation, quota: int | None) -> bool:
     schedule = item.schedule
     if book.stored(schedule.id) is not None:
         return False
-    _check_name(book, schedule)
+    references.check_name(book, schedule)
     if quota is not None and tallies.schedules(book.work) >= quota:
         raise errors.QuotaExceeded(
             f"the tenant has {quota} schedules, which is all it may have",
@@ -313,13 +313,6 @@ def _tried(book: Book, item: Creation, quota: int | None) -> bool | errors.Crony
         return _create(book, item, quota)
     except (errors.Conflict, errors.QuotaExceeded, errors.NotFound) as exc:
         return exc
-
-
-def _check_name(book: Book, schedule: Schedule) -> None:
-    name = schedule.definition.name
-    holder = None if name is None else book.holder(name)
-    if name is not None and holder not in (None, schedule.id):
-        raise errors.NameTaken("schedule", name, holder=str(holder))
 
 
 def _current(book: Book, expected: Schedule) -> Schedule | None:
