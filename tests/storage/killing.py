@@ -1,8 +1,9 @@
-"""A process whose children are killed in the middle of a verb.
+"""A process whose children are killed, or stopped, in the middle of a verb.
 
-``python -m tests.storage.killing URL`` reads lines ``STEP NUMBER``. For each, a child
-opens the store, takes the step, and is killed right before its command of that number
-would go to the server; ``killed`` or ``done`` is the answer.
+``python -m tests.storage.killing URL`` reads lines ``STEP NUMBER SIGNAL``. For each, a
+child opens the store, takes the step, and sends itself the signal right before its
+command of that number would go to the server; ``killed``, ``stopped`` or ``done`` is
+the answer. One that was stopped goes on after one more line, and is then ``done``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from pymongo import monitoring
 
+from crony import errors
 from crony.model.hook import Hook, HookKind
 from crony.model.lease import Holding
 from crony.model.run import Run
@@ -36,6 +39,10 @@ def register(store: Store) -> None:
     worker = factories.make_worker(id=WORKER, name="a", labels={"os": "linux"})
     key = factories.make_key(id="key_a", role=Role.WORKER, digest=DIGEST)
     store.workers.register(worker, key, quota=None)
+
+
+def poll(store: Store) -> None:
+    """Open the worker's first poll."""
     store.leases.begin(TENANT, WORKER, session="session", sequence=1, now=START)
 
 
@@ -142,14 +149,40 @@ def delete_tenant(store: Store) -> None:
     store.tenants.delete(OTHER, expected=1)
 
 
+def create_large(store: Store) -> None:
+    """Store more at once than one document can hold."""
+    batch = [
+        Creation(
+            factories.make_schedule(
+                id=f"sch_large_{number:02}",
+                name=f"l{number}",
+                description="x" * 200_000,
+            ),
+            1,
+        )
+        for number in range(30)
+    ]
+    store.schedules.create_all(batch, quota=None)
+
+
 #: Each comes after those before it.
+CHAIN = (
+    *(register, poll, create, materialise, lease, confirm, report),
+    *(delete_schedule, follow, prune, delete_worker),
+)
+
 STEPS: dict[str, Callable[[Store], None]] = {
-    step.__name__: step
-    for step in (
-        *(register, create, materialise, lease, confirm, report),
-        *(delete_schedule, follow, prune, delete_worker),
-        *(create_tenant, delete_tenant),
-    )
+    step.__name__: step for step in (*CHAIN, create_tenant, delete_tenant, create_large)
+}
+
+#: What comes before a step.
+BEFORE: dict[str, Sequence[str]] = {
+    **{
+        step.__name__: [before.__name__ for before in CHAIN[:number]]
+        for number, step in enumerate(CHAIN)
+    },
+    "delete_tenant": ["create_tenant"],
+    "create_large": [],
 }
 
 
@@ -158,17 +191,18 @@ def _runs(store: Store) -> list[Run]:
     return list(store.runs.page(TENANT, query, limit=99, after=None).items)
 
 
-class _Killer(monitoring.CommandListener):
-    """Kills this process before its n-th command."""
+class _Signals(monitoring.CommandListener):
+    """Sends this process a signal before its n-th command."""
 
     def __init__(self) -> None:
         self.left: int | None = None
+        self.signal = signal.SIGKILL
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if self.left is not None:
             self.left -= 1
             if self.left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.signal)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass
@@ -177,13 +211,27 @@ class _Killer(monitoring.CommandListener):
         pass
 
 
-def _child(url: str, step: str, number: int, killer: _Killer) -> None:
+def _child(url: str, step: str, number: int, signals: _Signals) -> None:
     store = open_store(url)
     store.open()
-    killer.left = number
-    STEPS[step](store)
-    killer.left = None
+    signals.left = number
+    # What it stands on may be gone when it goes on.
+    with suppress(errors.NotFound):
+        STEPS[step](store)
+    signals.left = None
     store.close()
+
+
+def _ended(child: int) -> str:
+    """Return what has become of a child."""
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        return "stopped"
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return "killed"
+    assert os.waitstatus_to_exitcode(status) == 0
+    return "done"
 
 
 def main() -> None:
@@ -191,21 +239,21 @@ def main() -> None:
     (url,) = sys.argv[1:]
     # PERF: what is imported here is there in each child.
     open_store(url)
-    killer = _Killer()
-    monitoring.register(killer)
+    signals = _Signals()
+    monitoring.register(signals)
     for line in sys.stdin:
-        step, number = line.split()
+        step, number, name = line.split()
+        signals.signal = signal.Signals[name]
         child = os.fork()
         if child == 0:
-            _child(url, step, int(number), killer)
+            _child(url, step, int(number), signals)
             os._exit(0)
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            assert os.WTERMSIG(status) == signal.SIGKILL
-            print("killed", flush=True)  # noqa: T201  # its purpose
-        else:
-            assert os.waitstatus_to_exitcode(status) == 0
-            print("done", flush=True)  # noqa: T201  # its purpose
+        answer = _ended(child)
+        print(answer, flush=True)  # noqa: T201  # its purpose
+        if answer == "stopped":
+            sys.stdin.readline()
+            os.kill(child, signal.SIGCONT)
+            print(_ended(child), flush=True)  # noqa: T201  # its purpose
 
 
 if __name__ == "__main__":

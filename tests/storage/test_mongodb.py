@@ -1,4 +1,4 @@
-"""What is special to MongoDB: verbs that are killed on their way."""
+"""What is special to MongoDB: verbs that are killed, or held up, on their way."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from crony.storage.contract import RunQuery, ScheduleQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import TENANT
-from tests.storage.killing import DIGEST, OTHER, SCHEDULE, STEPS
+from tests.storage.killing import BEFORE, CHAIN, DIGEST, OTHER, SCHEDULE, STEPS
 from tests.storage.stands import Stand
-from tests.storage.stands.mongodb import MongoDbStand
+from tests.storage.stands.mongodb import Contents, MongoDbStand
 
 Stands = Callable[[str], Stand]
-#: Lets a process take a step; ``False`` when it was killed on the way.
-Victim = Callable[[str, int], bool]
+
+# Each opens and reads a store dozens of times; others may be at work beside it.
+pytestmark = pytest.mark.timeout(300)
 
 
 @contextmanager
@@ -35,25 +36,41 @@ def opened(url: str) -> Iterator[Store]:
         store.close()
 
 
+class Victim:
+    """A process that takes steps, and is killed or stopped on the way."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._asked, self._answers = process.stdin, process.stdout
+
+    def _ask(self, *words: object) -> str:
+        print(*words, file=self._asked, flush=True)
+        return self._answers.readline().strip()
+
+    def take(self, step: str, number: int, *, signal: str = "SIGKILL") -> bool:
+        """Take a step; return whether it got to the end."""
+        answer = self._ask(step, number, signal)
+        assert answer in ("done", "killed", "stopped")
+        return answer == "done"
+
+    def go_on(self) -> None:
+        """Let one that was stopped get to the end."""
+        assert self._ask("go") == "done"
+
+
 @contextmanager
-def victims(url: str) -> Iterator[Victim]:
-    """Start what is killed."""
+def victim(url: str) -> Iterator[Victim]:
+    """Start it."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.storage.killing", url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        asked, answers = process.stdin, process.stdout
-        assert asked is not None
-        assert answers is not None
-
-        def take(step: str, number: int) -> bool:
-            print(step, number, file=asked, flush=True)
-            return {"done": True, "killed": False}[answers.readline().strip()]
-
-        yield take
-        asked.close()
+        assert process.stdin is not None
+        yield Victim(process)
+        process.stdin.close()
 
 
 def seen(store: Store) -> list[object]:
@@ -88,22 +105,27 @@ def of_tenant(store: Store, tenant: str) -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("step", [s for s in STEPS if not s.startswith("create_t")])
-def test_a_verb_killed_on_its_way_has_happened_or_not(
-    stands: Stands, step: str
-) -> None:
+def prepared(stands: Stands, step: str) -> tuple[MongoDbStand, str, Contents]:
+    """Take what comes before a step; return what there is then."""
     stand = stands("mongodb")
     assert isinstance(stand, MongoDbStand)
     url = stand.fresh()
     with opened(url) as store:
-        for name in list(STEPS)[: list(STEPS).index(step)]:
+        for name in BEFORE[step]:
             STEPS[name](store)
-    contents = stand.contents()
+    return stand, url, stand.contents()
+
+
+@pytest.mark.parametrize("step", BEFORE)
+def test_a_verb_killed_on_its_way_has_happened_or_not(
+    stands: Stands, step: str
+) -> None:
+    stand, url, contents = prepared(stands, step)
     states: list[list[object]] = []
-    with victims(url) as take:
+    with victim(url) as process:
         for number in count(1):
             stand.restore(contents)
-            done = take(step, number)
+            done = process.take(step, number)
             with opened(url) as store:
                 state = seen(store)
                 if states and state == states[0]:
@@ -115,8 +137,35 @@ def test_a_verb_killed_on_its_way_has_happened_or_not(
                 break
     # One to read the head, one to commit, and more to apply it.
     assert number > 4
-    steps_of_it = {"register": 3}.get(step, 2)
-    assert len(states) == steps_of_it
+    assert len(states) == 2
+
+
+@pytest.mark.parametrize("step", ["register", "create", "materialise", "lease"])
+def test_who_is_held_up_changes_nothing_of_what_came_later(
+    stands: Stands, step: str
+) -> None:
+    stand, url, contents = prepared(stands, step)
+    later = [each.__name__ for each in CHAIN[len(BEFORE[step]) + 1 :]]
+    with opened(url) as store:
+        before = seen(store)
+    held_up = 0
+    with victim(url) as process:
+        for number in count(1):
+            stand.restore(contents)
+            if process.take(step, number, signal="SIGSTOP"):
+                break
+            with opened(url) as store:
+                happened = seen(store) != before
+                if happened:
+                    held_up += 1
+                    for name in later:
+                        STEPS[name](store)
+                left = seen(store)
+                process.go_on()
+                if happened:
+                    assert seen(store) == left
+    # In the middle of applying it as well.
+    assert held_up > 2
 
 
 def test_nothing_of_a_tenant_is_seen_by_a_later_one(stands: Stands) -> None:
