@@ -7,14 +7,14 @@ verb touched, before the verb commits.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar, cast
 
 from crony.model import policy
 from crony.model.lease import Ready
-from crony.model.state import Origin, RunState
+from crony.model.state import Origin
 from crony.storage.documents import Document
 from crony.storage.mongodb import kinds, places
 from crony.storage.mongodb.book import Book
@@ -24,10 +24,14 @@ from crony.storage.mongodb.work import Work
 
 _Answer = TypeVar("_Answer")
 
-_PENDING = RunState.PENDING.value
+#: What is said of pending runs alone, and by their index.
+PENDING = {"untried": {"$gte": False}}
 
 #: What waits for its retry is not overtaken.
-_ORDER = [("untried", 1), ("due_at", 1), ("id", 1)]
+ORDER = [("untried", 1), ("due_at", 1), ("id", 1)]
+
+#: The same of a run.
+_Place = tuple[bool, int, str]
 
 
 @contextmanager
@@ -68,15 +72,15 @@ def admit(book: Book) -> None:
     bounded = [name for name in touched if limits[name] != policy.NO_LIMIT]
     held = _held(book.work, bounded)
     free = {name: max(0, limits[name] - held[name]) for name in bounded}
-    admitted = _admitted(book, bounded)
-    others = _others(book, touched, most=max(free.values(), default=0))
-    for name in touched:
-        if name not in free:
-            _mark(book, others[name], admitted=True)
-            continue
-        both = sorted([*admitted[name], *others[name]], key=_place)
-        _mark(book, both[: free[name]], admitted=True)
-        _mark(book, both[free[name] :], admitted=False)
+    # Without a limit all that waits was made pending by this verb.
+    free |= {name: policy.NO_LIMIT for name in touched if name not in free}
+    first = _admitted(book.work, bounded)
+    for name, waiting in _waiting(book, free).items():
+        first[name] += waiting
+    for name, runs in first.items():
+        runs.sort()
+        _mark(book, runs[: free[name]], admitted=True)
+        _mark(book, runs[free[name] :], admitted=False)
 
 
 def _held(work: Work, schedules: Sequence[str]) -> Counter[str]:
@@ -85,6 +89,7 @@ def _held(work: Work, schedules: Sequence[str]) -> Counter[str]:
         kinds.RUNS,
         {"schedule": {"$in": schedules}, "holder": {"$gt": ""}},
         fields=["schedule", "holder", "origin"],
+        index="held_of_schedule",
     )
     return Counter(
         cast("str", run["schedule"])
@@ -93,54 +98,56 @@ def _held(work: Work, schedules: Sequence[str]) -> Counter[str]:
     )
 
 
-def _admitted(book: Book, schedules: Sequence[str]) -> defaultdict[str, list[Record]]:
+def _admitted(work: Work, schedules: Sequence[str]) -> defaultdict[str, list[_Place]]:
     """Return the runs that are admitted, hooks' apart: at most as many as a limit."""
-    found: defaultdict[str, list[Record]] = defaultdict(list)
-    where: Document = {
-        "schedule": {"$in": schedules},
-        "state": _PENDING,
-        "admitted": True,
-    }
-    if schedules:
-        for record in book.find(where):
-            if record.run.origin is not Origin.HOOK:
-                found[record.run.schedule].append(record)
-    return found
+    found = work.find(
+        kinds.RUNS,
+        {"schedule": {"$in": schedules}, "admitted": True, **PENDING},
+        fields=["schedule", "origin", "admitted", "untried", "due_at", "id"],
+        index="pending",
+    )
+    admitted: defaultdict[str, list[_Place]] = defaultdict(list)
+    for run in found:
+        if run["origin"] != Origin.HOOK.value:
+            admitted[cast("str", run["schedule"])].append(_place(run))
+    return admitted
 
 
-def _others(
-    book: Book, schedules: Sequence[str], *, most: int
-) -> dict[str, list[Record]]:
+def _waiting(book: Book, free: Mapping[str, int]) -> dict[str, list[_Place]]:
     """Return the first runs that are not admitted; those of hooks always are."""
-    bounded = [name for name in schedules if book.limit_of(name) != policy.NO_LIMIT]
-    found = _waiting(book, bounded, limit=most) if most else {}
-    for name in schedules:
-        if book.limit_of(name) == policy.NO_LIMIT:
-            # All of them were made pending by this verb.
-            where = {"schedule": name, "state": _PENDING, "admitted": False}
-            found[name] = book.find(where)
-        found.setdefault(name, [])
-    return found
+    where = {"admitted": False, **PENDING}
+    changed = book.changed(where)
+    wanted = [name for name in free if free[name]]
+    waiting = {name: changed[name] for name in wanted if name in changed}
+    bounded = [name for name in wanted if free[name] != policy.NO_LIMIT]
+    if bounded:
+        among = {"schedule": {"$in": bounded}}
+        long = book.work.distinct(kinds.RUNS, "schedule", {**among, **where})
+        most = max((free[name] for name in long), default=0)
+        waiting |= book.work.find_each(
+            kinds.RUNS,
+            "schedule",
+            long,
+            where,
+            sort=ORDER,
+            limit=most,
+            index="pending",
+        )
+    return {name: [_place(run) for run in runs] for name, runs in waiting.items()}
 
 
-def _waiting(
-    book: Book, schedules: Sequence[str], *, limit: int
-) -> dict[str, list[Record]]:
-    return book.find_each(
-        "schedule",
-        schedules,
-        {"state": _PENDING, "admitted": False},
-        sort=_ORDER,
-        limit=limit,
+def _place(run: Document) -> _Place:
+    return (
+        cast("bool", run["untried"]),
+        cast("int", run["due_at"]),
+        cast("str", run["id"]),
     )
 
 
-def _place(record: Record) -> tuple[bool, object, str]:
-    return (record.run.attempt == 0, record.run.due_at, record.run.id)
-
-
-def _mark(book: Book, runs: Sequence[Record], *, admitted: bool) -> None:
-    for record in runs:
-        if record.keeping.admitted != admitted:
+def _mark(book: Book, runs: Sequence[_Place], *, admitted: bool) -> None:
+    book.load(run for *_, run in runs)
+    for *_, run in runs:
+        record = book.record(run)
+        if record is not None and record.keeping.admitted != admitted:
             keeping = replace(record.keeping, admitted=admitted)
             book.keep(Record(record.run, keeping))

@@ -19,7 +19,7 @@ from crony.clock import boottime
 from crony.storage.documents import Document
 from crony.storage.mongodb import faults
 from crony.storage.mongodb.database import Database
-from crony.storage.mongodb.work import GONE
+from crony.storage.mongodb.work import BY_KEY, GONE
 
 _Write = ReplaceOne[Document] | UpdateOne | UpdateMany
 
@@ -60,14 +60,14 @@ def _sweeps(part: Document, tenant: str, seq: int) -> Iterator[_Write]:
 def _changes(part: Document, tenant: str, seq: int) -> Iterator[_Write]:
     """Meet the updates of single documents."""
     for document in _documents(part, "replace"):
-        yield ReplaceOne(_older(tenant, document["_id"], seq), document)
+        yield ReplaceOne(_older(tenant, document["_id"], seq), document, hint=BY_KEY)
     for change in _documents(part, "change"):
         update: Document = {"$set": change["set"]}
         if dropped := cast("list[str]", change["unset"]):
             update["$unset"] = dict.fromkeys(dropped, "")
-        yield UpdateOne(_older(tenant, change["_id"], seq), update)
+        yield UpdateOne(_older(tenant, change["_id"], seq), update, hint=BY_KEY)
     for id in cast("list[str]", part.get("delete", ())):
-        yield UpdateOne(_older(tenant, id, seq), _tombstone(tenant, seq))
+        yield UpdateOne(_older(tenant, id, seq), _tombstone(tenant, seq), hint=BY_KEY)
 
 
 def _documents(part: Document, name: str) -> Sequence[Document]:

@@ -7,7 +7,7 @@ nothing that hangs on a run's state stays behind it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -34,7 +34,7 @@ from crony.storage.mongodb import (
     schedule_documents,
     tallies,
 )
-from crony.storage.mongodb.matching import Filter
+from crony.storage.mongodb.matching import Filter, matches
 from crony.storage.mongodb.records import Keeping, Pulse, Record
 from crony.storage.mongodb.schedule_documents import Stored
 from crony.storage.mongodb.work import Work, id_of
@@ -95,23 +95,22 @@ class Book:
         *,
         sort: list[tuple[str, int]] | None = None,
         limit: int | None = None,
+        index: str | None = None,
     ) -> list[Record]:
         """Return the runs that say this, as they are now."""
-        documents = self.work.find(kinds.RUNS, where, sort=sort or (), limit=limit)
+        documents = self.work.find(
+            kinds.RUNS, where, sort=sort or (), limit=limit, index=index
+        )
         return [self._of(document) for document in documents]
 
-    def find_each(
-        self,
-        by: str,
-        keys: Collection[str],
-        where: Filter,
-        *,
-        sort: list[tuple[str, int]],
-        limit: int,
-    ) -> dict[str, list[Record]]:
-        """Return, for each key, the first runs whose member ``by`` it is."""
-        found = self.work.find_each(kinds.RUNS, by, keys, where, sort=sort, limit=limit)
-        return {k: [self._of(document) for document in of] for k, of in found.items()}
+    def changed(self, where: Filter) -> dict[str, list[Document]]:
+        """Return the runs that this verb changed and that say this, by schedule."""
+        found: dict[str, list[Document]] = {}
+        for name in self._offered:
+            document = self.work.get(kinds.RUNS, name)
+            if document is not None and matches(document, where):
+                found.setdefault(cast("str", document["schedule"]), []).append(document)
+        return found
 
     def _of(self, document: Document) -> Record:
         """Return the record of a document that was found, as it is now."""

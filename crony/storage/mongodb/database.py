@@ -39,6 +39,9 @@ IN_ORDER = WriteConcern(w=1, j=False)
 #: Documents of a sharded cluster are in journals of several servers.
 _ROUTER = "isdbgrid"
 
+#: For so many keys it is asked one by one.
+_FEW = 3
+
 #: A list of documents comes in pieces of so many.
 _BATCH = 1000
 
@@ -153,12 +156,22 @@ class Database:
         sort: Sort,
         limit: int,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
-        if len(keys) == 1:
-            asked = {**where, by: keys[0]}
-            found = self.find(kind, asked, sort=sort, limit=limit, fields=fields)
-            return {keys[0]: found}
+        if len(keys) <= _FEW:
+            # NOTE: only so can the index be named.
+            return {
+                key: self.find(
+                    kind,
+                    {**where, by: key},
+                    sort=sort,
+                    limit=limit,
+                    fields=fields,
+                    index=index,
+                )
+                for key in keys
+            }
         shown = [] if fields is None else [{"$project": dict.fromkeys(fields, 1)}]
         steps: list[Document] = [
             {"$documents": [{"key": key} for key in keys]},

@@ -19,6 +19,7 @@ from crony.storage.mongodb.ending import (
 )
 from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
+from crony.storage.mongodb.settling import held, waiting
 
 #: What never stands in an occurrence's way.
 _BESIDE = (Origin.BACKFILL, Origin.HOOK)
@@ -55,8 +56,8 @@ def _in_the_way(book: Book, run: Run) -> list[Run]:
     }
     # What is held, and what waits, each through its own index.
     found = [
-        *book.find({**before, "holder": {"$gt": ""}}),
-        *book.find({**before, "state": RunState.PENDING.value}),
+        *held(book, before),
+        *waiting(book, before),
     ]
     way = [
         record.run

@@ -92,12 +92,13 @@ class Engine:
                 with self._standing(tenant, head) as stands:
                     work = Work(self.database, tenant, head)
                     answer = do(work)
-                    if not work.changed:
+                    writes, after = work.writes(), work.next_head()
+                    if not writes and after.numbers == head.numbers:
                         if stands():
                             seat.head = head
                             return answer
-                    elif self._commit(work):
-                        seat.head = work.next_head()
+                    elif self._commit(work, after, writes):
+                        seat.head = after
                         return answer
                 self._pause(wait)
         raise faults.unavailable("the store has too many writers of this tenant")
@@ -134,13 +135,16 @@ class Engine:
         sort: Sort = (),
         limit: int | None = None,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> list[Document]:
         """Return documents of all tenants that say this, for a verb about all.
 
         Each may have changed since: a verb about its tenant looks again.
         """
         self.settle()
-        return self.database.find(kind, where, sort=sort, limit=limit, fields=fields)
+        return self.database.find(
+            kind, where, sort=sort, limit=limit, fields=fields, index=index
+        )
 
     def anywhere(self, kind: str, where: Filter) -> Document | None:
         """Return the document that says this, whose tenant is not known."""
@@ -197,10 +201,9 @@ class Engine:
             if self._heads.stands(tenant, head):
                 raise
 
-    def _commit(self, work: Work) -> bool:
+    def _commit(self, work: Work, after: Head, writes: list[Document]) -> bool:
         """Commit, and apply; return whether it counted."""
         name = f"{self._name}/{next(self._numbers)}"
-        writes, after = work.writes(), work.next_head()
         return self._heads.commit(work.tenant, work.head, after, writes, name=name)
 
     def _pause(self, wait: float) -> None:

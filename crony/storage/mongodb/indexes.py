@@ -84,7 +84,7 @@ _OF_RUNS = (
     Index(
         "pending",
         ("tenant", "schedule", "admitted", "untried", "due_at", "id"),
-        _PENDING,
+        _has("untried"),
     ),
     Index("pending_in_queue", ("tenant", "queue", "due_at"), _PENDING),
     Index(
@@ -95,7 +95,7 @@ _OF_RUNS = (
         ),
         {"open_lane": {"$gt": ""}},
     ),
-    Index("ready", ("tenant", "ready_at"), _has("ready_at")),
+    Index("ready", ("tenant", "ready_at", "admitted"), _has("ready_at")),
     Index("held", ("tenant", "holder", "catch_up"), _HELD),
     Index("held_of_schedule", ("tenant", "schedule", "origin"), _HELD),
     Index("yields", ("tenant", "yields"), _has("yields")),

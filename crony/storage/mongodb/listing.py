@@ -80,13 +80,20 @@ def _walked(
                 {"there": True, "$and": [piece, where]},
                 sort=[(member, 1), ("id", 1)],
                 limit=size - len(found),
-                index=f"by_{member}",
+                index=_index(query, member),
             )
         yield from _of_failing(work, found, query)
         if len(found) < size:
             return
         last = found[-1]
         place = (cast("str | int", last[member]), id_of(last))
+
+
+def _index(query: ScheduleQuery, member: str) -> str:
+    """Return the index that has least of others; most are of the default group."""
+    if query.group in (None, DEFAULT_GROUP):
+        return f"by_{member}"
+    return "by_group"
 
 
 def _schedule_conditions(query: ScheduleQuery) -> Document:

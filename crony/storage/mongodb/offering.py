@@ -120,6 +120,7 @@ def first_of_lanes(
             sort=ORDER,
             limit=limit,
             fields=FIELDS,
+            index="open",
         )
         found += [document for of in firsts.values() for document in of]
     return found
@@ -129,7 +130,7 @@ def overdue(work: Work, *, after: int, until: int, where: Filter) -> list[Docume
     """Return what became available and was not promoted yet: few, for a tick
     promotes them."""
     ready = {"ready_at": {"$gt": after, "$lte": until}, "admitted": True}
-    return work.find(kinds.RUNS, {**where, **ready}, fields=FIELDS)
+    return work.find(kinds.RUNS, {**where, **ready}, fields=FIELDS, index="ready")
 
 
 def rank(document: Document) -> Rank:
@@ -188,7 +189,8 @@ class _Room:
 
 def catching_up(work: Work, worker: str) -> int:
     """Return how many runs that catch up a worker has in its hands."""
-    return work.count(kinds.RUNS, {"holder": worker, "catch_up": True})
+    held = {"holder": worker, "catch_up": True}
+    return len(work.find(kinds.RUNS, held, fields=[*held], index="held"))
 
 
 def _offer(

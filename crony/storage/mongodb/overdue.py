@@ -21,7 +21,7 @@ from crony.storage.mongodb.ending import lose, take_offer
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
-from crony.storage.mongodb.work import Work, id_of
+from crony.storage.mongodb.work import BY_KEY, Work, id_of
 
 _Item = TypeVar("_Item")
 
@@ -45,6 +45,7 @@ class _Due:
             sort=[(self.member, 1), ("id", 1)],
             limit=limit,
             fields=["tenant"],
+            index=self.member,
         )
         runs: dict[str, list[str]] = {}
         for document in found:
@@ -59,6 +60,7 @@ class _Due:
                 **self.where,
             },
             sort=[(self.member, 1), ("id", 1)],
+            index=BY_KEY,
         )
 
 
@@ -200,6 +202,7 @@ def _firsts(engine: Engine) -> Iterator[int]:
             sort=[(member, 1), ("id", 1)],
             limit=1,
             fields=[member],
+            index=member,
         )
         for document in found:
             yield cast("int", document[member])

@@ -109,7 +109,11 @@ def opened(work: Work) -> set[tuple[str, str]]:
     for text, lane in lanes.open_lanes(work).items():
         if not before.free(lane.group) and now.free(lane.group):
             left = work.find(
-                kinds.RUNS, {"open_lane": text}, limit=1, fields=["open_lane"]
+                kinds.RUNS,
+                {"open_lane": text},
+                limit=1,
+                fields=["open_lane"],
+                index="open",
             )
             if left:
                 lines.add((work.tenant, lane.queue))
@@ -118,6 +122,7 @@ def opened(work: Work) -> set[tuple[str, str]]:
         kinds.RUNS,
         {"ready_at": {"$exists": True}, "admitted": True},
         fields=["ready_at", "admitted", "group", "queue", "origin"],
+        index="ready",
     ):
         of_hook = run["origin"] == Origin.HOOK.value
         group = lanes.NO_GROUP if of_hook else cast("str", run["group"])

@@ -53,10 +53,12 @@ def _tenants(engine: Engine, *, limit: int | None = None) -> dict[str, None]:
     """Return the tenants in which a run might give way."""
     found = engine.everywhere(
         kinds.RUNS,
-        {"yields": {"$exists": True}},
+        # The index begins with the tenant.
+        {"tenant": {"$gt": ""}, "yields": {"$exists": True}},
         sort=[("tenant", 1), ("yields", 1)],
         limit=limit,
         fields=["tenant", "yields"],
+        index="yields",
     )
     return dict.fromkeys(cast("str", run["tenant"]) for run in found)
 
@@ -97,7 +99,8 @@ def _preempt(work: Work, *, now: datetime, limit: int) -> list[Change]:
 
 def _victims(book: Book) -> list[Record]:
     """Return the runs that might give way, the first to do so first."""
-    return sorted(book.find({"yields": {"$exists": True}}), key=_order)
+    found = book.find({"yields": {"$exists": True}}, index="yields")
+    return sorted(found, key=_order)
 
 
 def _order(record: Record) -> tuple[int, float, str]:
@@ -143,7 +146,10 @@ class _Lines:
         self._workers = [document_in(Worker, document) for document in found]
         names = [worker.id for worker in self._workers]
         held = work.find(
-            kinds.RUNS, {"holder": {"$in": names}}, fields=["holder", "catch_up"]
+            kinds.RUNS,
+            {"holder": {"$in": names}},
+            fields=["holder", "catch_up"],
+            index="held",
         )
         self._held = Counter(cast("str", run["holder"]) for run in held)
         late = Counter(cast("str", run["holder"]) for run in held if run["catch_up"])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from crony.model import policy
 from crony.model.lease import Scope
 from crony.model.run import Run
-from crony.model.state import Origin, RunState
+from crony.model.state import Origin
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.documents import Document
@@ -54,12 +54,13 @@ def _recall(book: Book, scope: Filter, run: Run) -> set[str]:
     later = book.find(
         {
             **scope,
-            "state": RunState.LEASED.value,
+            "holder": {"$gt": ""},
             "confirm_by": {"$gt": instant_out(after)},
             "origin": {"$ne": Origin.HOOK.value},
         },
         sort=[("confirm_by", -1), ("id", -1)],
         limit=1,
+        index="held",
     )
     for record in later:
         worker = record.lease.worker
@@ -116,5 +117,6 @@ def _held_by(book: Book, scope: Filter) -> list[str]:
         kinds.RUNS,
         {**scope, "holder": {"$gt": ""}},
         fields=["schedule", "group", "holder", "origin"],
+        index="held_of_schedule" if "schedule" in scope else "held",
     )
     return [id_of(run) for run in found if run["origin"] != Origin.HOOK.value]

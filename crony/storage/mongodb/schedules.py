@@ -11,7 +11,7 @@ from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule, Version
-from crony.model.state import HELD, Origin
+from crony.model.state import Origin
 from crony.storage import rules
 from crony.storage.codec import definition_in, instant_in, instant_out, kept
 from crony.storage.contract import (
@@ -36,6 +36,7 @@ from crony.storage.mongodb.admission import changing
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.settling import (
+    held,
     materialise,
     settle,
     strike,
@@ -205,23 +206,19 @@ class MongoSchedules(Schedules):
                 return False, ()
             for run in settled:
                 settle(book, run, now=now)
-            held = book.find({"schedule": expected.id, "holder": {"$gt": ""}})
-            before = [
-                outputs.full(book.work, record.run)
-                for record in held
-                if record.run.state in HELD
-            ]
+            in_hands = held(book, {"schedule": expected.id})
+            before = [outputs.full(book.work, record.run) for record in in_hands]
             runs = {
                 record.run.id: record.run
-                for record in (*held, *unconfirmed(book, expected.id))
+                for record in (*in_hands, *unconfirmed(book, expected.id))
             }
             for run in runs.values():
                 strike(book, run, cancel_running=cancel_running, now=now)
             book.drop_schedule(stored, now=now)
             return True, tuple(sorted(before, key=lambda run: run.id))
 
-        (counted, held), ready = changing(self._engine, expected.tenant, delete)
-        return counted, held, ready
+        (counted, had), ready = changing(self._engine, expected.tenant, delete)
+        return counted, had, ready
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         found = self._engine.everywhere(
@@ -229,6 +226,7 @@ class MongoSchedules(Schedules):
             {"due_at": {"$lte": instant_out(horizon)}, **_of_others(self._engine)},
             sort=[("due_at", 1), ("id", 1)],
             limit=limit,
+            index="due",
         )
         return tuple(schedule_documents.readable(found))
 
@@ -239,6 +237,7 @@ class MongoSchedules(Schedules):
             sort=[("due_at", 1), ("id", 1)],
             limit=1,
             fields=["due_at"],
+            index="due",
         )
         return instant_in(cast("int", found[0]["due_at"])) if found else None
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from crony.model.run import Run
 from crony.model.state import Origin, Reason, RunState, ScheduleState
-from crony.storage.codec import cut, instant_out, kept
+from crony.storage.codec import cut, kept
 from crony.storage.contract import Materialisation
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.ending import (
@@ -16,6 +16,7 @@ from crony.storage.mongodb.ending import (
     stop,
     without_offer,
 )
+from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
 
 
@@ -56,30 +57,30 @@ def settle(book: Book, run: Run, *, now: datetime) -> int:
 
 def unconfirmed(book: Book, schedule: str) -> list[Record]:
     """Return the pending and leased runs of a schedule."""
-    pending = {"schedule": schedule, "state": RunState.PENDING.value}
-    leased = {
-        "schedule": schedule,
-        "holder": {"$gt": ""},
-        "state": RunState.LEASED.value,
-    }
-    return [*book.find(pending), *book.find(leased)]
+    return [
+        *waiting(book, {"schedule": schedule}),
+        *held(book, {"schedule": schedule, "state": RunState.LEASED.value}),
+    ]
+
+
+def waiting(book: Book, where: Filter) -> list[Record]:
+    """Return the pending runs of a schedule that say this."""
+    return book.find({**where, "untried": {"$gte": False}}, index="pending")
+
+
+def held(book: Book, where: Filter) -> list[Record]:
+    """Return the runs of a schedule that say this and are in workers' hands."""
+    return book.find({**where, "holder": {"$gt": ""}}, index="held_of_schedule")
 
 
 def withdraw(book: Book, schedule: str, *, now: datetime) -> int:
     """Withdraw what is still to come; return by how much occurrences shrink."""
     count = 0
-    ahead = {"scheduled_for": {"$gt": instant_out(now)}}
-    for states in (
-        {"state": RunState.PENDING.value},
-        {"state": RunState.LEASED.value, "holder": {"$gt": ""}},
-    ):
-        for record in book.find({"schedule": schedule, **states, **ahead}):
-            if record.run.origin is Origin.SCHEDULE:
-                withdrawn = without_offer(record.run)
-                book.put(
-                    replace(withdrawn, state=RunState.WITHDRAWN, reason=None), now=now
-                )
-                count += record.run.range_count
+    for record in unconfirmed(book, schedule):
+        if record.run.origin is Origin.SCHEDULE and record.run.scheduled_for > now:
+            withdrawn = without_offer(record.run)
+            book.put(replace(withdrawn, state=RunState.WITHDRAWN, reason=None), now=now)
+            count += record.run.range_count
     return count
 
 

@@ -15,6 +15,10 @@ from crony.storage.documents import Document
 from crony.storage.mongodb import kinds
 from crony.storage.mongodb.matching import Filter, Sort, matches, ordered
 
+#: The index by ``_id``. PERF: named wherever it is meant, or the server tries all
+#: those that begin with the tenant as well, each time.
+BY_KEY = "_id_"
+
 #: A member that says: this was deleted, and its id is kept for a while.
 GONE = "gone"
 
@@ -47,6 +51,7 @@ class Reader(Protocol):
         sort: Sort,
         limit: int,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
 
@@ -112,7 +117,7 @@ class Work:
         if unread and not shelf.cleared:
             keys = [key(self.tenant, id) for id in unread]
             where = {**self._mine(kind), "_id": {"$in": keys}}
-            found = self._reader.find(kind, where)
+            found = self._reader.find(kind, where, index=BY_KEY)
             shelf.read.update(dict.fromkeys(unread))
             for document in found:
                 self._shelve(shelf, document)
@@ -184,6 +189,7 @@ class Work:
         sort: Sort,
         limit: int,
         fields: Collection[str] | None = None,
+        index: str | None = None,
     ) -> dict[str, list[Document]]:
         """Return, for each key, the first documents whose member ``by`` it is."""
         if not keys:
@@ -203,6 +209,7 @@ class Work:
             sort=sort,
             limit=limit + max(other.values(), default=0),
             fields=fields,
+            index=index,
         )
         mine: defaultdict[object, list[Document]] = defaultdict(list)
         for document in shelf.now.values():
@@ -328,11 +335,6 @@ class Work:
             if part:
                 parts.append({"kind": kind, **part})
         return parts
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is to be written."""
-        return bool(self.writes()) or self._numbers != dict(self.head.numbers)
 
 
 def _merged(
