@@ -23,6 +23,8 @@ OWN = {
     "postgresql": "crony.storage.sql:SqlStore.from_url",
     "postgres": "crony.storage.sql:SqlStore.from_url",
     "memory": "crony.storage.memory:MemoryStore.from_url",
+    "mongodb": "crony.storage.mongodb:from_url",
+    "mongodb+srv": "crony.storage.mongodb:from_url",
     "redis": "crony.storage.redis:RedisStore.from_url",
     "rediss": "crony.storage.redis:RedisStore.from_url",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.storage.stands.memory import MemoryStand
+from tests.storage.stands.mongodb import MongoDbSetStand, MongoDbStand
 from tests.storage.stands.postgresql import PostgresqlStand
 from tests.storage.stands.redis import RedisStand
 from tests.storage.stands.sqlite import SqliteStand
@@ -18,6 +19,8 @@ STANDS: dict[str, type[Stand]] = {
         MemoryStand,
         SqliteStand,
         PostgresqlStand,
+        MongoDbStand,
+        MongoDbSetStand,
         RedisStand,
     )
 }

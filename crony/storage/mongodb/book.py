@@ -1,0 +1,447 @@
+"""A tenant's runs and schedules, as one verb reads and changes them.
+
+Runs change by ``put`` alone, schedules by ``put_schedule``, ``move`` and
+``drop_schedule``: so no event of a change can be forgotten, no number is wrong, and
+nothing that hangs on a run's state stays behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import cast
+
+from crony import errors
+from crony.model.hook import HookKind
+from crony.model.lease import Standing
+from crony.model.run import Attempt, Run
+from crony.model.schedule import Definition, Schedule, Version
+from crony.model.state import EXECUTING, HELD, AttemptState, Origin, RunState
+from crony.storage import changes, rules
+from crony.storage.codec import (
+    cut,
+    definition_in,
+    definition_out,
+    kept,
+)
+from crony.storage.documents import Document
+from crony.storage.mongodb import (
+    events,
+    kinds,
+    lanes,
+    records,
+    schedule_documents,
+    tallies,
+)
+from crony.storage.mongodb.matching import Filter, matches
+from crony.storage.mongodb.records import Keeping, Pulse, Record
+from crony.storage.mongodb.schedule_documents import Stored
+from crony.storage.mongodb.work import Work, id_of
+
+
+class Book:
+    """What is read is kept for as long as the verb lasts."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        #: The schedules in which admission may be another one.
+        self.touched: set[str] = set()
+        self._records: dict[str, Record | None] = {}
+        #: The documents of runs, as they are now.
+        self._documents: dict[str, tuple[Run, Document]] = {}
+        #: Changed runs, with whether they were offered before.
+        self._offered: dict[str, bool] = {}
+        self._stored: dict[str, Stored | None] = {}
+        self._definitions: dict[tuple[str, int], Definition] = {}
+        self._holders: dict[str, str | None] = {}
+
+    # Runs.
+
+    def load(self, runs: Iterable[str]) -> None:
+        """Read runs that are needed soon, all at once."""
+        unread = [run for run in dict.fromkeys(runs) if run not in self._records]
+        found = self.work.get_all(kinds.RUNS, unread)
+        for run in unread:
+            document = found.get(run)
+            self._records[run] = None if document is None else self._met(document)
+
+    def _met(self, document: Document) -> Record:
+        record = records.record_in(document)
+        self._documents[record.run.id] = (record.run, document)
+        return record
+
+    def record(self, run: str) -> Record | None:
+        """Return a run as it is now."""
+        if run not in self._records:
+            self.load([run])
+        return self._records[run]
+
+    def run(self, run: str) -> Run | None:
+        """Return a run as it is now, without what the store knows of it."""
+        found = self.record(run)
+        return None if found is None else found.run
+
+    def keeping(self, run: Run) -> Keeping:
+        """Return what the store knows of a run that is there."""
+        found = self.record(run.id)
+        if found is None:
+            raise AssertionError(f"{run.id} is not there")
+        return found.keeping
+
+    def find(
+        self,
+        where: Filter,
+        *,
+        sort: list[tuple[str, int]] | None = None,
+        limit: int | None = None,
+        index: str | None = None,
+    ) -> list[Record]:
+        """Return the runs that say this, as they are now."""
+        documents = self.work.find(
+            kinds.RUNS, where, sort=sort or (), limit=limit, index=index
+        )
+        return [self._of(document) for document in documents]
+
+    def changed(self, where: Filter) -> dict[str, list[Document]]:
+        """Return the runs that this verb changed and that say this, by schedule."""
+        found: dict[str, list[Document]] = {}
+        for name in self._offered:
+            document = self.work.get(kinds.RUNS, name)
+            if document is not None and matches(document, where):
+                found.setdefault(cast("str", document["schedule"]), []).append(document)
+        return found
+
+    def _of(self, document: Document) -> Record:
+        """Return the record of a document that was found, as it is now."""
+        name = cast("str", document["id"])
+        known = self._records.get(name)
+        if known is None:
+            known = self._records[name] = self._met(document)
+        return known
+
+    def put(self, run: Run, *, now: datetime, **changed: object) -> Record:
+        """Keep a run as it is now, and leave the events of what changed.
+
+        ``changed`` is what else the store knows of it from now on. What is not held
+        any more has no lease, and so on for all that goes with a state.
+        """
+        before = self.record(run.id)
+        keeping = (
+            Keeping(lane=lanes.lane_out(run, self.definition_of(run)))
+            if before is None
+            else before.keeping
+        )
+        keeping = replace(keeping, **changed)  # type: ignore[arg-type]  # its members
+        keeping = _following(before, run, keeping, now=now)
+        if before is not None and (
+            (before.run.revision, before.run.group, before.run.queue)
+            != (run.revision, run.group, run.queue)
+        ):
+            lane = lanes.lane_out(run, self.definition_of(run))
+            keeping = replace(keeping, lane=lane)
+        return self._put(before, Record(run, keeping), now=now)
+
+    def _put(self, before: Record | None, record: Record, *, now: datetime) -> Record:
+        run = record.run
+        self._keep(record)
+        self.touched.add(run.schedule)
+        was = None if before is None else before.run
+        tallies.of_run(self.work, was, run)
+        ended = _told_end(was, run)
+        if ended is not None:
+            self.tell_run(ended.value, run, now=now)
+        if was is None or was.state is not run.state:
+            self.tell_run(run.state.value, run, now=now)
+        return record
+
+    def keep(self, record: Record) -> None:
+        """Keep a run whose state is as before; nothing is told."""
+        self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        name = record.run.id
+        before = self._records.get(name)
+        self._offered.setdefault(name, before is not None and before.offered)
+        self._records[name] = record
+        known, document = self._documents.get(name, (None, None))
+        # PERF: as it is of the same run, where only the store knows something new.
+        document = records.record_out(record, document if known is record.run else None)
+        self._documents[name] = (record.run, document)
+        self.work.put(kinds.RUNS, name, document)
+
+    def remove(self, run: Run) -> None:
+        """Forget a run that is over or withdrawn."""
+        self._records[run.id] = None
+        self.work.delete(kinds.RUNS, run.id)
+
+    def lines(self) -> set[tuple[str, str]]:
+        """Return the lines of runs that are offered, and were not before the verb."""
+        lines = set()
+        for name, was_offered in self._offered.items():
+            record = self._records[name]
+            if record is not None and record.offered and not was_offered:
+                lines.add((self.work.tenant, record.run.queue))
+        return lines
+
+    def tell_run(self, word: str, run: Run, *, now: datetime) -> None:
+        """Leave the event ``run.<word>`` of a run as it is kept."""
+        document = self.work.get(kinds.RUNS, run.id)
+        if document is None:
+            raise AssertionError(f"{run.id} is told of and not there")
+        events.leave(
+            self.work,
+            f"run.{word}",
+            run.id,
+            schedule=run.schedule,
+            run=records.summary_out(document),
+            now=now,
+        )
+
+    # Who may write about them.
+
+    def known(self, worker: str, run: str, token: int) -> Record | None:
+        """Return the run, if this worker was ever given this token of it."""
+        found = self.record(run)
+        if found is None or self.work.get(kinds.WORKERS, worker) is None:
+            return None
+        return found if found.keeping.granted(token) == worker else None
+
+    def standing(self, worker: str, run: str, token: int) -> Standing:
+        """Return what a write about a running attempt meets."""
+        found = self.known(worker, run, token)
+        if found is None:
+            return Standing.UNKNOWN
+        attempt = attempt_of(found.run, token)
+        if attempt is not None and attempt.state is AttemptState.LOST:
+            return Standing.STALE
+        return rules.standing(
+            token, current=found.run.token, state=found.run.state, counts=EXECUTING
+        )
+
+    # Schedules.
+
+    def load_schedules(self, schedules: Iterable[str]) -> None:
+        """Read schedules that are needed soon, all at once."""
+        unread = [name for name in dict.fromkeys(schedules) if name not in self._stored]
+        found = self.work.get_all(kinds.SCHEDULES, unread)
+        for name in unread:
+            document = found.get(name)
+            self._stored[name] = (
+                None if document is None else schedule_documents.stored_in(document)
+            )
+
+    def stored(self, schedule: str) -> Stored | None:
+        """Return a schedule that ever was."""
+        if schedule not in self._stored:
+            self.load_schedules([schedule])
+        return self._stored[schedule]
+
+    def schedule(self, schedule: str) -> Schedule | None:
+        """Return a schedule that is there."""
+        found = self.stored(schedule)
+        return None if found is None else found.schedule
+
+    def load_names(self, names: Iterable[str]) -> None:
+        """Look names up that are needed soon, all at once."""
+        unread = [name for name in dict.fromkeys(names) if name not in self._holders]
+        if unread:
+            where: Document = {"name": {"$in": unread}, "there": True}
+            found = self.work.find(kinds.SCHEDULES, where, fields=["name", "there"])
+            self._holders.update(dict.fromkeys(unread))
+            self._holders.update(
+                {cast("str", each["name"]): id_of(each) for each in found}
+            )
+
+    def holder(self, name: str) -> str | None:
+        """Return the id of the schedule that has a name."""
+        self.load_names([name])
+        return self._holders[name]
+
+    def limit(self, schedule: Schedule, limit: int) -> None:
+        """Give a schedule another limit, while it is at this revision."""
+        stored = self.stored(schedule.id)
+        now = None if stored is None else stored.schedule
+        if stored is None or now is None or now.revision != schedule.revision:
+            return
+        if stored.limit != limit:
+            self._keep_schedule(replace(stored, limit=limit), before=now)
+
+    def limit_of(self, schedule: str) -> int:
+        """Return the limit of a schedule that ever was."""
+        found = self.stored(schedule)
+        return 0 if found is None else found.limit
+
+    def put_schedule(self, schedule: Schedule, *, limit: int, now: datetime) -> None:
+        """Keep a schedule, its definition and its version; leave the events."""
+        stored = self.stored(schedule.id)
+        before = None if stored is None else stored.schedule
+        after = kept(schedule)
+        versions = 0 if stored is None else stored.versions
+        since = cut(now)
+        if before is None:
+            since = after.created_at - timedelta(milliseconds=1)
+        if before is None or before.revision != after.revision:
+            self.put_definition(after.id, after.revision, after.definition)
+        if before is None or _other_version(before, after):
+            versions += 1
+            self.put_version(_version(after, since), number=versions)
+        self._keep_schedule(Stored(after.id, limit, versions, after), before=before)
+        words = ["created"] if before is None else changes.of_update(before, after)
+        events.of_schedule(self.work, after, words, now=now)
+
+    def move(self, schedule: Schedule, *, limit: int, now: datetime) -> None:
+        """Keep a schedule whose occurrences were settled."""
+        stored = self.stored(schedule.id)
+        if stored is None:
+            raise AssertionError(f"{schedule.id} is moved and not there")
+        after = replace(stored, schedule=schedule, limit=limit)
+        self._keep_schedule(after, before=stored.schedule)
+        if schedule.cursor is None:
+            events.of_schedule(self.work, schedule, ["finished"], now=now)
+
+    def drop_schedule(self, schedule: Schedule, *, now: datetime) -> None:
+        """Forget a schedule; what stays of it is its history."""
+        stored = self.stored(schedule.id)
+        if stored is None:
+            raise AssertionError(f"{schedule.id} is dropped and not there")
+        events.of_schedule(self.work, schedule, ["deleted"], now=now)
+        self._keep_schedule(replace(stored, schedule=None), before=schedule)
+        if self.work.get(kinds.PROGRESS, schedule.id) is not None:
+            self.work.delete(kinds.PROGRESS, schedule.id)
+
+    def bring(self, stored: Stored) -> None:
+        """Keep a schedule that moves in, or what is left of a deleted one."""
+        known = self.stored(stored.id)
+        before = None if known is None else known.schedule
+        self._keep_schedule(stored, before=before)
+
+    def _keep_schedule(self, stored: Stored, *, before: Schedule | None) -> None:
+        self._stored[stored.id] = stored
+        self.touched.add(stored.id)
+        tallies.of_schedule(self.work, before, stored.schedule)
+        for schedule, holder in ((before, None), (stored.schedule, stored.id)):
+            if schedule is not None and schedule.definition.name is not None:
+                self._holders[schedule.definition.name] = holder
+        document = schedule_documents.stored_out(stored)
+        self.work.put(kinds.SCHEDULES, stored.id, document)
+
+    def put_definition(
+        self, schedule: str, revision: int, definition: Definition
+    ) -> None:
+        """Keep a new revision of a definition."""
+        self._definitions[schedule, revision] = definition
+        document: Document = {
+            "schedule": schedule,
+            "revision": revision,
+            "definition": definition_out(definition),
+        }
+        self.work.insert(kinds.DEFINITIONS, f"{schedule}/{revision}", document)
+
+    def put_version(self, version: Version, *, number: int) -> None:
+        """Keep a version; ``number`` counts those of its schedule."""
+        document = schedule_documents.version_out(version, number=number)
+        self.work.insert(kinds.VERSIONS, f"{version.schedule}/{number}", document)
+
+    def load_definitions(self, runs: Iterable[Run]) -> None:
+        """Read the definitions that runs execute, all at once."""
+        unread = {
+            f"{run.schedule}/{run.revision}"
+            for run in runs
+            if (run.schedule, run.revision) not in self._definitions
+        }
+        for document in self.work.get_all(kinds.DEFINITIONS, unread).values():
+            place = (
+                cast("str", document["schedule"]),
+                cast("int", document["revision"]),
+            )
+            self._definitions[place] = definition_in(
+                cast("str", document["definition"])
+            )
+
+    def definition_of(self, run: Run) -> Definition:
+        """Return the definition that a run executes."""
+        stored = self._stored.get(run.schedule)
+        schedule = None if stored is None else stored.schedule
+        if schedule is not None and schedule.revision == run.revision:
+            return schedule.definition
+        if (run.schedule, run.revision) not in self._definitions:
+            self.load_definitions([run])
+        try:
+            return self._definitions[run.schedule, run.revision]
+        except KeyError as exc:
+            named = f"{run.schedule}@{run.revision}"
+            raise errors.NotFound("definition", named) from exc
+
+
+def attempt_of(run: Run, token: int) -> Attempt | None:
+    """Return the run's attempt under that token."""
+    return next((a for a in run.attempts if a.token == token), None)
+
+
+def _following(
+    before: Record | None, run: Run, keeping: Keeping, *, now: datetime
+) -> Keeping:
+    """Return what follows from a run's state."""
+    pending = run.state is RunState.PENDING
+    held = run.state in HELD
+    return replace(
+        keeping,
+        admitted=held or (pending and (keeping.admitted or run.origin is Origin.HOOK)),
+        waiting=pending and run.available_at > cut(now),
+        lease=keeping.lease if held else None,
+        reserved=keeping.reserved if pending else None,
+        pulse=_pulse(before, run, keeping),
+    )
+
+
+def _pulse(before: Record | None, run: Run, keeping: Keeping) -> Pulse | None:
+    """Let the progress hook of an attempt begin, or end, with it."""
+    if run.state is not RunState.RUNNING:
+        return None
+    begins = before is not None and before.run.state is not RunState.RUNNING
+    wanted = HookKind.PROGRESS in run.hooks and run.hook_interval
+    if begins and wanted and run.started_at is not None:
+        first = rules.next_pulse(run.started_at, wanted, now=run.started_at)
+        return Pulse(next_at=first)
+    return keeping.pulse
+
+
+def _told_end(before: Run | None, run: Run) -> AttemptState | None:
+    """Return how an attempt has ended, where that is told by itself."""
+    if before is None or not run.attempts:
+        return None
+    newest = run.attempts[-1]
+    was = attempt_of(before, newest.token)
+    ends = was is not None and was.state is not newest.state
+    return newest.state if ends and newest.state in changes.ENDS_TOLD else None
+
+
+def _other_version(before: Schedule, after: Schedule) -> bool:
+    return (before.revision, before.held, before.rules) != (
+        after.revision,
+        after.held,
+        after.rules,
+    )
+
+
+def _version(schedule: Schedule, since: datetime) -> Version:
+    return Version(
+        schedule=schedule.id,
+        revision=schedule.revision,
+        since=since,
+        definition=schedule.definition,
+        held=schedule.held,
+        rules=schedule.rules,
+    )
+
+
+def standing_of(work: Work, worker: str, run: str, token: int) -> Standing:
+    """Return what output of an attempt meets that its worker sends."""
+    book = Book(work)
+    found = book.known(worker, run, token)
+    if found is None:
+        return Standing.UNKNOWN
+    if token == found.run.token and found.run.state in HELD:
+        return Standing.ACCEPTED
+    return book.standing(worker, run, token)
