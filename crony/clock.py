@@ -27,6 +27,9 @@ MOMENT = timedelta(milliseconds=1)
 #: A difference this large between carried and measured time is a disturbance.
 STEP = timedelta(seconds=1)
 
+#: An answer that took longer than this says little about when it was true.
+_PROMPT = timedelta(milliseconds=10)
+
 #: A step forward beyond this needs an operator's consent.
 IMPLAUSIBLE = timedelta(hours=24)
 
@@ -87,15 +90,23 @@ class StoreClock:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._held = False
-        self._origin, self._suspended = self._reading()
+        self._origin, self._suspended = self._reading(None)
         self._settled_at = self._boottime()
 
-    def _reading(self) -> tuple[datetime, timedelta]:
-        """Return the store's time at boot, and the time spent suspended."""
+    def _reading(self, known: datetime | None) -> tuple[datetime, timedelta]:
+        """Return the store's time at boot, and the time spent suspended.
+
+        The store looked at its clock at some time between question and answer. After
+        a slow answer what was ``known`` stands, as far as it may be right.
+        """
         before = self._boottime()
         measured = self._measure()
         after = self._boottime()
-        origin = measured - (before + after) / 2
+        earliest, latest = measured - after, measured - before
+        if known is None or latest - earliest <= _PROMPT:
+            origin = earliest + (latest - earliest) / 2
+        else:
+            origin = min(max(known, earliest), latest)
         return origin, after - self._monotonic()
 
     def now(self) -> datetime:
@@ -113,7 +124,7 @@ class StoreClock:
     def synchronise(self) -> timedelta:
         """Measure the store's clock; return by how much it had stepped."""
         with self._lock:
-            origin, suspended = self._reading()
+            origin, suspended = self._reading(self._origin)
             step = origin - self._origin
             if step > IMPLAUSIBLE:
                 self._held = True

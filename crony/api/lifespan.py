@@ -45,7 +45,14 @@ class Lifespan:
 
     def _start(self) -> None:
         service = self._node.service
-        service.keys.ensure_admin(self._home / ADMIN_KEY)
+        key_file = self._home / ADMIN_KEY
+        if not service.keys.ensure_admin(key_file):
+            _log.info(
+                "the store's admin key is elsewhere",
+                file=str(key_file),
+                detail="copy the file from the host whose node was started first, or "
+                "make another key here: crony-api --new-admin-key",
+            )
         service.start()
         promises = list(service.store.cannot_promise())
         for promise in promises:
@@ -70,7 +77,7 @@ def build(settings: Settings, *, home: Path) -> App:
         # It begins empty in every process, so here is where it is brought up.
         store.migrate()
     store.open()
-    node = node_of(store, settings, wakes=Wakes(home / "run"))
+    node = node_of(store, settings, wakes=Wakes(home / "run", store=store))
     app = create_app(node)
     app.add_middleware(Lifespan(node, home=home))
     return app

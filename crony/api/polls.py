@@ -6,11 +6,16 @@ Workers that are equal to the store (tenant, queues, labels, level of sandbox) f
 wakes the first poll of each group that serves it, first come, first served. The woken
 poll passes the baton to the next of its group when it took all it could, or could not
 look at all; otherwise the line is empty for them all.
+
+News may be lost, with the process that was about to tell them. So the first of each
+group looks every second; and so does every poll where the news of other processes don't
+arrive by themselves. Both are bounded: of very many, each has its turn later.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -22,8 +27,14 @@ Line = tuple[str, str]
 Group = tuple[object, ...]
 
 
-#: Of so many lines the newest news is noted.
+#: Of so many lines the newest news is noted,
 MOST_NOTED = 100_000
+#: and of so many workers which poll came last.
+_MOST_REMEMBERED = 10_000
+
+#: How often those look that were told nothing, in seconds, and how many at once.
+LOOK = 1.0
+MOST_LOOKS = 50
 
 
 class News(Enum):
@@ -61,14 +72,18 @@ class Hub:
         #: News of a line that is not noted may be as new as this.
         self._forgotten = 0
         self._by_worker: dict[str, Poll] = {}
+        #: The session and number of each worker's newest poll that came here.
+        self._newest: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self._groups: dict[Group, dict[Poll, None]] = {}
         self._by_line: dict[Line, dict[Group, None]] = {}
         self.closing = False
+        self._rounds: asyncio.Task[None] | None = None
 
     def listen(self, wakes: Wakes) -> None:
-        """Hear of all wakes, from whatever thread they come."""
+        """Hear of all wakes, from whatever thread they come; and look without."""
         loop = asyncio.get_running_loop()
         wakes.subscribe(lambda wake: _call(loop, self, wake))
+        self._rounds = loop.create_task(self._look_out(wakes))
 
     def __len__(self) -> int:
         return len(self._by_worker)
@@ -77,8 +92,28 @@ class Hub:
         """Begin a poll, before its first look: news from here on counts."""
         return Poll(worker, session, sequence, self._count)
 
-    def took(self, poll: Poll) -> None:
+    def took(self, poll: Poll) -> bool:
         """Record that the store took a poll: it ends the worker's older one.
+
+        Returns whether the one before it may wait at another process.
+        """
+        followed = self._newest.get(poll.worker) == (poll.session, poll.sequence - 1)
+        self._remember(poll)
+        self._end_older(poll)
+        return not followed
+
+    def _remember(self, poll: Poll) -> None:
+        session, sequence = self._newest.pop(poll.worker, ("", 0))
+        if session == poll.session and sequence > poll.sequence:
+            newest = session, sequence
+        else:
+            newest = poll.session, poll.sequence
+        self._newest[poll.worker] = newest
+        if len(self._newest) > _MOST_REMEMBERED:
+            self._newest.popitem(last=False)
+
+    def _end_older(self, poll: Poll) -> None:
+        """End the worker's older poll that waits here.
 
         First looks may come back in another order than the store took them, so the
         numbers decide. Sessions have no order but the store's: another one's poll
@@ -100,7 +135,7 @@ class Hub:
         What happened since it entered wakes it at once. One that is not ``hungry``
         waits for news of its worker alone.
         """
-        self.took(poll)
+        self._end_older(poll)
         if poll.news is News.REPLACED:
             return
         self._by_worker[poll.worker] = poll
@@ -159,6 +194,9 @@ class Hub:
 
     def wake(self, wake: Wake) -> None:
         """Pass news on to those that it concerns."""
+        if wake.missed:
+            self._look_all()
+            return
         self._happen(wake.ready | {_of(worker) for worker in wake.workers})
         for worker in wake.workers:
             poll = self._by_worker.get(worker)
@@ -167,6 +205,32 @@ class Hub:
         groups = {group for line in wake.ready for group in self._by_line.get(line, ())}
         for group in groups:
             self._wake_next(group)
+
+    def _look_all(self) -> None:
+        """Let everyone look: anything may have happened."""
+        self._count += 1
+        self._happened.clear()
+        self._forgotten = self._count
+        for poll in list(self._by_worker.values()):
+            self._tell(poll, News.LOOK)
+
+    async def _look_out(self, wakes: Wakes) -> None:
+        while not self.closing:
+            await asyncio.sleep(LOOK)
+            self.look(each=not wakes.hears_all)
+
+    def look(self, *, each: bool) -> None:
+        """Let the first of each group look, or ``each`` poll, without any news."""
+        for group in list(self._groups)[:MOST_LOOKS]:
+            # To the end, so that all have their turn.
+            self._groups[group] = self._groups.pop(group)
+            self._wake_next(group)
+        if not each:
+            return
+        for worker in list(self._by_worker)[:MOST_LOOKS]:
+            poll = self._by_worker[worker] = self._by_worker.pop(worker)
+            if poll.news is None:
+                self._tell(poll, News.LOOK)
 
     def _happen(self, lines: Iterable[Line]) -> None:
         self._count += 1
@@ -220,5 +284,5 @@ def _of(worker: str) -> Line:
 
 
 def _call(loop: asyncio.AbstractEventLoop, hub: Hub, wake: Wake) -> None:
-    if not loop.is_closed() and (wake.ready or wake.workers):
+    if not loop.is_closed() and (wake.ready or wake.workers or wake.missed):
         loop.call_soon_threadsafe(hub.wake, wake)

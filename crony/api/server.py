@@ -13,7 +13,9 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 
 from crony import errors, log
 from crony.api.app import App
-from crony.config import Api, Settings, ensure_home
+from crony.clock import StoreClock
+from crony.config import ADMIN_KEY, Api, Settings, ensure_home
+from crony.scheduler.keys import Keys
 from crony.storage import open_store
 
 _log = log.get(__name__)
@@ -42,6 +44,22 @@ def serve(settings: Settings, *, environ: Mapping[str, str] | None = None) -> in
         # gunicorn has codes of its own for processes that could not start.
         return 1 if exc.code else 0
     return 0
+
+
+def new_admin_key(
+    settings: Settings, *, environ: Mapping[str, str] | None = None
+) -> Path:
+    """Make another admin key of the store; return the file that holds it now."""
+    log.setup(level=settings.api.log_level, form=settings.api.log_format)
+    home = ensure_home(os.environ if environ is None else environ)
+    _migrate(settings, home)
+    store = open_store(settings.storage.url, home=home)
+    store.open()
+    try:
+        Keys(store, StoreClock(store.now)).add_admin(home / ADMIN_KEY)
+    finally:
+        store.close()
+    return home / ADMIN_KEY
 
 
 def _migrate(settings: Settings, home: Path) -> None:

@@ -38,12 +38,20 @@ class Tails:
             for event in self._events[run]:
                 event.set()
 
+    def wake_all(self) -> None:
+        """Let all look: they may have missed something."""
+        self.wake(frozenset(self._events))
+
     def close(self) -> None:
         """Let every follower end."""
         self.closing = True
-        self.wake(frozenset(self._events))
+        self.wake_all()
 
 
 def _call(loop: asyncio.AbstractEventLoop, tails: Tails, wake: Wake) -> None:
-    if wake.runs and not loop.is_closed():
+    if loop.is_closed():
+        return
+    if wake.missed:
+        loop.call_soon_threadsafe(tails.wake_all)
+    elif wake.runs:
         loop.call_soon_threadsafe(tails.wake, wake.runs)

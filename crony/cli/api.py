@@ -16,19 +16,35 @@ _SECTIONS = ("api", "storage")
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @settings_options(*_SECTIONS)
+@click.option(
+    "--new-admin-key",
+    is_flag=True,
+    help="Only make an admin key, beside those that there are, and write it to "
+    "admin.key.",
+)
 @click.version_option(__version__, "--version", message="crony-api %(version)s")
 @click.pass_context
-def api(context: click.Context, /, *, config: str | None, **said: str | None) -> None:
+def api(
+    context: click.Context,
+    /,
+    *,
+    config: str | None,
+    new_admin_key: bool,
+    **said: str | None,
+) -> None:
     """Run the service until SIGTERM or SIGINT.
 
-    Every option has a variable and a line in the file of settings too. The first
-    start writes an admin key to admin.key in $CRONY_HOME.
+    Every setting has a variable and a line in the file of settings too. The first
+    start on an empty store writes an admin key to admin.key in $CRONY_HOME.
     """
     settings = settings_from(_SECTIONS, said, config=config)
     # Imported here: --help needs none of it.
-    from crony.api.server import serve
+    from crony.api import server
 
-    context.exit(serve(settings))
+    if new_admin_key:
+        click.echo(f"a new admin key is in {server.new_admin_key(settings)}")
+        return
+    context.exit(server.serve(settings))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -82,7 +82,8 @@ def admin() -> None:
     path = home(os.environ) / ADMIN_KEY
     if not path.exists():
         raise errors.NotFound(
-            "admin key; start the service once (crony up), or set CRONY_HOME. No file",
+            "admin key; start the service once (crony up), set CRONY_HOME, or copy the "
+            "file from the host whose node was started first. No file",
             str(path),
         )
     click.echo(read_key(str(path)))

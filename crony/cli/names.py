@@ -30,11 +30,16 @@ class Name(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Propose the names that begin so; none where the service can't be asked."""
-        said = {name: ctx.params.get(name) for name in ("config", "api", "key_file")}
+        said = {name: ctx.params.get(name) for name in ("config", "key_file")}
         if said["key_file"] == "-":
             return []
         try:
-            session = Session(**said, tenant=ctx.params.get("tenant"), as_json=False)
+            session = Session(
+                **said,
+                api=ctx.params.get("api") or (),
+                tenant=ctx.params.get("tenant"),
+                as_json=False,
+            )
             found = self._page(_client(session), incomplete)
         except errors.CronyError:
             return []

@@ -32,7 +32,7 @@ class Session:
         self,
         *,
         config: str | None,
-        api: str | None,
+        api: tuple[str, ...],
         key_file: str | None,
         tenant: str | None,
         as_json: bool,
@@ -83,7 +83,12 @@ class Session:
 def connected(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of every command, and a session made of them."""
 
-    @click.option("--api", metavar="URL", help="The service's address.")
+    @click.option(
+        "--api",
+        multiple=True,
+        metavar="URL",
+        help="The service's address; of many nodes those of some.",
+    )
     @click.option("--key-file", metavar="FILE", help="A file with the key; - is stdin.")
     @click.option("--tenant", metavar="NAME", help="Act in this tenant (admins).")
     @click.option("--config", metavar="FILE", help="The file of settings.")
@@ -91,7 +96,7 @@ def connected(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(
         *,
-        api: str | None,
+        api: tuple[str, ...],
         key_file: str | None,
         tenant: str | None,
         config: str | None,
@@ -136,11 +141,11 @@ def _machine_key(api_url: str) -> str:
     SECURITY: it is for this machine alone, and never sent to another's address.
     """
     from crony.client import Client
-    from crony.client.address import is_loopback
+    from crony.client.address import are_loopback
     from crony.config import ADMIN_KEY, home
 
     path = home(os.environ) / ADMIN_KEY
-    if is_loopback(api_url) and path.exists():
+    if are_loopback(api_url) and path.exists():
         return read_key(str(path))
     # No key may simply mean that no service was ever started here.
     Client(api_url, key="").live()

@@ -7,6 +7,11 @@ from urllib.parse import quote, urlsplit
 from crony import errors
 
 
+def base_urls(api_url: str) -> tuple[str, ...]:
+    """Return the addresses of a service's nodes: one, or several with commas."""
+    return tuple(base_url(part.strip()) for part in api_url.split(","))
+
+
 def base_url(api_url: str) -> str:
     """Return the address without a final slash; refuse what is not HTTP."""
     parts = urlsplit(api_url)
@@ -19,6 +24,11 @@ def base_url(api_url: str) -> str:
             "client", "api_url", f'"{api_url}" must end before "?" and "#"'
         )
     return api_url.rstrip("/")
+
+
+def are_loopback(api_url: str) -> bool:
+    """Whether all addresses are this machine's own."""
+    return all(is_loopback(url) for url in base_urls(api_url))
 
 
 def is_loopback(url: str) -> bool:

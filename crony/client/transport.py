@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack, cast
 
 from crony import __version__, errors
-from crony.client.address import base_url, checked_key, is_loopback, path_of
+from crony.client.address import base_urls, checked_key, is_loopback, path_of
 from crony.model.task import Json
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ Parameter: TypeAlias = str | int | bool | Sequence[str] | None
 _PAUSES = (timedelta(0), timedelta(milliseconds=100), timedelta(milliseconds=400))
 
 _CONNECT = timedelta(seconds=5)
+
+#: Answers of a node, or of a proxy before it, that can do nothing at present.
+_AILING = (502, 503, 504)
 
 
 class _Options(TypedDict, total=False):
@@ -46,7 +49,11 @@ class _Options(TypedDict, total=False):
 
 
 class Transport:
-    """One keep-alive session with the service, opened at the first request."""
+    """One keep-alive session with the service, opened at the first request.
+
+    ``api_url`` may name several nodes, with commas between. One is asked for as long
+    as it answers, and the next one in turn when it does not.
+    """
 
     def __init__(
         self,
@@ -57,7 +64,8 @@ class Transport:
         timeout: timedelta = timedelta(seconds=30),
         session: requests.Session | None = None,
     ) -> None:
-        self._url = base_url(api_url)
+        self._urls = base_urls(api_url)
+        self._turn = 0
         self._key = checked_key(key) if key else ""
         self._tenant = tenant
         self._timeout = timeout
@@ -67,6 +75,17 @@ class Transport:
         """Close the connection; the next request opens another."""
         if self._opened is not None:
             self._opened.close()
+
+    @property
+    def _url(self) -> str:
+        """The address of the node that is asked at present."""
+        return self._urls[self._turn]
+
+    def _turn_away(self) -> None:
+        """Ask the next node from now on."""
+        self._turn = (self._turn + 1) % len(self._urls)
+        if self._opened is not None and len(self._urls) > 1:
+            self._opened.trust_env = not is_loopback(self._url)
 
     def _session(self) -> requests.Session:
         if self._opened is None:
@@ -101,7 +120,7 @@ class Transport:
         body, raw = options.get("body"), options.get("raw")
         request = _Request(
             method,
-            self._url + path_of(segments),
+            path_of(segments),
             _query(options.get("params") or {}),
             self._headers(options.get("headers") or {}, with_body=body is not None),
             raw if body is None else _encoded(body),
@@ -111,17 +130,24 @@ class Transport:
         timeout = options.get("timeout") or (None if stream else self._timeout)
         repeatable = method == "GET" or options.get("repeatable", False)
         pauses = iter(_PAUSES if repeatable else ())
+        others = len(self._urls) - 1
         while True:
             try:
                 response = self._send(request, timeout=timeout, stream=stream)
             except errors.ServiceUnreachable as exc:
+                self._turn_away()
+                if others and _unsent(exc):
+                    # No node has seen it, so the next one may.
+                    others -= 1
+                    continue
                 pause = None if _timed_out(exc) else next(pauses, None)
                 if pause is None:
                     raise
                 time.sleep(pause.total_seconds())
+                others = len(self._urls) - 1
                 continue
             if response.status_code >= 300:
-                raise self._refusal(response)
+                raise self._refused(response)
             return response
 
     def _send(
@@ -132,7 +158,7 @@ class Transport:
         with self._unreachable():
             return self._session().request(
                 request.method,
-                request.url,
+                self._url + request.path,
                 params=request.params,
                 data=request.body,
                 headers=request.headers,
@@ -167,7 +193,7 @@ class Transport:
             ) from exc
         except (requests.exceptions.RequestException, OSError) as exc:
             raise errors.ServiceUnreachable(
-                f"no answer from {self._url}; is the service running? "
+                f"no answer from {' or '.join(self._urls)}; is the service running? "
                 "Start it with `crony up`, or name its address with CRONY_API_URL"
             ) from exc
 
@@ -185,6 +211,13 @@ class Transport:
         headers.update({name: value for name, value in given.items() if value})
         return headers
 
+    def _refused(self, response: requests.Response) -> errors.Refused:
+        refusal = self._refusal(response)
+        if refusal.status in _AILING:
+            # This node may be cut off from the store, and another not.
+            self._turn_away()
+        return refusal
+
     def _refusal(self, response: requests.Response) -> errors.Refused:
         with self._unreachable():
             problem = _parsed(response)
@@ -198,18 +231,18 @@ class Transport:
 class _Request:
     """All of a request, so that it can be sent again as it is."""
 
-    __slots__ = ("body", "headers", "method", "params", "url")
+    __slots__ = ("body", "headers", "method", "params", "path")
 
     def __init__(
         self,
         method: str,
-        url: str,
+        path: str,
         params: Mapping[str, str],
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> None:
         self.method = method
-        self.url = url
+        self.path = path
         self.params = params
         self.headers = headers
         self.body = body
@@ -222,11 +255,27 @@ def _timed_out(exc: errors.ServiceUnreachable) -> bool:
     return isinstance(exc.__cause__, requests.exceptions.Timeout)
 
 
+def _unsent(exc: errors.ServiceUnreachable) -> bool:
+    """Whether there was not even a connection."""
+    import requests
+    from urllib3.exceptions import NewConnectionError
+
+    cause = exc.__cause__
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
+        return True
+    return _within(cause, NewConnectionError)
+
+
 def _distrusted(exc: BaseException) -> bool:
     """Whether TLS failed over a certificate, and not for want of TLS."""
-    found: BaseException | None = exc
+    return _within(exc, ssl.SSLCertVerificationError)
+
+
+def _within(exc: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether an error of this kind is what was wrapped."""
+    found = exc
     while found is not None:
-        if isinstance(found, ssl.SSLCertVerificationError):
+        if isinstance(found, kind):
             return True
         # What was wrapped in turn is an argument or a reason.
         inner = [getattr(found, "reason", None), *found.args]

@@ -117,6 +117,10 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _urls(value: str) -> str:
+    return ",".join(_url(word.strip()) for word in value.split(","))
+
+
 def count(*, least: int, most: int) -> Kind[int]:
     """Whole numbers within two bounds, both included."""
 
@@ -158,7 +162,7 @@ TEXT = Kind("text", _text)
 PATH = Kind("path", _path)
 FLAG = Kind("`true` or `false`", _flag)
 BIND = Kind("`HOST:PORT`", _bind)
-URL = Kind("URL", _url)
+URLS = Kind("URL, or several separated by commas", _urls)
 WORDS = Kind("list, separated by commas", _words)
 LABELS = Kind("`key=value`, separated by commas", _labels)
 UIDS = Kind("`FIRST-LAST`", _uids)

@@ -19,7 +19,7 @@ from crony.config.kinds import (
     PATH,
     TEXT,
     UIDS,
-    URL,
+    URLS,
     WORDS,
     choice,
     count,
@@ -138,9 +138,10 @@ class Worker:
     """A worker daemon, and what its operator allows to tasks."""
 
     api_url: str = row(
-        URL,
+        URLS,
         _SERVICE,
-        "The service's address.",
+        "The service's address; of a service with many nodes those of some, which are "
+        "tried in turn when one does not answer.",
         short="CRONY_API_URL",
         option="--api",
     )
@@ -232,9 +233,10 @@ class Client:
     """The command line client."""
 
     api_url: str = row(
-        URL,
+        URLS,
         _SERVICE,
-        "The service's address.",
+        "The service's address; of a service with many nodes those of some, which are "
+        "tried in turn when one does not answer.",
         short="CRONY_API_URL",
         option="--api",
     )

@@ -39,27 +39,46 @@ class AdminFile:
             raise errors.InvalidSetting(
                 str(self._path),
                 "admin key",
-                "holds no key; remove the file to get a new one",
+                "holds no key; remove the file, and get it anew: "
+                "crony-api --new-admin-key",
             )
         return secret
 
-    def write(self, secret: str) -> None:
-        """Replace the secret.
+    def prepare(self, secret: str) -> None:
+        """Write a secret beside the file, for ``keep`` to put in its place whole.
 
-        It is written beside the file and put in its place whole, so that whoever is
-        killed leaves no half of one.
+        So whoever is killed leaves no half of one, and none that opens nothing.
         """
-        new = self._path.with_name(self._path.name + ".new")
         # One that was killed may have left it, with whatever mode.
-        new.unlink(missing_ok=True)
+        self._new.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        file = os.open(new, flags, 0o600)
+        file = os.open(self._new, flags, 0o600)
         with open(file, "w", encoding="ascii") as stream:
             stream.write(secret + "\n")
             stream.flush()
             os.fsync(file)
-        new.replace(self._path)
         os.fsync(self._folder)
+
+    def prepared(self) -> str | None:
+        """Return the secret that somebody who was killed had prepared."""
+        try:
+            secret = self._new.read_text("ascii", "replace").strip()
+        except FileNotFoundError:
+            return None
+        return secret if _SECRET.fullmatch(secret) else None
+
+    def keep(self) -> None:
+        """Replace the secret by the prepared one."""
+        self._new.replace(self._path)
+        os.fsync(self._folder)
+
+    def drop(self) -> None:
+        """Forget the prepared secret."""
+        self._new.unlink(missing_ok=True)
+
+    @property
+    def _new(self) -> Path:
+        return self._path.with_name(self._path.name + ".new")
 
 
 @contextmanager

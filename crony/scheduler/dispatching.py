@@ -21,6 +21,7 @@ from crony.model.webhook import Delivery, Webhook
 from crony.outbound import Rules
 from crony.scheduler.contention import again
 from crony.scheduler.delivery import GONE, Answer, Line, decided, send
+from crony.scheduler.duty import Duty
 from crony.scheduler.events import told
 from crony.scheduler.fanning import Fan
 from crony.scheduler.wakes import Wake, Wakes
@@ -82,10 +83,11 @@ class Dispatcher:
         self._clock = clock
         self._wakes = wakes
         self._rules = rules
-        self._holder = holder
         self._fraction = fraction
         self._fan = Fan(store, clock)
-        self._held_at: datetime | None = None
+        self._duty = Duty(
+            store, DUTY, holder=holder, wakes=wakes, ttl=_TTL, prolong=_PROLONG
+        )
         self._lock = threading.Lock()
         #: What is under way, and what was bad of late; guarded by the lock.
         self._flying: dict[Key, tuple[Line, threading.Thread]] = {}
@@ -94,9 +96,10 @@ class Dispatcher:
         #: Whether there may be new events, and whether a place has become free.
         self._news = True
         self._freed = False
-        #: By the monotonic clock: the last look for events, and when a try is due.
+        #: By the monotonic clock: the last look for events, when a try is due, and when
+        #: the duty of another is over, if it says nothing more.
         self._looked_at = float("-inf")
-        self._due_at = float("inf")
+        self._due_at = self._free_at = float("inf")
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -108,21 +111,14 @@ class Dispatcher:
         """
         if not self._store.webhooks.walk(limit=1, after=None).items:
             # The duty runs out by itself: idle services write nothing for it.
-            self._held_at = None
+            self._duty.lapse()
             return False
-        if not self._on_duty(now):
+        if not self._duty.hold(now):
             return False
         if self._fan.out(now):
             self._news = True
         self._launch(now)
         return True
-
-    def _on_duty(self, now: datetime) -> bool:
-        if self._held_at is not None and timedelta() <= now - self._held_at < _PROLONG:
-            return True
-        held, _ = self._store.duties.hold(DUTY, self._holder, now=now, ttl=_TTL)
-        self._held_at = now if held else None
-        return held
 
     def _launch(self, now: datetime) -> None:
         """Start what is due, as far as there are places."""
@@ -276,12 +272,7 @@ class Dispatcher:
         for line in lines:
             line.cut()
         self.settle(within=2)
-        if self._held_at is None:
-            return
-        try:
-            self._store.duties.release(DUTY, self._holder)
-        except errors.Unavailable:
-            _log.warning("the duty to dispatch runs out by itself")
+        self._duty.release()
 
     def under_way(self) -> frozenset[Key]:
         """Return the webhooks that something is being sent to."""
@@ -297,7 +288,8 @@ class Dispatcher:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
-    def _hear(self, _: Wake) -> None:
+    def _hear(self, wake: Wake) -> None:
+        self._duty.given_up(wake)
         # One wake is enough until the next look: there may be thousands a second.
         if not self._news:
             self._news = True
@@ -328,11 +320,14 @@ class Dispatcher:
             # Taken back first, like the wake.
             self._news = self._freed = False
             self._looked_at = clock
+            self._due_at = self._free_at = float("inf")
             if self.step(now):
                 self._note_due(now)
-        elif self._held_at is not None and (self._freed or clock >= self._due_at):
+            else:
+                self._note_free(now)
+        elif self._duty.held and (self._freed or clock >= self._due_at):
             self._freed = False
-            if self._on_duty(now):
+            if self._duty.hold(now):
                 self._launch(now)
                 self._note_due(now)
         wait = min(self._look_at(), self._due_at) - time.monotonic()
@@ -340,7 +335,7 @@ class Dispatcher:
 
     def _look_at(self) -> float:
         rest = _LEAST if self._news else IDLE
-        return self._looked_at + rest.total_seconds()
+        return min(self._looked_at + rest.total_seconds(), self._free_at)
 
     def _note_due(self, now: datetime) -> None:
         """Note when the next try is due; what waits for something else is woken."""
@@ -348,3 +343,8 @@ class Dispatcher:
         self._due_at = float("inf")
         if earliest is not None and earliest > now:
             self._due_at = time.monotonic() + (earliest - now).total_seconds()
+
+    def _note_free(self, now: datetime) -> None:
+        free_at = self._duty.next_at(now)
+        if not self._duty.held and free_at > now:
+            self._free_at = time.monotonic() + (free_at - now).total_seconds()

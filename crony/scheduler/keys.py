@@ -7,13 +7,15 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from crony import errors, log
-from crony.clock import Clock, cut
+from crony.clock import EPOCH, Clock, cut
 from crony.errors import Fault
 from crony.model import ids
 from crony.model.worker import Key, Role
@@ -23,12 +25,17 @@ from crony.storage.contract import Page, Position, Store
 
 _log = log.get(__name__)
 
+Item = TypeVar("Item")
+
 _START = "crony_"
 _BYTES = 32
 _PREFIX = 11
 
 #: The tenant that always exists.
 _FIRST_TENANT = "default"
+
+#: The id of the first admin key: two hosts that store it at once store one.
+_FIRST = ids.timed(ids.KEY, EPOCH, entropy=bytes(ids.ENTROPY))
 
 #: A key that was deleted on another node works here for at most this long.
 FRESH = timedelta(seconds=2)
@@ -213,26 +220,80 @@ class Keys:
             raise errors.NotFound("key", key)
         _log.info("key deleted", tenant=tenant, id=key)
 
-    def ensure_admin(self, path: Path) -> None:
-        """See to it that the file holds the secret of an admin key that works.
+    def ensure_admin(self, path: Path) -> bool:
+        """See to it that the store has an admin key; the file gets the first one.
 
-        Written at the first start. Any number of processes may do this at once,
-        and be killed at any point: there is one key in the end.
+        Returns whether the file holds one that works: that of another host may.
+        Any number of processes, on any hosts, may do this at once, and be killed at
+        any point: there is one key in the end.
         """
         with adminfile.locked(path) as file:
-            known = file.read()
-            if known and self._store.keys.by_digest(digest_of(known)) is not None:
-                return
+            if self._is_stored(file.read()):
+                return True
+            if self._is_stored(file.prepared()):
+                file.keep()
+                return True
+            if self._has_admin():
+                return False
             # SECURITY: what the file holds is never stored again, since its key
             # may have been deleted because somebody else had seen it.
-            key, secret = minted(
-                _FIRST_TENANT,
-                role=Role.ADMIN,
-                description="the admin key of the first start",
-                expires_at=None,
-                now=cut(self._clock.now()),
-                entropy=self._entropy,
-            )
-            file.write(secret)
-            self._store.keys.insert(key)
+            key, secret = self._new_admin("the admin key of the first start", id=_FIRST)
+            file.prepare(secret)
+            if not self._store.keys.insert(key):
+                # Another host was first.
+                file.drop()
+                return False
+            file.keep()
         _log.info("admin key stored", id=key.id)
+        return True
+
+    def add_admin(self, path: Path) -> Key:
+        """Make an admin key beside those that there are, and write it to the file."""
+        with adminfile.locked(path) as file:
+            key, secret = self._new_admin("an admin key made on a node's host")
+            file.prepare(secret)
+            self._store.keys.insert(key)
+            file.keep()
+        _log.info("admin key stored", id=key.id)
+        return key
+
+    def _is_stored(self, secret: str | None) -> bool:
+        """Whether this is the secret of a key that was not deleted."""
+        if secret is None:
+            return False
+        return self._store.keys.by_digest(digest_of(secret)) is not None
+
+    def _new_admin(self, description: str, id: str | None = None) -> tuple[Key, str]:
+        return minted(
+            _FIRST_TENANT,
+            role=Role.ADMIN,
+            description=description,
+            expires_at=None,
+            now=cut(self._clock.now()),
+            entropy=self._entropy,
+            id=id,
+        )
+
+    def _has_admin(self) -> bool:
+        """Whether the store has any admin key that works."""
+        now = self._clock.now()
+        tenants = self._store.tenants.page
+        return any(
+            key.role is Role.ADMIN and (key.expires_at is None or key.expires_at > now)
+            for tenant in _each(lambda after: tenants(limit=100, after=after))
+            for key in _each(partial(self._page, tenant.name))
+        )
+
+    def _page(self, tenant: str, after: Position | None) -> Page[Key]:
+        return self._store.keys.page(tenant, limit=100, after=after)
+
+
+def _each(page: Callable[[Position | None], Page[Item]]) -> Iterator[Item]:
+    """Return the items of all pages."""
+    after: Position | None = None
+    while True:
+        found = page(after)
+        yield from found.items
+        after = found.next
+        if after is None:
+            return

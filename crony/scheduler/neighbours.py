@@ -11,6 +11,7 @@ that. All paths go through ``/proc/self/fd``, where the folder is one number.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -42,11 +43,12 @@ class Neighbours:
         self._name = ""
         self._thread: threading.Thread | None = None
 
-    def join(self) -> None:
-        """Bind a socket of one's own and listen."""
+    def join(self) -> str:
+        """Bind a socket of one's own and listen; return what names this folder among
+        those of all hosts."""
         with self._lock:
-            if self._socket is not None:
-                return
+            if self._socket is not None and self._folder is not None:
+                return _place(self._folder)
             self._folder = _opened(self._directory)
             self._name = f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
             # CLOEXEC is Python's default: no task inherits a way in.
@@ -60,6 +62,7 @@ class Neighbours:
                 daemon=True,
             )
             self._thread.start()
+            return _place(self._folder)
 
     def leave(self) -> None:
         """Stop listening, and remove the socket."""
@@ -116,6 +119,14 @@ def _opened(directory: Path) -> int:
             f"{directory} is open to others; chmod 0700 it, or remove it"
         )
     return folder
+
+
+def _place(folder: int) -> str:
+    """Return a name of the folder; two hosts that share it are two places."""
+    found = os.fstat(folder)
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    said = f"{boot} {found.st_dev} {found.st_ino}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _path(folder: int, name: str) -> str:

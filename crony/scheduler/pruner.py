@@ -1,9 +1,9 @@
 """The pruner: forgets what retention no longer keeps, a little at a time.
 
 One process at a time has the duty. It walks through all schedules, deleted ones too,
-then forgets old events and deliveries, and rests. Each step is small, so that no
-write of a tick or a worker waits long behind it. How far the walk came is left as a
-note with the duty.
+then forgets old events and deliveries, and rests, for which it keeps the duty. Each
+step is small, so that no write of a tick or a worker waits long behind it. How far the
+walk came is left as a note with the duty.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from crony import errors, log
 from crony.clock import EPOCH
 from crony.model.policy import Retention
 from crony.model.schedule import Schedule
+from crony.scheduler.duty import Duty
 from crony.scheduler.policies import Policies
+from crony.scheduler.wakes import Wakes
 from crony.storage.contract import Position, Store
 
 _log = log.get(__name__)
@@ -24,6 +26,7 @@ DUTY = "prune"
 
 #: How long the duty stays with a process that says nothing more.
 _TTL = timedelta(seconds=30)
+_PROLONG = timedelta(seconds=10)
 
 #: How long it rests after each walk at least, and as a multiple of the walk: looking
 #: at a million schedules that keep all they have must not keep a node busy.
@@ -48,10 +51,15 @@ _Item = tuple[str, str, Schedule | None]
 class Pruner:
     """Applies retention."""
 
-    def __init__(self, store: Store, *, policies: Policies, holder: str) -> None:
+    def __init__(
+        self, store: Store, *, policies: Policies, wakes: Wakes, holder: str
+    ) -> None:
         self._store = store
         self._policies = policies
         self._holder = holder
+        self._duty = Duty(
+            store, DUTY, holder=holder, wakes=wakes, ttl=_TTL, prolong=_PROLONG
+        )
         self._work: Iterator[None] | None = None
         self._now = EPOCH
         self._begun_at = EPOCH
@@ -60,13 +68,12 @@ class Pruner:
 
     def step(self, now: datetime) -> bool:
         """Forget a little; return whether there may be more at once."""
+        if not self._duty.hold(now):
+            # Who has it goes on from the note.
+            self._work = self._rests = None
+            return False
         # A clock that was set back must not put it off.
         if self._rests is not None and abs(now - self._rests[0]) < self._rests[1]:
-            return False
-        held, _ = self._store.duties.hold(DUTY, self._holder, now=now, ttl=_TTL)
-        if not held:
-            # Who has it goes on from the note.
-            self._work = None
             return False
         self._now = now
         if self._work is None:
@@ -78,6 +85,10 @@ class Pruner:
             return True
         self._rests = now, max(_REST, _REST_SHARE * (now - self._begun_at))
         return False
+
+    def stop(self) -> None:
+        """Give the duty to whoever wants it."""
+        self._duty.release()
 
     def _walk(self) -> Iterator[None]:
         """Go through everything once; yield after each little piece."""

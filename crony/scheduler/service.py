@@ -157,10 +157,11 @@ class Service:
         self.chores = Chores(clock)
         self.chores.add(self._sweep)
         self.chores.add(Losses(store, clock, timing=timing).step)
-        self.chores.add(Pruner(store, policies=self.policies, holder=holder).step)
+        self.pruner = Pruner(store, policies=self.policies, wakes=wakes, holder=holder)
+        self.chores.add(self.pruner.step)
 
     def start(self) -> None:
-        """Join the other processes of this host, and start to tick."""
+        """Join the other processes, of this host and of others, and start to tick."""
         self.wakes.open()
         self.ticker.start()
         self.chores.start()
@@ -170,6 +171,7 @@ class Service:
         """Stop ticking, and leave."""
         self.dispatcher.stop()
         self.chores.stop()
+        self.pruner.stop()
         self.ticker.stop()
         self.wakes.close()
 

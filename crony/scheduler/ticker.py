@@ -14,8 +14,9 @@ from typing import Protocol, runtime_checkable
 
 from crony import clock as clocks
 from crony import errors, log
-from crony.clock import Clock
+from crony.clock import EPOCH, Clock
 from crony.model.policy import MISFIRE_AFTER, PREEMPT_AFTER
+from crony.scheduler.duty import Duty
 from crony.scheduler.materializer import Materializer
 from crony.scheduler.reaper import Reaper
 from crony.scheduler.rezoning import Rezoner
@@ -27,10 +28,12 @@ _log = log.get(__name__)
 
 DUTY = "tick"
 
-#: How long the duty stays with a process that says nothing more,
-TTL = timedelta(milliseconds=2500)
-#: and how often it says so.
-_PROLONG = timedelta(milliseconds=900)
+#: How long the duty stays with a process that says nothing more: another ticks within
+#: two seconds,
+TTL = timedelta(milliseconds=1750)
+#: and how often it says so. A tick may take the difference before another takes over,
+#: which does no harm.
+PROLONG = timedelta(milliseconds=750)
 
 #: The longest wait: how late news may be that no wake brought.
 IDLE = timedelta(seconds=1)
@@ -81,9 +84,10 @@ class Ticker:
         self._materializer = materializer
         self._reaper = reaper
         self._rezoner = rezoner
-        self._holder = holder
         self._steps = steps
-        self._held_at: datetime | None = None
+        self._duty = Duty(
+            store, DUTY, holder=holder, wakes=wakes, ttl=TTL, prolong=PROLONG
+        )
         #: When the duty was taken over, and when it had been done last.
         self._taken: tuple[datetime, datetime] | None = None
         self._gap_until: datetime | None = None
@@ -94,6 +98,8 @@ class Ticker:
         self._measured_at = time.monotonic()
         self._suspended = _suspended()
         self._said_held = False
+        #: When the next round is, if nothing wakes the thread before.
+        self._again_at = EPOCH
 
     def tick(self, now: datetime) -> datetime:
         """Do one round of what is due; return when to do the next."""
@@ -102,7 +108,7 @@ class Ticker:
             return now + IDLE
         self._said_held = False
         if not self._on_duty(now):
-            return now + IDLE
+            return max(self._duty.next_at(now), now + _LEAST)
         undone = sum(_done(step, now) for step in self._steps) > 0
         unfinished = self._materializer.step(now, gap_until=self._gap_until)
         settled = self._clock.settled_for() >= self._timing.lease_ttl
@@ -113,17 +119,17 @@ class Ticker:
 
     def _on_duty(self, now: datetime) -> bool:
         """Take or prolong the duty; note a gap since the last tick of anybody."""
-        if self._held_at is not None and timedelta() <= now - self._held_at < _PROLONG:
-            return True
-        held, last = self._store.duties.hold(DUTY, self._holder, now=now, ttl=TTL)
+        if self._duty.is_known(now):
+            return self._duty.held
+        had = self._duty.held
+        held, last = self._duty.ask(now)
         if last is not None and now - last >= MISFIRE_AFTER:
             self._gap_until = now
             _log.warning("nothing ticked for a while", duration=now - last)
-        if held and self._held_at is None:
+        if held and not had:
             self._taken = (now, last or now)
         elif not held:
             self._taken = None
-        self._held_at = now if held else None
         # After a step back the record lies in the future, and so does the end of a
         # duty whose holder may be gone: then all tick rather than none.
         return held or (last is not None and last - now > MISFIRE_AFTER)
@@ -164,33 +170,41 @@ class Ticker:
         self._unsubscribe()
         if self._thread is not None:
             self._thread.join(timeout=10)
-        try:
-            self._store.duties.release(DUTY, self._holder)
-        except errors.Unavailable:
-            _log.warning("the duty to tick runs out by itself")
+        self._duty.release()
+
+    def hears(self, wake: Wake) -> bool:
+        """Take note of a wake; return whether there may be something to do."""
+        return self._duty.given_up(wake) or wake.tick
 
     def _woken(self, wake: Wake) -> None:
-        if wake.tick:
+        if self.hears(wake):
             self._wake.set()
 
     def _run(self) -> None:
+        woken = True
         while not self._stopping.is_set():
             # Cleared first: a wake during the round asks for another.
             self._wake.clear()
-            self._wake.wait(self._round().total_seconds())
+            woken = self._wake.wait(self._round(woken=woken).total_seconds())
 
-    def _round(self) -> timedelta:
+    def _round(self, *, woken: bool) -> timedelta:
         """Do what is due; return how long to wait then."""
         try:
             self._measure()
-            again_at = self.tick(self._clock.now())
+            now = self._clock.now()
+            # A clock that was set back must not put it off.
+            early = _LEAST < self._again_at - now <= IDLE
+            if woken or not early or not self._on_duty(now):
+                self._again_at = self.tick(now)
         except errors.Unavailable as exc:
             _log.warning("a tick waits for the store", detail=str(exc))
             return IDLE
         except Exception:  # noqa: BLE001  # the thread must outlive everything
             _log.exception("a tick failed")
             return IDLE
-        return min(max(again_at - self._clock.now(), _LEAST), IDLE)
+        now = self._clock.now()
+        wait = min(self._again_at, self._duty.next_at(now)) - now
+        return min(max(wait, _LEAST), IDLE)
 
     def _measure(self) -> None:
         """Measure the store's clock: now and then, and after a suspend at once."""

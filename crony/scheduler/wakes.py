@@ -9,60 +9,59 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from crony import log
 from crony.model.lease import Ready
 from crony.scheduler.neighbours import Neighbours
+from crony.scheduler.relay import Relay
+from crony.scheduler.wake import Wake, spoken, understood
+from crony.storage.contract import Store
+
+__all__ = ["Wake", "Wakes"]
 
 _log = log.get(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wake:
-    """What there is to look at.
-
-    ``ready`` are lines in which runs may have become leasable, ``workers`` those
-    with something to give up, ``runs`` those with a new state, progress or output.
-    ``tick`` asks the ticker to look at once. Any of these may come with new events;
-    ``events`` is for those that come with nothing else.
-    """
-
-    ready: Ready = frozenset()
-    workers: frozenset[str] = frozenset()
-    runs: frozenset[str] = frozenset()
-    tick: bool = False
-    events: bool = False
-
 
 Callback = Callable[[Wake], None]
 
 
 class Wakes:
-    """Carries wakes within this process, and to its neighbours on this host.
+    """Carries wakes within this process, to its neighbours on this host, and to the
+    nodes of other hosts.
 
-    ``directory`` is where the processes of one host find each other; ``None``
-    keeps wakes within the process. Callbacks run on the thread of whoever
-    publishes, or on the receiving one, and must return at once.
+    ``directory`` is where the processes of one host find each other, ``store`` what
+    carries news between hosts, if it can; without them wakes stay within the process.
+    Callbacks run on the thread of whoever publishes, or on the receiving one, and
+    must return at once.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, store: Store | None = None
+    ) -> None:
         self._lock = threading.Lock()
         self._callbacks: tuple[Callback, ...] = ()
         self._neighbours = (
             Neighbours(directory, self._received) if directory is not None else None
         )
+        self._relay = Relay(store, self._call_back) if store is not None else None
 
     def open(self) -> None:
-        """Join the neighbours; after a fork, never before one."""
-        if self._neighbours is not None:
-            self._neighbours.join()
+        """Join the others; after a fork, never before one, with the store open."""
+        place = self._neighbours.join() if self._neighbours is not None else None
+        if self._relay is not None:
+            self._relay.open(place)
 
     def close(self) -> None:
-        """Leave the neighbours."""
+        """Say what is still to be said, and leave."""
+        if self._relay is not None:
+            self._relay.close()
         if self._neighbours is not None:
             self._neighbours.leave()
+
+    @property
+    def hears_all(self) -> bool:
+        """Whether the news of all other processes arrive; else who waits must look."""
+        return self._relay is not None and self._relay.hears_all
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call back for every wake; return what ends that."""
@@ -103,13 +102,19 @@ class Wakes:
         """Tell that there may be new events."""
         self._publish(Wake(events=True))
 
+    def publish_duty(self, duty: str) -> None:
+        """Tell that a duty was given up, so that another process takes it at once."""
+        self._publish(Wake(duties=frozenset({duty})))
+
     def _publish(self, wake: Wake) -> None:
         self._call_back(wake)
         if self._neighbours is not None:
-            self._neighbours.send(_spoken(wake))
+            self._neighbours.send(spoken(wake))
+        if self._relay is not None:
+            self._relay.send(wake)
 
     def _received(self, message: object) -> None:
-        wake = _understood(message)
+        wake = understood(message)
         if wake is not None:
             self._call_back(wake)
 
@@ -119,44 +124,3 @@ class Wakes:
                 callback(wake)
             except Exception:  # noqa: BLE001  # one listener must not deafen the others
                 _log.exception("a listener failed on a wake")
-
-
-def _spoken(wake: Wake) -> dict[str, object]:
-    """Return a wake as neighbours send it; what is empty is left out."""
-    message: dict[str, object] = {
-        "ready": sorted(wake.ready),
-        "workers": sorted(wake.workers),
-        "runs": sorted(wake.runs),
-        "tick": wake.tick,
-        "events": wake.events,
-    }
-    return {name: value for name, value in message.items() if value}
-
-
-def _understood(message: object) -> Wake | None:
-    """Return the wake of a message, or ``None`` for one of no known form."""
-    if not isinstance(message, dict):
-        return None
-    lines = message.get("ready", [])
-    if not isinstance(lines, list):
-        return None
-    ready = frozenset(
-        (line[0], line[1])
-        for line in lines
-        if isinstance(line, list)
-        and len(line) == 2
-        and all(isinstance(part, str) for part in line)
-    )
-    return Wake(
-        ready=ready,
-        workers=_texts(message.get("workers")),
-        runs=_texts(message.get("runs")),
-        tick=message.get("tick") is True,
-        events=message.get("events") is True,
-    )
-
-
-def _texts(value: object) -> frozenset[str]:
-    if not isinstance(value, list):
-        return frozenset()
-    return frozenset(item for item in value if isinstance(item, str))

@@ -33,7 +33,10 @@ _CHANCE = random.SystemRandom()
 
 @dataclass(slots=True)
 class ServiceProcess:
-    """A service that answers; ``process`` is its supervising process."""
+    """A service that answers; ``process`` is its supervising process.
+
+    ``admin_key`` is empty where the store's is in another home.
+    """
 
     url: str
     home: Path
@@ -132,7 +135,8 @@ def start_service(
             start_new_session=True,
         )
     _await_ready(url, process, log, verify=str(verify) if verify else True)
-    key = (home / ADMIN_KEY).read_text().strip()
+    file = home / ADMIN_KEY
+    key = file.read_text().strip() if file.exists() else ""
     return ServiceProcess(url, home, key, process, log)
 
 

@@ -1,11 +1,12 @@
-"""Two service nodes over one store and some workers, as real processes."""
+"""Service nodes over one store and some workers, as real processes."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,7 @@ from crony.worker import places
 from tests.acceptance.processes import Program
 
 _BIN = Path(sys.executable).parent
+_SHIFTED = Path(__file__).with_name("shifted.py")
 
 #: Answers that pass by themselves.
 _PASSING = (429, 502, 503, 504)
@@ -25,20 +27,30 @@ _T = TypeVar("_T")
 
 
 class Node(Program):
-    """A service with an address of its own."""
+    """A service with an address of its own; ``shift`` is of its host's wall clock."""
 
     def __init__(
-        self, number: int, *, environ: dict[str, str], log: Path, processes: int
+        self,
+        number: int,
+        *,
+        home: Path,
+        environ: dict[str, str],
+        log: Path,
+        processes: int,
+        shift: timedelta,
     ) -> None:
         bind = f"127.0.0.1:{free_port()}"
         self.url = f"http://{bind}"
-        own = {"CRONY_API_BIND": bind, "CRONY_API_PROCESSES": str(processes)}
-        super().__init__(
-            f"node-{number}",
-            [str(_BIN / "crony-api")],
-            environ=environ | own,
-            log=log,
-        )
+        self.home = home
+        own = {
+            "CRONY_HOME": str(home),
+            "CRONY_API_BIND": bind,
+            "CRONY_API_PROCESSES": str(processes),
+        }
+        argv = [str(_BIN / "crony-api")]
+        if shift:
+            argv = [sys.executable, str(_SHIFTED), str(shift.total_seconds())]
+        super().__init__(f"node-{number}", argv, environ=environ | own, log=log)
 
 
 class Worker(Program):
@@ -65,36 +77,70 @@ class Worker(Program):
 
 
 class Fleet:
-    """All of it; ``nodes`` share a home, each worker has one and asks one node."""
+    """All of it: one node for each number of ``processes``.
+
+    The nodes share a home, and each worker asks one node. With ``apart`` each node is
+    as if on a host of its own, whose wall clock differs by its one of ``shifts``, and
+    the workers know all of them.
+    """
 
     def __init__(
-        self, place: Path, *, lease_ttl: float, rw_path: Path, workers: int
+        self,
+        place: Path,
+        *,
+        lease_ttl: float,
+        rw_path: Path,
+        workers: int,
+        processes: Sequence[int] = (2, 1),
+        storage: str | None = None,
+        apart: bool = False,
+        shifts: Sequence[timedelta] = (),
     ) -> None:
-        home = place / "home"
         self._log = place / "fleet.log"
-        self._key_file = home / "admin.key"
+        self._key_file = place / "admin.key"
         path = os.environ.get("PATH", "/usr/bin:/bin")
         environ = {"PATH": f"{_BIN}:{path}", "HOME": str(place)}
         service = environ | {
-            "CRONY_HOME": str(home),
             "CRONY_API_LEASE_TTL": f"{lease_ttl:g}s",
             # Not a line for each request.
             "CRONY_API_LOG_LEVEL": "warning",
         }
+        if storage is not None:
+            service["CRONY_STORAGE"] = storage
         self.nodes = [
-            Node(number, environ=service, log=self._log, processes=processes)
-            for number, processes in ((1, 2), (2, 1))
+            Node(
+                number,
+                home=place / (f"home-{number}" if apart else "home"),
+                environ=service,
+                log=self._log,
+                processes=count,
+                shift=shifts[number - 1] if shifts else timedelta(0),
+            )
+            for number, count in enumerate(processes, start=1)
         ]
+        urls = [node.url for node in self.nodes]
         self.workers = [
-            self._worker(number, place=place, environ=environ, rw_path=rw_path)
+            self._worker(
+                number,
+                place=place,
+                environ=environ,
+                rw_path=rw_path,
+                urls=_turned(urls, number) if apart else [urls[number % len(urls)]],
+            )
             for number in range(1, workers + 1)
         ]
 
     def _worker(
-        self, number: int, *, place: Path, environ: dict[str, str], rw_path: Path
+        self,
+        number: int,
+        *,
+        place: Path,
+        environ: dict[str, str],
+        rw_path: Path,
+        urls: Sequence[str],
     ) -> Worker:
         own = {
-            "CRONY_API_URL": self.nodes[number % len(self.nodes)].url,
+            "CRONY_API_URL": ",".join(urls),
             "CRONY_KEY_FILE": str(self._key_file),
             "CRONY_WORKER_RW_PATHS": str(rw_path),
             "CRONY_WORKER_SLOTS": "4",
@@ -112,6 +158,8 @@ class Fleet:
             node.start()
         for node in self.nodes:
             self.wait_until_ready(node)
+        self._key_file.touch(0o600)
+        self._key_file.write_text(self.key())
         for worker in self.workers:
             worker.start()
         for worker in self.workers:
@@ -124,14 +172,21 @@ class Fleet:
                 return
         raise AssertionError(f"{worker.name} did not register\n{self.tail()}")
 
-    def client(self, node: Node) -> Client:
-        key = self._key_file.read_text().strip()
-        return Client(node.url, key=key, timeout=timedelta(seconds=5))
+    def key(self) -> str:
+        """Return the admin key, which is in the home of whichever node was first."""
+        files = {node.home / "admin.key" for node in self.nodes}
+        (only,) = [file for file in files if file.exists()] or [self._key_file]
+        return only.read_text().strip()
 
-    def ask(self, question: Callable[[Client], _T], *, within: float = 60) -> _T:
+    def client(self, node: Node) -> Client:
+        return Client(node.url, key=self.key(), timeout=timedelta(seconds=5))
+
+    def ask(
+        self, question: Callable[[Client], _T], *, within: float = 60, first: int = 0
+    ) -> _T:
         """Ask one node after the other, until one answers; it must be repeatable."""
         last: Exception | None = None
-        for turn, _ in enumerate(patiently(within, step=0.2)):
+        for turn, _ in enumerate(patiently(within, step=0.2), start=first):
             node = self.nodes[turn % len(self.nodes)]
             try:
                 return question(self.client(node))
@@ -161,8 +216,15 @@ class Fleet:
 
     def close(self) -> None:
         """End what is left, the workers first so that they can report."""
-        for program in (*self.workers, *self.nodes):
-            program.end(within=20)
+        for programs in (self.workers, self.nodes):
+            with ThreadPoolExecutor(len(programs)) as pool:
+                list(pool.map(lambda program: program.end(within=20), programs))
+
+
+def _turned(urls: Sequence[str], number: int) -> list[str]:
+    """Return all of them, another one first for each number."""
+    first = number % len(urls)
+    return [*urls[first:], *urls[:first]]
 
 
 def patiently(seconds: float, *, step: float = 0.05) -> Iterator[None]:

@@ -14,6 +14,8 @@ from crony.client import Client
 from crony.model.state import TERMINAL, TRANSITIONS, RunState
 
 Event = Mapping[str, object]
+#: Whether what was heard is what somebody waits for.
+Wanted = Callable[[Sequence[Event]], bool]
 
 _PASSING = (429, 502, 503, 504)
 _STATES = {f"run.{state.value}": state for state in RunState}
@@ -45,9 +47,7 @@ class Follower:
         with self._news:
             return list(self._events)
 
-    def wait_for(
-        self, wanted: Callable[[Sequence[Event]], bool], *, within: float
-    ) -> bool:
+    def wait_for(self, wanted: Wanted, *, within: float) -> bool:
         """Wait until what was heard is as wanted; return whether it came so."""
         until = time.monotonic() + within
         with self._news:
@@ -96,7 +96,7 @@ def _name_of(event: Event) -> object:
     return cast(Mapping[str, object], event["data"]).get("name")
 
 
-def about(kind: str, name: str) -> Callable[[Sequence[Event]], bool]:
+def about(kind: str, name: str) -> Wanted:
     """Return whether an event of that type and name was heard."""
     return lambda events: any(
         event["type"] == kind and _name_of(event) == name for event in events

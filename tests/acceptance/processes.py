@@ -63,6 +63,16 @@ class Program:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
+    def stop_all(self) -> None:
+        """SIGSTOP it with all of its session."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGSTOP)
+
+    def go_on_all(self) -> None:
+        """SIGCONT it with all of its session."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGCONT)
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to its own process, and it alone."""
         assert self._process is not None
@@ -72,7 +82,7 @@ class Program:
         """Tell it to end, and make sure that it does."""
         if self._process is None or not self.alive:
             return
-        self.send(signal.SIGCONT)
+        self.go_on_all()
         self._process.terminate()
         try:
             self._process.wait(within)

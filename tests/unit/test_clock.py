@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from crony.clock import StoreClock, cut
 
 START = datetime(2026, 11, 20, 22, tzinfo=UTC)
@@ -16,6 +18,14 @@ class Hardware:
         self.wall = START
         self.boot = timedelta(hours=5)
         self.awake = timedelta(hours=4)
+        #: How long the store takes before and after it looks at its clock.
+        self.question = self.answer = timedelta(0)
+
+    def measured(self) -> datetime:
+        self.run(self.question)
+        wall = self.wall
+        self.run(self.answer)
+        return wall
 
     def run(self, duration: timedelta) -> None:
         self.wall += duration
@@ -28,7 +38,7 @@ class Hardware:
 
     def clock(self) -> StoreClock:
         return StoreClock(
-            lambda: self.wall,
+            self.measured,
             boottime=lambda: self.boot,
             monotonic=lambda: self.awake,
         )
@@ -76,6 +86,26 @@ def test_small_corrections_do_not_unsettle_the_clock() -> None:
     clock.synchronise()
     assert clock.now() == host.wall
     assert clock.settled_for() == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("late", ["question", "answer"])
+def test_a_slow_answer_of_the_store_moves_the_clock_no_further_than_it_must(
+    late: str,
+) -> None:
+    host = Hardware()
+    clock = host.clock()
+    host.run(timedelta(minutes=2))
+    setattr(host, late, timedelta(seconds=5))
+    assert clock.synchronise() == timedelta(0)
+    assert clock.now() == host.wall
+    assert clock.settled_for() == timedelta(minutes=2, seconds=5)
+    # What no delay explains is a step all the same.
+    host.wall += timedelta(seconds=30)
+    assert clock.synchronise() >= timedelta(seconds=25)
+    assert clock.settled_for() == timedelta(0)
+    host.question = host.answer = timedelta(milliseconds=2)
+    clock.synchronise()
+    assert clock.now() == host.wall
 
 
 def test_step_forward_of_more_than_a_day_is_held_until_a_new_start() -> None:

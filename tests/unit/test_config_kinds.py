@@ -27,7 +27,8 @@ MINUTES = kinds.duration(least=timedelta(seconds=1), most=timedelta(hours=2))
         (kinds.WORDS, "", ()),
         (kinds.LABELS, "os=linux, zone=a=b", {"os": "linux", "zone": "a=b"}),
         (kinds.UIDS, "900000-900999", range(900_000, 901_000)),
-        (kinds.URL, "https://host:1/base/", "https://host:1/base"),
+        (kinds.URLS, "https://host:1/base/", "https://host:1/base"),
+        (kinds.URLS, "http://a:1/, http://b:2", "http://a:1,http://b:2"),
     ],
 )
 def test_value_is_read(kind: kinds.Kind[object], text: str, value: object) -> None:
@@ -51,7 +52,8 @@ def test_value_is_read(kind: kinds.Kind[object], text: str, value: object) -> No
         (kinds.UIDS.parse, "0-5", "'0-5': the first must be above 0"),
         (kinds.UIDS.parse, "9-5", "'9-5': the first must be above 0"),
         (kinds.UIDS.parse, "1000", "'1000' is not of the form FIRST-LAST"),
-        (kinds.URL.parse, "host:80", "'host:80' does not start with http://"),
+        (kinds.URLS.parse, "host:80", "'host:80' does not start with http://"),
+        (kinds.URLS.parse, "http://a:1,", "'' does not start with http://"),
         (kinds.TEXT.parse, "", "must not be empty"),
         (kinds.choice("a", "b").parse, "c", "'c' is not one of a, b"),
     ],

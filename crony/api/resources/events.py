@@ -139,12 +139,15 @@ class Events:
         if until is not None and until <= self._node.now():
             return False
         try:
-            await self._node.pool.run(self._node.service.keys.find, key.tenant, key.id)
+            found = await self._node.pool.run(
+                self._node.service.keys.find, key.tenant, key.id
+            )
         except errors.NotFound:
             return False
         except errors.Unavailable:
             return True
-        return True
+        # SECURITY: another key may have come in its place.
+        return found.digest == key.digest
 
 
 def _after(req: Request) -> int | None:

@@ -83,8 +83,7 @@ class Leases:
         poll = polls.enter(asked.worker, session=asked.session, sequence=asked.sequence)
         try:
             polled = await self._node.pool.run(self._first_look, asked)
-            polls.took(poll)
-            if self._node.settings.api.processes > 1:
+            if polls.took(poll):
                 # An older poll may wait at another process; it looks, and ends.
                 self._node.service.wakes.publish_worker(asked.worker)
             if self._tells(asked, polled) or clock.boottime() >= until:

@@ -22,6 +22,8 @@ _ATTEMPTS = range(1, 2**31)
 
 #: A comment line this often keeps a silent stream from being cut off, in seconds.
 _BREATH = 15.0
+#: How late output may be that nobody told of, in seconds.
+_LOOK = 1.0
 
 
 class Logs:
@@ -75,6 +77,8 @@ class Logs:
         tails = self._node.tails
         event = tails.enter(run)
         after, number = 0, attempt
+        clock = asyncio.get_running_loop().time
+        breath_at = clock() + _BREATH
         try:
             while not gone.done() and not tails.closing:
                 event.clear()
@@ -89,11 +93,15 @@ class Logs:
                 )
                 for chunk in _in_order(chunks):
                     after = max(after, chunk.sequence)
+                    breath_at = clock() + _BREATH
                     yield chunk
                 if closed and (found.over or attempt is not None):
                     return
-                await first(event, gone, seconds=_BREATH)
-                yield None
+                if clock() >= breath_at:
+                    breath_at = clock() + _BREATH
+                    yield None
+                told = self._node.service.wakes.hears_all
+                await first(event, gone, seconds=_BREATH if told else _LOOK)
         except errors.NotFound:
             # Pruned while it was read: there is no more.
             return

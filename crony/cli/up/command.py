@@ -90,6 +90,12 @@ def _attend(pair: Pair, url: str, home: Path, options: list[str]) -> int:
     if not _wait_until_ready(pair, url):
         return _told_why(pair)
     key_file = home / ADMIN_KEY
+    if not key_file.exists():
+        raise errors.Unauthenticated(
+            f"the store has an admin key already, and {key_file} is not there: copy it "
+            "from the host whose node was started first, or make another one here, "
+            "with the same settings: crony-api --new-admin-key"
+        )
     client = Client(url, key=read_key(str(key_file)), timeout=_TIMEOUT)
     watch = Watch(client, now=datetime.now(UTC))
     pair.start(

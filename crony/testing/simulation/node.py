@@ -135,7 +135,7 @@ class Node(Actor):
         """Take note of news, of this process or of a neighbour."""
         if not self.alive:
             return
-        if wake.tick:
+        if self.service.ticker.hears(wake):
             self._tick_after(_SOON)
         if wake.ready or wake.workers:
             self.polls.news()

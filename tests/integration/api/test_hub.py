@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
-from crony.api.polls import MOST_NOTED, Hub, News, Poll
+from crony.api.polls import LOOK, MOST_LOOKS, MOST_NOTED, Hub, News, Poll
 from crony.model.worker import Worker
-from crony.scheduler.wakes import Wake
+from crony.scheduler.wakes import Wake, Wakes
 from crony.testing.factories import make_worker
 
 READY = Wake(ready=frozenset({("default", "q")}))
@@ -189,6 +190,76 @@ async def test_a_poll_of_another_session_asks_the_store_whether_it_is_over() -> 
     _, (waiting,) = await polls(hub, worker(1))
     hub.took(entering(hub, "wrk_1", session="ses_2"))
     assert await waiting is News.LOOK
+
+
+@in_loop
+async def test_the_first_of_each_group_looks_without_news() -> None:
+    hub = Hub()
+    _, tasks = await polls(hub, worker(1), worker(2), worker(3, queues=("other",)))
+    hub.look(each=False)
+    assert await woken(tasks) == [0, 2]
+    hub.look(each=True)
+    assert await woken(tasks) == [0, 1, 2]
+
+
+@in_loop
+async def test_of_very_many_groups_and_polls_each_has_its_turn() -> None:
+    hub = Hub()
+    number = 2 * MOST_LOOKS
+    entered, tasks = await polls(
+        hub, *(worker(n, queues=(f"q{n}",)) for n in range(number))
+    )
+    for _ in range(2):
+        before = len(await woken(tasks))
+        hub.look(each=False)
+        assert len(await woken(tasks)) == before + MOST_LOOKS
+    looking = {poll.worker for poll in entered}
+    for _ in range(2):
+        for poll in entered:
+            poll.news = None
+        hub.look(each=True)
+        looking -= {poll.worker for poll in entered if poll.news is News.LOOK}
+    assert not looking
+
+
+@in_loop
+async def test_everyone_looks_when_news_may_have_been_missed() -> None:
+    hub = Hub()
+    _, tasks = await polls(hub, worker(1), worker(2))
+    full, late = entering(hub, "wrk_3"), entering(hub, "wrk_4")
+    hub.admit(full, worker(3), hungry=False)
+    tasks.append(asyncio.create_task(hub.wait(full, seconds=60)))
+    await asyncio.sleep(0)
+    hub.wake(Wake(missed=True))
+    assert await woken(tasks) == [0, 1, 2]
+    hub.admit(late, worker(4), hungry=False)
+    assert await hub.wait(late, seconds=60) is News.LOOK
+
+
+@in_loop
+async def test_the_hub_looks_by_itself_while_not_all_news_arrive() -> None:
+    hub = Hub()
+    hub.listen(Wakes())
+    _, tasks = await polls(hub, worker(1), worker(2))
+    began = time.monotonic()
+    assert await asyncio.gather(*tasks) == [News.LOOK] * 2
+    assert time.monotonic() - began < LOOK + 0.5
+    hub.close()
+
+
+def test_a_poll_that_follows_one_of_here_has_none_to_end_elsewhere() -> None:
+    hub = Hub()
+
+    def took(sequence: int, session: str = "ses_1") -> bool:
+        return hub.took(hub.enter("wrk_1", session=session, sequence=sequence))
+
+    assert took(1)
+    assert not took(2)
+    # The third went to another process.
+    assert took(4)
+    assert took(3)
+    assert not took(5)
+    assert took(6, "ses_2")
 
 
 @in_loop

@@ -194,10 +194,72 @@ def test_repeating_ends() -> None:
 
 
 def test_nobody_there_says_what_to_do() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(errors.ServiceUnreachable, match="crony up"):
-        Client(url, key=KEY).stats()
+        Client(nobody(), key=KEY).stats()
+
+
+def nobody() -> str:
+    """Return an address at which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def several(*urls: str) -> Client:
+    return Client(", ".join(urls), key=KEY, timeout=timedelta(milliseconds=500))
+
+
+def test_the_next_address_is_tried_when_nobody_is_at_the_first() -> None:
+    with service((201, {"id": "sch_1"})) as seen:
+        crony = several(nobody(), nobody(), seen.url)
+        # No node has seen it before, so this may be sent again.
+        assert crony.create_schedule({}) == {"id": "sch_1"}
+        crony.create_schedule({})
+        crony.close()
+    assert len(seen.requests) == 2
+
+
+def test_an_address_that_answers_is_asked_on() -> None:
+    with service((200, {})) as first, service((200, {})) as second:
+        crony = several(first.url, second.url)
+        for _ in range(3):
+            crony.stats()
+        crony.close()
+    assert (len(first.requests), len(second.requests)) == (3, 0)
+
+
+def test_what_may_have_arrived_is_not_sent_to_another_address() -> None:
+    with service((201, {}), hang_up=1) as first, service((201, {})) as second:
+        crony = several(first.url, second.url)
+        with pytest.raises(errors.ServiceUnreachable):
+            crony.create_schedule({})
+        assert second.requests == []
+        # A later request goes there.
+        crony.create_schedule({})
+        crony.close()
+    assert (len(first.requests), len(second.requests)) == (0, 1)
+
+
+def test_an_address_that_is_silent_or_ailing_is_left_for_the_next_request() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        service((503, {"title": "no store"})) as ailing,
+        service((200, {})) as well,
+    ):
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        crony = several(url, ailing.url, well.url)
+        with pytest.raises(errors.ServiceUnreachable, match="in time"):
+            crony.stats()
+        with pytest.raises(errors.Refused, match="no store"):
+            crony.stats()
+        crony.stats()
+        crony.close()
+    assert len(well.requests) == 1
+
+
+def test_all_addresses_are_named_when_none_answers() -> None:
+    urls = nobody(), nobody()
+    with pytest.raises(errors.ServiceUnreachable, match=f"{urls[0]} or {urls[1]}"):
+        several(*urls).stats()
 
 
 def test_an_address_with_https_where_there_is_no_tls_says_so() -> None:
@@ -229,7 +291,9 @@ def test_a_damaged_key_is_refused_without_being_shown(key: str) -> None:
     assert key.strip() == "" or key not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8640", "ftp://x", "http://", "http://x?y"])
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8640", "ftp://x", "http://", "http://x?y", "http://x,"]
+)
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidSetting):
         Client(url, key=KEY)

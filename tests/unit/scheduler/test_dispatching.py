@@ -311,6 +311,27 @@ def test_a_process_that_ends_hands_the_duty_over_at_once(post: Post) -> None:
         assert unfinished.tries == 0
 
 
+def test_who_lost_the_duty_waits_until_it_is_free_and_no_shorter(post: Post) -> None:
+    with receiving() as receiver:
+        post.put("a", receiver.url)
+        a = post.dispatcher("a")
+        # A try comes due in the hands of another.
+        post.put("b", refusing())
+        post.happen()
+        assert a._do() > timedelta(0)
+        assert a.settle(within=30)
+        a._looked_at = float("-inf")
+        a._do()
+        assert a._due_at < float("inf")
+        post.stage.advance(10 * SECOND)
+        assert post.dispatcher("b").step(post.stage.clock.now())
+        post.stage.advance(2 * SECOND)
+        a._looked_at = float("-inf")
+        waits = [a._do() for _ in range(3)]
+        # For what is left of the 2.5 s for which the other has it.
+        assert timedelta(seconds=0.3) < min(waits) <= max(waits) <= 0.5 * SECOND
+
+
 def test_without_webhooks_nothing_is_written(post: Post) -> None:
     now = post.stage.clock.now()
     post.carry(post.dispatcher())

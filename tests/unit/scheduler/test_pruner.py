@@ -27,7 +27,9 @@ from tests.unit.scheduler.stage import (
 
 def pruner(stage: Stage, holder: str = "a") -> Pruner:
     """Return a pruner that has rested."""
-    return Pruner(stage.store, policies=Policies(stage.store), holder=holder)
+    return Pruner(
+        stage.store, policies=Policies(stage.store), wakes=stage.wakes, holder=holder
+    )
 
 
 def prune(stage: Stage, holder: str = "a") -> int:
@@ -171,6 +173,31 @@ def test_it_rests_between_two_walks(stage: Stage) -> None:
     while work.step(stage.clock.now()):
         pass
     assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 1
+
+
+def test_the_others_rest_with_it(stage: Stage) -> None:
+    schedule = stage.add(policy=kept(runs=1))
+    work, other = pruner(stage, "a"), pruner(stage, "b")
+    while work.step(stage.clock.now()):
+        pass
+    ended(stage, schedule, 3)
+    stage.advance(-3 * MINUTE)
+    for _ in range(5):
+        stage.advance(10 * SECOND)
+        assert not work.step(stage.clock.now())
+        assert not other.step(stage.clock.now())
+    assert len(stage.runs(schedule, RunState.SUCCEEDED)) == 4
+    # Where it says nothing more, another goes on.
+    stage.advance(31 * SECOND)
+    assert other.step(stage.clock.now())
+
+
+def test_who_ends_hands_it_over_at_once(stage: Stage) -> None:
+    work = pruner(stage, "a")
+    work.step(stage.clock.now())
+    assert not pruner(stage, "b").step(stage.clock.now())
+    work.stop()
+    assert pruner(stage, "b").step(stage.clock.now())
 
 
 def test_it_rests_longer_after_a_long_walk(stage: Stage) -> None:

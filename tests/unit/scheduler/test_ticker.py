@@ -10,9 +10,11 @@ import pytest
 from crony import errors
 from crony.model.state import Reason, RunState, ScheduleState
 from crony.model.trigger import Cron, Every
-from crony.scheduler import materializer
+from crony.scheduler import materializer, ticker
 from crony.scheduler.wakes import Wake
 from tests.unit.scheduler.stage import DAY, HOUR, MINUTE, SECOND, Stage, at, policy
+
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def test_a_run_is_made_a_few_seconds_ahead(stage: Stage) -> None:
@@ -35,7 +37,7 @@ def test_two_nodes_make_one_run(stage: Stage) -> None:
 def test_a_node_without_the_duty_stands_by(stage: Stage) -> None:
     stage.tick()
     schedule = stage.add(trigger=Every(HOUR), start_at=at("12:00:06"))
-    stage.node().ticker.tick(stage.advance(2 * SECOND))
+    stage.node().ticker.tick(stage.advance(1.5 * SECOND))
     assert stage.runs(schedule) == []
 
 
@@ -43,6 +45,69 @@ def test_another_node_takes_over_when_the_holder_is_gone(stage: Stage) -> None:
     stage.tick()
     schedule = stage.add(trigger=Every(HOUR), start_at=at("12:00:08"))
     stage.node().ticker.tick(stage.advance(4 * SECOND))
+    assert len(stage.runs(schedule)) == 1
+
+
+def test_the_duty_is_taken_the_moment_it_is_over(stage: Stage) -> None:
+    held_at = stage.clock.now()
+    stage.tick()
+    other = stage.node().ticker
+    assert other.tick(stage.advance(700 * MILLISECOND)) == held_at + ticker.TTL
+    stage.tick(100 * MILLISECOND)
+    stage.advance(held_at + ticker.TTL - stage.clock.now())
+    # It was prolonged meanwhile, and is asked for again when that is over.
+    assert other.tick(stage.clock.now()) == held_at + 800 * MILLISECOND + ticker.TTL
+    schedule = stage.add(trigger=Every(HOUR), start_at=at("12:00:07.400"))
+    other.tick(stage.advance(799 * MILLISECOND))
+    assert stage.runs(schedule) == []
+    other.tick(stage.advance(1 * MILLISECOND))
+    assert len(stage.runs(schedule)) == 1
+
+
+def test_a_node_that_stands_by_leaves_the_store_alone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.tick()
+    other = stage.node().ticker
+    other.tick(stage.clock.now())
+
+    def asked(*_: object, **__: object) -> tuple[bool, None]:
+        raise AssertionError("it asked")
+
+    monkeypatch.setattr(stage.store.duties, "hold", asked)
+    assert not other.hears(Wake(ready=frozenset({("default", "default")})))
+    assert other.hears(Wake(tick=True))
+    for _ in range(10):
+        other.tick(stage.advance(150 * MILLISECOND))
+
+
+def test_a_duty_that_was_given_up_is_taken_at_once(stage: Stage) -> None:
+    stage.tick()
+    other = stage.node().ticker
+    other.tick(stage.advance(100 * MILLISECOND))
+    stage.wakes.subscribe(other.hears)
+    stage.service.ticker.stop()
+    assert stage.news[-1].duties == {"tick"}
+    schedule = stage.add(trigger=Every(HOUR), start_at=at("12:00:06"))
+    other.tick(stage.advance(SECOND))
+    assert len(stage.runs(schedule)) == 1
+
+
+def test_a_holder_that_slept_too_long_stands_by_when_it_wakes(stage: Stage) -> None:
+    stage.tick()
+    stage.node().ticker.tick(stage.advance(2 * SECOND))
+    schedule = stage.add(trigger=Every(HOUR), start_at=at("12:00:07.500"))
+    stage.tick(600 * MILLISECOND)
+    assert stage.runs(schedule) == []
+
+
+def test_a_step_back_leaves_the_duty_to_nobody_for_long(stage: Stage) -> None:
+    stage.tick()
+    other = stage.node().ticker
+    other.tick(stage.advance(SECOND))
+    stage.clock.set(at("11:59:30"))
+    schedule = stage.add(trigger=Every(HOUR), start_at=at("11:59:36"))
+    other.tick(stage.advance(2 * SECOND))
     assert len(stage.runs(schedule)) == 1
 
 
