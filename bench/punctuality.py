@@ -11,21 +11,19 @@ samples are kept under bench/results/.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.measuring.samples import keep, machine
 from crony import wire
 from crony.client import Client
 from crony.testing.service import ServiceProcess, running_service
 from crony.testing.worker import running_worker
-
-_RESULTS = Path(__file__).parent / "results"
 
 #: Prints the host's clock as soon as it runs; the time that it takes to be loaded
 #: is part of the sample.
@@ -88,17 +86,13 @@ def main() -> int:
             level = next(client.each_worker())["sandbox_level"]
             client.close()
     figures = shown(samples)
-    _RESULTS.mkdir(exist_ok=True)
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    kept = _RESULTS / f"punctuality-{now}.json"
     said = {
         "sandbox": level,
-        "cores": len(os.sched_getaffinity(0)),
-        "load": os.getloadavg(),
+        "machine": machine(),
         "figures": figures,
         "samples": samples,
     }
-    kept.write_text(json.dumps(said, indent=1) + "\n")
+    kept = keep("punctuality", said)
     print(f"punctuality: {len(samples)} runs, sandbox {level}")
     for name, value in figures.items():
         print(f"  {name:<7}{value * 1000:9.3f} ms")
