@@ -127,7 +127,8 @@ class Storage:
         TEXT,
         _store_url,
         "sqlite:///$CRONY_HOME/crony.db",
-        "The store's address.",
+        "The store's address: sqlite:///FILE, postgresql://HOST/DATABASE, "
+        "mongodb://HOST/DATABASE or redis://HOST/NUMBER.",
         short="CRONY_STORAGE",
         option="--storage",
     )

@@ -12,18 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from crony.testing.servers.mongodb import MongoDb
+from crony.testing.servers.postgresql import PostgreSQL
+from crony.testing.servers.redis import Redis
 
-from tests.docs.walkthrough import Step, steps
+from crony.testing.servers.process import Server
+from tests.docs.follow import follow
+from tests.docs.walkthrough import Step, is_walked, steps
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PAGES = sorted(
     path.relative_to(ROOT)
     for path in (ROOT / "README.rst", *(ROOT / "docs").rglob("*.md"))
-    if "_build" not in path.parts and steps(path.read_text(encoding="utf-8"))
+    if "_build" not in path.parts and is_walked(path.read_text(encoding="utf-8"))
 )
 USUAL = "127.0.0.1:8640"
-MARK = "=-=-= ended with"
 
 
 def free_address() -> str:
@@ -33,10 +37,10 @@ def free_address() -> str:
 
 
 @contextmanager
-def crony_up(folder: Path) -> Iterator[dict[str, str]]:
+def crony_up(folder: Path, **more: str) -> Iterator[dict[str, str]]:
     """Start what ``make run`` starts; yield the environment of a second terminal.
 
-    Whoever opens one has seen a first run end.
+    Whoever opens one has seen a first run end. ``more`` are variables beside.
     """
     address = free_address()
     environ = {
@@ -44,6 +48,7 @@ def crony_up(folder: Path) -> Iterator[dict[str, str]]:
         "HOME": str(folder),
         "CRONY_API_BIND": address,
         "CRONY_API_URL": f"http://{address}",
+        **more,
     }
     with subprocess.Popen(
         [BIN / "crony", "up"],
@@ -79,36 +84,8 @@ def crony_up(folder: Path) -> Iterator[dict[str, str]]:
             reader.join()
 
 
-def outputs(
-    page: list[Step], folder: Path, environ: dict[str, str]
-) -> list[tuple[int, str]]:
-    """Run all commands of a page in one shell; return exit codes and outputs."""
-    script = folder / "page.sh"
-    address = environ["CRONY_API_BIND"]
-    lines = ["exec 2>&1"]
-    for step in page:
-        lines.append(step.command.replace(USUAL, address))
-        lines.append(f"printf '\\n{MARK} %d\\n' $?")
-    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = subprocess.run(
-        ["bash", script],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=90,
-    )
-    parts = re.split(rf"\n{MARK} (\d+)\n", done.stdout)
-    return [
-        (int(code), output)
-        for output, code in zip(parts[::2], parts[1::2], strict=False)
-    ]
-
-
 def folder_like_a_clone(folder: Path) -> Path:
-    (folder / ".venv").mkdir()
+    (folder / ".venv").mkdir(parents=True)
     (folder / ".venv" / "bin").symlink_to(BIN)
     return folder
 
@@ -124,14 +101,26 @@ def test_commands_of_a_page_do_what_it_says(path: Path, tmp_path: Path) -> None:
     folder = folder_like_a_clone(tmp_path)
 
     with crony_up(folder) as environ:
-        results = outputs(page, folder, environ)
+        usual = {USUAL: environ["CRONY_API_BIND"]}
+        follow(page, folder, environ, instead=usual)
 
-    assert len(results) == len(page)
-    for step, (code, output) in zip(page, results, strict=True):
-        assert code == 0, f"$ {step.command}\n{output}"
-        assert step.keeps_its_promise(output), (
-            f"$ {step.command}\n{output}\nand not what the page says:\n{step.promised}"
-        )
+
+@pytest.mark.parametrize(
+    "kind", [PostgreSQL, MongoDb, Redis], ids=lambda kind: kind.__name__
+)
+def test_commands_of_the_readme_do_the_same_on_a_server(
+    kind: type[Server], tmp_path: Path
+) -> None:
+    page = steps((ROOT / "README.rst").read_text(encoding="utf-8"))
+    folder = folder_like_a_clone(tmp_path / "clone")
+
+    with (
+        kind(tmp_path / "server") as server,
+        crony_up(folder, CRONY_STORAGE=server.url) as environ,
+    ):
+        follow(page, folder, environ, instead={USUAL: environ["CRONY_API_BIND"]})
+
+    assert not list(folder.rglob("crony.db"))
 
 
 MARKDOWN = """\
@@ -192,6 +181,15 @@ def test_mark_of_a_file_without_a_block_is_refused() -> None:
 def test_mark_without_commands_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match=r"mark|before the first"):
         steps(page)
+
+
+def test_blocks_for_a_store_are_read_by_its_name() -> None:
+    page = MARKDOWN.replace("<!-- run -->", "<!-- run on shelf -->")
+    assert steps(page) == []
+    assert steps(page, on="shelf") == steps(MARKDOWN)
+    assert steps(page, on="she") == []
+    assert is_walked(MARKDOWN)
+    assert not is_walked(page)
 
 
 def test_ellipsis_stands_for_anything_and_nothing_else_does() -> None:

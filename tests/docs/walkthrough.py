@@ -6,7 +6,8 @@ command and goes on while lines end with a backslash; the lines after it are the
 that the page promises, where ``…`` stands for anything; as a line of its own it stands
 for any lines, or none. Without such lines only the exit code counts.
 
-In Markdown ``<!-- file NAME -->`` in front of a block says that it is to be saved.
+In Markdown ``<!-- file NAME -->`` in front of a block says that it is to be saved, and
+``<!-- run on NAME -->`` that it wants more around it than a running service.
 """
 
 import re
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 FILE = re.compile(r"<!-- file ([\w.-]+) -->")
-MARKS = {"<!-- run -->": "```console", ".. run": ".. code-block:: console"}
+CONSOLE = "```console"
+MARKS = {"<!-- run -->": CONSOLE, ".. run": ".. code-block:: console"}
+MARK_ON = "<!-- run on {} -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,22 @@ class Step:
         return re.fullmatch(pattern, "\n" + output.strip(), re.DOTALL) is not None
 
 
-def steps(page: str) -> list[Step]:
-    """Return the marked commands of a page, in its order."""
+def is_walked(page: str) -> bool:
+    """Return whether a page has commands for a running service."""
+    return any(line.strip() in MARKS for line in page.splitlines())
+
+
+def steps(page: str, *, on: str | None = None) -> list[Step]:
+    """Return the marked commands of a page, in its order.
+
+    ``on`` asks for those that are marked for that.
+    """
+    marks = MARKS if on is None else {MARK_ON.format(on): CONSOLE}
     lines = page.splitlines()
     found: list[Step] = []
     for number, line in enumerate(lines):
-        if line.strip() in MARKS:
-            found.extend(_steps_of(_block(lines, number)))
+        if line.strip() in marks:
+            found.extend(_steps_of(_block(lines, number, marks[line.strip()])))
         elif saved := FILE.fullmatch(line.strip()):
             text = _fenced(lines[number + 1 :])
             found.append(Step(_saving(saved[1], text), ""))
@@ -60,15 +72,14 @@ def _fenced(rest: list[str]) -> list[str]:
     return list(takewhile(lambda line: line.strip() != "```", rest[1:]))
 
 
-def _block(lines: list[str], number: int) -> list[str]:
+def _block(lines: list[str], number: int, opening: str) -> list[str]:
     """Return the lines of the block that follows the mark in line ``number``."""
-    opening = MARKS[lines[number].strip()]
     rest = lines[number + 1 :]
     while rest and not rest[0].strip():
         rest.pop(0)
     if not rest or rest[0].strip() != opening:
         raise ValueError(f"line {number + 1}: the mark is not in front of a block")
-    if opening == "```console":
+    if opening == CONSOLE:
         return _fenced(rest)
     indented = takewhile(lambda line: not line or line.startswith(" "), rest[1:])
     return [line.removeprefix("   ") for line in indented if line]
