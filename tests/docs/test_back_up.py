@@ -12,9 +12,6 @@ from typing import ClassVar
 
 import psycopg
 import pytest
-from crony.testing.servers.mongodb import MongoDb
-from crony.testing.servers.postgresql import PostgreSQL
-from crony.testing.servers.redis import Redis
 
 from crony.model.lease import Standing
 from crony.model.policy import PolicySettings
@@ -23,7 +20,10 @@ from crony.model.schedule import Schedule
 from crony.model.state import RunState
 from crony.storage import open_store
 from crony.storage.contract import RunQuery, ScheduleQuery, Store
+from crony.testing.servers.mongodb import MongoDb
+from crony.testing.servers.postgresql import PostgreSQL
 from crony.testing.servers.process import Server
+from crony.testing.servers.redis import Redis
 from crony.testing.storage.scene import TENANT, Scene, second
 from tests.docs.follow import follow
 from tests.docs.walkthrough import steps

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from crony.testing.servers.mongodb import MongoDb
-from crony.testing.servers.postgresql import PostgreSQL
-from crony.testing.servers.redis import Redis
 
 from crony import errors
 from crony.storage import open_store
+from crony.testing.servers.mongodb import MongoDb
+from crony.testing.servers.postgresql import PostgreSQL
 from crony.testing.servers.process import program
+from crony.testing.servers.redis import Redis
 from tests.docs.follow import follow
 from tests.docs.walkthrough import steps
 

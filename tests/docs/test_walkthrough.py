@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from crony.testing.servers.mongodb import MongoDb
 from crony.testing.servers.postgresql import PostgreSQL
-from crony.testing.servers.redis import Redis
-
 from crony.testing.servers.process import Server
+from crony.testing.servers.redis import Redis
 from tests.docs.follow import follow
 from tests.docs.walkthrough import Step, is_walked, steps
 
