@@ -19,6 +19,7 @@ from crony.clock import Clock
 from crony.errors import Fault
 from crony.model.group import Group, Profile
 from crony.model.moving import MovedRun, MovedSchedule
+from crony.model.state import HELD
 from crony.model.webhook import Webhook
 from crony.model.worker import Key, Role, Tenant
 from crony.scheduler.contention import again
@@ -305,21 +306,24 @@ class _Piece:
     def _runs(self, lines: Sequence[_Line]) -> Iterator[Outcome]:
         there = self._there(lines, self._store.moving.runs, lambda item: item.run.id)
         self._remove(lines, there)
+        deleted = self._deleted(lines)
         changed = []
         for line in lines:
-            moved = self._arrived(cast("MovedRun", line.record.value))
+            moved = cast("MovedRun", line.record.value)
+            gone = moved.run.schedule in deleted
+            moved = arrived(moved, deleted=gone, at=self._header.at)
             if there.get(moved.run.id) == moved:
                 yield _said(line, "unchanged")
             else:
                 changed.append(_Line(line.number, replace(line.record, value=moved)))
         yield from self._put(changed, self._store.moving.put_runs)
 
-    def _arrived(self, moved: MovedRun) -> MovedRun:
-        run = moved.run
-        if run.over:
-            return moved
-        found = self._store.schedules.find(run.tenant, run.schedule)
-        return arrived(moved, deleted=found is None, at=self._header.at)
+    def _deleted(self, lines: Sequence[_Line]) -> set[str]:
+        """Return the schedules that are gone, of runs that were in workers' hands."""
+        runs = [cast("MovedRun", line.record.value).run for line in lines]
+        wanted = {(r.tenant, r.schedule) for r in runs if r.state in HELD}
+        find = self._store.schedules.find
+        return {name for tenant, name in wanted if find(tenant, name) is None}
 
     def _remove(self, lines: Sequence[_Line], there: Iterable[str]) -> None:
         """Remove runs of which the lines say that they are not there any more."""

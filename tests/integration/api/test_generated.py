@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from crony.api.routes import ROUTES, WORK, Route
+from crony.scheduler.moving import MEDIA_TYPE
 from crony.testing.service import ServiceProcess
 from tests.integration.api.caller import Caller
 from tests.integration.api.walk import HEADERS, World, new_world
@@ -58,6 +59,12 @@ schemathesis.openapi.format(
     "crony-timezone",
     st.sampled_from(["UTC", "Europe/Berlin", "America/Havana", "Australia/Lord_Howe"]),
 )
+
+
+@schemathesis.serializer(MEDIA_TYPE)
+def lines(context: Any, value: object) -> bytes:
+    """Send what was made up as it is."""
+    return str(value).encode("utf-8", "replace")
 
 
 @pytest.fixture(scope="module")
