@@ -10,7 +10,7 @@ again changes nothing, and a later export brings what changed since.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
@@ -325,7 +325,7 @@ class _Piece:
         find = self._store.schedules.find
         return {name for tenant, name in wanted if find(tenant, name) is None}
 
-    def _remove(self, lines: Sequence[_Line], there: Iterable[str]) -> None:
+    def _remove(self, lines: Sequence[_Line], there: Mapping[str, MovedRun]) -> None:
         """Remove runs of which the lines say that they are not there any more."""
         gaps = [
             (line.record.after, line.record.id)
@@ -334,25 +334,36 @@ class _Piece:
         ]
         known = {line.record.id for line in lines}
         gone = [
-            name
-            for name in there
+            item
+            for name, item in there.items()
             if name not in known and any(low < name < high for low, high in gaps)
         ]
-        if gone:
-            self._store.moving.remove_runs(lines[0].record.tenant, gone)
+        self._gone(lines[0].record.tenant, gone)
+
+    def _gone(self, tenant: str, items: Iterable[MovedRun]) -> bool:
+        """Remove runs; return whether any went.
+
+        The history of schedules that are deleted here is left to retention: they may
+        have been this tenant's own before anything moved in.
+        """
+        find = self._store.schedules.find
+        gone = [
+            item.run.id
+            for item in items
+            if not item.run.over or find(tenant, item.run.schedule) is not None
+        ]
+        return bool(gone) and self._store.moving.remove_runs(tenant, gone) > 0
 
     def _sweep(self, record: Record) -> bool:
         """Remove runs behind the last one."""
-        last = record.after
-        removed = 0
+        last, removed = record.after, False
         while last is not None:
             page = self._store.moving.runs(
                 record.tenant, limit=_BATCH, after=(last, last) if last else None
             )
-            gone = [item.run.id for item in page.items]
-            removed += self._store.moving.remove_runs(record.tenant, gone)
+            removed = self._gone(record.tenant, page.items) or removed
             last = page.next[1] if page.next else None
-        return removed > 0
+        return removed
 
     # Both.
 

@@ -22,6 +22,7 @@ NOUNS = (
     "webhooks",
     "answers",
     "duties",
+    "moving",
 )
 
 

@@ -89,3 +89,16 @@ def test_what_a_schedule_is_called_cannot_play_with_the_terminal(crony: Shell) -
     out = on_terminal(crony, "show", "evil", columns=200).ok()
     assert "\\x1b[2Jgone" in out
     assert "\x1b[2J" not in out
+
+
+def test_a_move_shows_how_far_it_is_on_a_terminal_alone(
+    crony: Shell, tmp_path: Path
+) -> None:
+    crony("add", "moved", "--every", "1h", "--", "date").ok()
+    path, store = tmp_path / "house.ndjson", f"sqlite:///{tmp_path}/new/crony.db"
+    out = on_terminal(crony, "export", "-o", str(path), columns=100).ok()
+    assert "Exporting" in out
+    assert " schedules, " in out
+    argv = ("import", str(path), "--storage", store)
+    assert "Importing" in on_terminal(crony, *argv, columns=100).ok()
+    assert "Importing" not in (again := crony(*argv)).out + again.err

@@ -333,6 +333,22 @@ class TestLastImport:
         here.live(5 * MINUTE)
         assert not here.runs()
 
+    def test_what_was_here_before_is_not_taken_for_gone(
+        self, there: Stage, here: Stage
+    ) -> None:
+        mine = here.add(name="mine")
+        here.tick(MINUTE)
+        here.delete(mine)
+        before = {run.id for run in here.runs()}
+        assert before
+        there.add(name="one")
+        there.tick(2 * MINUTE)
+        for _ in range(2):
+            move(there, here)
+        found = {run.id for run in here.runs()}
+        assert before < found
+        assert found - before == {run.id for run in there.runs()}
+
     def test_names_that_went_from_one_to_another_do_so_here(
         self, there: Stage, here: Stage
     ) -> None:
