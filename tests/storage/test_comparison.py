@@ -20,7 +20,7 @@ EXAMPLES = int(os.environ.get("CRONY_EXAMPLES", "20"))
 
 
 # Half a minute on a machine of its own; others may be at work beside it.
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [name for name in STANDS if name != "memory"])
 def test_each_driver_answers_as_the_reference_does(name: str, stands: Stands) -> None:
     def stores() -> tuple[Store, Store]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -35,33 +35,27 @@ from crony.storage.sql.dialect import (
 from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
-_RANK = f"r.priority, {dialect.TURN}, r.catch_up, r.due_at, r.id"
 _FREE_FOR = (
     "(r.reserved_for IS NULL OR r.reserved_for = :worker OR r.reserved_until <= :now)"
 )
 _AVAILABLE = "r.available_at > :after AND r.available_at <= :until"
+_RANKED = f"r.priority, {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id"
+_RANK = packed_rows("priority, turn, catch_up, due_at, id")
 #: The first of each lane. What catches up comes apart, for a worker takes few of it:
-#: the others are found however many of it there are.
-_LEASABLE = text(
-    f"SELECT l.value, (SELECT {packed_rows('priority, turn, catch_up, due_at, id')}"
-    " FROM (SELECT r.priority,"
-    f" {dialect.TURN} AS turn, r.catch_up, r.due_at, r.id FROM runs r"
-    " WHERE r.lane = l.value AND r.catch_up = :catch_up"
+#: the others are found however many of it there are. And what became available and was
+#: not promoted yet: it is few, for a tick promotes it; not by the index of what is
+#: admitted.
+_CANDIDATES = text(
+    f"SELECT l.value, (SELECT {_RANK} FROM (SELECT {_RANKED} FROM runs r"
+    " WHERE r.lane = l.value AND r.catch_up = k.value"
     " AND r.state = 'pending' AND r.admitted = 1 AND r.waiting = 0"
     f" AND {_AVAILABLE} AND {_FREE_FOR}"
     f" ORDER BY r.priority DESC, {dialect.TURN}, r.due_at, r.id LIMIT :slots) found)"
-    f" FROM {each_number('lanes', 'l')}"
-)
-#: What became available and was not promoted yet: few, for a tick promotes them.
-_OVERDUE = text(
-    f"SELECT r.lane, {_RANK} FROM runs r WHERE r.state = 'pending' AND r.waiting = 1"
-    # Not by the index of what is admitted.
+    f" FROM {each_number('kinds', 'k')}, {each_number('lanes', 'l')}"
+    f" UNION ALL SELECT lane, {_RANK} FROM (SELECT r.lane, {_RANKED} FROM runs r"
+    " WHERE r.state = 'pending' AND r.waiting = 1"
     f" AND {_AVAILABLE} AND r.admitted + 0 = 1"
-    f" AND r.lane IN {among_numbers('lanes')} AND {_FREE_FOR}"
-)
-_CATCHING_UP = text(
-    "SELECT count(*) FROM runs r WHERE r.worker = :worker"
-    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1"
+    f" AND r.lane IN {among_numbers('lanes')} AND {_FREE_FOR}) found GROUP BY lane"
 )
 _START = greatest("available_at", ":now")
 _LEASE = text(
@@ -125,7 +119,7 @@ def _choose(
     now: datetime,
 ) -> list[str]:
     """Return the first runs that the worker may have, in the order of leasing."""
-    if worker.draining or slots < 1 or places.is_held(connection, worker.tenant):
+    if worker.draining or slots < 1:
         return []
     satisfied = lanes.satisfied(
         connection,
@@ -135,6 +129,8 @@ def _choose(
         level=worker.sandbox_level,
     )
     room = _Room(connection, worker, {lane.group for lane in satisfied})
+    if room.held:
+        return []
     chosen: list[str] = []
     start, present = instant_out(EPOCH) - 1, instant_out(min(now, horizon))
     # What may start now comes first: while there is enough of it, nobody looks at
@@ -145,7 +141,7 @@ def _choose(
         groups = {
             lane.id: lane.group for lane in satisfied if room.for_group(lane.group)
         }
-        asked = {
+        asked: Parameters = {
             "lanes": json.dumps(list(groups)),
             "slots": slots - len(chosen),
             "after": after,
@@ -153,8 +149,8 @@ def _choose(
             "worker": worker.id,
             "now": instant_out(now),
         }
-        kinds = (0, 1) if room.for_catch_up() else (0,)
-        for rank, lane in sorted(_candidates(connection, asked, kinds)):
+        asked["kinds"] = "[0,1]" if room.for_catch_up() else "[0]"
+        for rank, lane in sorted(_candidates(connection, asked)):
             if len(chosen) == slots:
                 break
             if room.take(groups[lane], catch_up=rank[2]):
@@ -163,21 +159,15 @@ def _choose(
 
 
 def _candidates(
-    connection: Connection, asked: Parameters, kinds: Iterable[int]
-) -> list[tuple[Rank, int]]:
+    connection: Connection, asked: Parameters
+) -> Iterator[tuple[Rank, int]]:
     """Return the first runs of lanes, with the lane of each.
 
     ``kinds`` are the values of ``catch_up`` that are looked for.
     """
-    found = []
-    for catch_up in kinds:
-        firsts = connection.execute(_LEASABLE, {**asked, "catch_up": catch_up})
-        for lane, group in firsts:
-            for priority, *rest in json.loads(group):
-                found.append(((-priority, *rest), lane))
-    for lane, priority, *rest in connection.execute(_OVERDUE, asked):
-        found.append(((-priority, *rest), lane))
-    return found
+    for lane, group in connection.execute(_CANDIDATES, asked).all():
+        for priority, *rest in json.loads(group):
+            yield (-priority, *rest), lane
 
 
 class _Room:
@@ -189,12 +179,12 @@ class _Room:
     def __init__(
         self, connection: Connection, worker: Worker, groups: Collection[str]
     ) -> None:
-        self._connection = connection
-        self._worker = worker
-        self._tenant = places.of_tenant(connection, worker.tenant).free
-        limits = places.of_groups(connection, worker.tenant, groups)
-        self._groups = {name: taken.free for name, taken in limits.items()}
-        self._share: int | None = None
+        found = places.for_worker(connection, worker.tenant, worker.id, groups)
+        #: Whether nothing of the tenant may be taken.
+        self.held = found.held
+        self._tenant = found.tenant.free
+        self._groups = {name: taken.free for name, taken in found.groups.items()}
+        self._share = rules.catch_up_share(worker.slots) - found.catching_up
 
     def for_group(self, group: str) -> bool:
         """Return whether a run of the group may be taken; of no group, always."""
@@ -206,7 +196,7 @@ class _Room:
         """Take a run of the group, if there is room for it."""
         if not self.for_group(group) or (catch_up and not self.for_catch_up()):
             return False
-        if catch_up and self._share is not None:
+        if catch_up:
             self._share -= 1
         if group != lanes.NO_GROUP:
             if self._tenant is not None:
@@ -218,10 +208,6 @@ class _Room:
 
     def for_catch_up(self) -> bool:
         """Return whether the worker may take one more run that catches up."""
-        if self._share is None:
-            asked = {"worker": self._worker.id}
-            held = self._connection.execute(_CATCHING_UP, asked).scalar_one()
-            self._share = rules.catch_up_share(self._worker.slots) - held
         return self._share > 0
 
 

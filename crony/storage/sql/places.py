@@ -50,6 +50,18 @@ _GROUPS_HELD = text(
     " JOIN schedule_groups g ON g.tenant = :tenant AND g.name = j.value"
     " WHERE g.max_concurrent IS NOT NULL"
 )
+#: All that keeps a worker from taking a run, looked up at once.
+_FOR_WORKER = text(
+    "SELECT NULL, t.max_concurrent,"
+    f" CASE WHEN t.max_concurrent IS NOT NULL THEN {_HELD_BY_TENANT} END, t.held,"
+    " (SELECT count(*) FROM runs r WHERE r.worker = :worker"
+    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1)"
+    " FROM tenants t WHERE t.name = :tenant"
+    f" UNION ALL SELECT g.name, g.max_concurrent, {_HELD_BY_GROUP}, 0, 0"
+    f" FROM {each('groups', 'j')}"
+    " JOIN schedule_groups g ON g.tenant = :tenant AND g.name = j.value"
+    " WHERE g.max_concurrent IS NOT NULL"
+)
 #: The groups whose runs wait for a place, and in which lines: those of each lane that
 #: may be leased now, and what is not available yet, of which there is little. With
 #: ``hooks`` hooks' runs, which wait for no place, are among them, without a group.
@@ -98,6 +110,34 @@ def is_held(connection: Connection, tenant: str) -> bool:
 def is_open(connection: Connection, tenant: str) -> bool:
     """Return whether one more of a tenant's runs may be leased, as far as it says."""
     return not is_held(connection, tenant) and of_tenant(connection, tenant).open
+
+
+@dataclass(frozen=True, slots=True)
+class ForWorker:
+    """What keeps a worker from taking runs of its tenant."""
+
+    held: bool
+    tenant: Taken
+    #: Of the groups that have a limit.
+    groups: Mapping[str, Taken]
+    #: How many runs that catch up are in its hands.
+    catching_up: int
+
+
+def for_worker(
+    connection: Connection, tenant: str, worker: str, groups: Collection[str]
+) -> ForWorker:
+    """Return what keeps a worker from taking runs of these groups."""
+    asked = {"tenant": tenant, "worker": worker, "groups": ids(sorted(groups))}
+    held, tenant_taken, catching_up = False, UNLIMITED, 0
+    taken: dict[str, Taken] = {}
+    for name, limit, count, is_held, catch_up in connection.execute(_FOR_WORKER, asked):
+        if name is None:
+            held, catching_up = bool(is_held), catch_up
+            tenant_taken = Taken(limit, count or 0)
+        else:
+            taken[name] = Taken(limit, count)
+    return ForWorker(held, tenant_taken, taken, catching_up)
 
 
 def of_tenant(connection: Connection, tenant: str) -> Taken:
