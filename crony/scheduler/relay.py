@@ -120,7 +120,7 @@ class Relay:
             try:
                 self._store.listen(self._hear, until=self._stopping.is_set)
             except errors.Unavailable as exc:
-                if self._greeting is None:
+                if self._greeting is None and not self._stopping.is_set():
                     _log.warning("news of other nodes don't arrive", detail=str(exc))
             except Exception:  # noqa: BLE001  # the thread must outlive everything
                 _log.exception("listening for news failed")

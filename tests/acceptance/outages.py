@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from crony.client import Client
@@ -39,21 +41,29 @@ class Outages:
 
     def go_on(self, *, seconds: float) -> None:
         """Go on for so long."""
-        until = self._began + seconds
-        next_at = asks_at = time.monotonic()
+        until = time.monotonic() + seconds
+        over = threading.Event()
+        # People wait for what stands still, and it does not stand longer for that.
+        with ThreadPoolExecutor(1) as people:
+            asking = people.submit(self._trigger, over)
+            try:
+                self._disturb(until)
+            finally:
+                over.set()
+            self._revive(float("inf"))
+        asking.result()
+
+    def _disturb(self, until: float) -> None:
+        next_at = time.monotonic()
         while (now := time.monotonic()) < until:
             self._revive(now)
             if now >= next_at:
                 self._strike(now)
                 next_at = now + self._chance.uniform(*_BETWEEN)
-            if now >= asks_at:
-                self._trigger()
-                asks_at = now + 1
             time.sleep(0.02)
 
     def calm(self) -> None:
-        """Let all of them be there again."""
-        self._revive(float("inf"))
+        """Wait until all of them are there again."""
         for node in self._fleet.nodes:
             self._fleet.wait_until_ready(node)
         self._note("calm")
@@ -92,12 +102,13 @@ class Outages:
         self._again_at[node] = now + self._chance.uniform(*_AWAY)
         self._note(f"{node.name} is killed")
 
-    def _trigger(self) -> None:
-        """Make a run by hand, and ask for the same once more at another node."""
-        run = partial(_run, key=f"many-{len(self.triggered)}")
-        once, again = self._fleet.ask(run), self._fleet.ask(run, first=1)
-        assert once == again, "an idempotency key made two"
-        self.triggered.append(once)
+    def _trigger(self, over: threading.Event) -> None:
+        """Make runs by hand, and ask for each once more at another node."""
+        while not over.wait(1):
+            run = partial(_run, key=f"many-{len(self.triggered)}")
+            once, again = self._fleet.ask(run), self._fleet.ask(run, first=1)
+            assert once == again, "an idempotency key made two"
+            self.triggered.append(once)
 
     def _note(self, what: str) -> None:
         line = f"{time.monotonic() - self._began:.1f} {what}"
