@@ -19,12 +19,17 @@ from crony.storage.mongodb.matching import Filter, Sort
 #: Where the URL names no database.
 _DATABASE = "crony"
 
-#: What holds unless the URL says otherwise; times are milliseconds. ``timeoutMS``
-#: bounds a whole operation, with what is tried again and with what the server does.
+#: What holds unless the URL says otherwise; times are milliseconds. There is no
+#: ``timeoutMS``: with it the client waits as long for a server that is gone as for an
+#: answer. So an operation ends within twice the first two: it is tried again once.
 _OPTIONS: Mapping[str, Any] = {
-    "timeoutMS": 20_000,
-    "serverSelectionTimeoutMS": 8_000,
-    "connectTimeoutMS": 5_000,
+    # A request does not wait for an election: it is told when to come back.
+    "serverSelectionTimeoutMS": 3_000,
+    "socketTimeoutMS": 10_000,
+    # A server that stands still is found out within both together, and what waits for
+    # it ends then.
+    "connectTimeoutMS": 3_000,
+    "heartbeatFrequencyMS": 2_000,
     "waitQueueTimeoutMS": 8_000,
     "maxPoolSize": 64,
     "maxIdleTimeMS": 300_000,

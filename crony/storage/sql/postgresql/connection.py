@@ -19,14 +19,15 @@ from psycopg.rows import TupleRow
 from crony import errors
 
 #: Seconds that we wait for an answer: longer than the server lets anything take.
-ANSWER_WITHIN = 20.0
+ANSWER_WITHIN = 12.0
 
 #: Of the server, in milliseconds. Whoever stops in a transaction, with the lock of a
-#: tenant, loses it before the others have given up on it.
+#: tenant, loses it before the others have given up on it; also where others of its
+#: process waited for it, which get it next and have stopped as well.
 _TIMES = {
-    "idle_in_transaction_session_timeout": 5_000,
-    "lock_timeout": 10_000,
-    "statement_timeout": 15_000,
+    "idle_in_transaction_session_timeout": 3_000,
+    "lock_timeout": 8_000,
+    "statement_timeout": 10_000,
 }
 
 #: Of libpq, where the URL does not say otherwise.

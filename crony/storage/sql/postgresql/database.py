@@ -185,6 +185,9 @@ def _patience(connection: Connection, *, given: bool) -> Iterator[None]:
 
 def _roll_back(connection: Connection) -> None:
     """End a transaction that failed; what keeps us from it must not hide why."""
+    if connection.invalidated:
+        # It ended with its connection.
+        return
     try:
         connection.exec_driver_sql("ROLLBACK")
     except exc.DBAPIError:
