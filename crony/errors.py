@@ -207,6 +207,11 @@ class StoreUnusable(CronyError):
     """The store answers but must not be used, such as one of a newer schema."""
 
 
+class StoreUnsafe(StoreUnusable):
+    """As the store is set up, it would lose what it acknowledged; the text says what
+    to change."""
+
+
 class MissingSafeguard(CronyError):
     """A protection is missing; the text says how to get it."""
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from crony import log
+from crony import errors, log
 from crony.api.app import App, create_app
 from crony.api.metrics import Metrics
 from crony.api.node import Node
@@ -23,6 +27,11 @@ from crony.storage import open_store
 from crony.storage.contract import Store
 
 _log = log.get(__name__)
+
+T = TypeVar("T")
+
+#: Seconds from try to try of a start that waits for the store.
+_AGAIN = 0.5
 
 
 class Lifespan:
@@ -46,7 +55,7 @@ class Lifespan:
     def _start(self) -> None:
         service = self._node.service
         key_file = self._home / ADMIN_KEY
-        if not service.keys.ensure_admin(key_file):
+        if not patiently(partial(service.keys.ensure_admin, key_file)):
             _log.info(
                 "the store's admin key is elsewhere",
                 file=str(key_file),
@@ -54,8 +63,7 @@ class Lifespan:
                 "make another key here: crony-api --new-admin-key",
             )
         service.start()
-        promises = list(service.store.cannot_promise())
-        for promise in promises:
+        for promise in patiently(service.store.cannot_promise):
             _log.warning("the store can't promise everything", what=promise)
         _log.info("ready")
 
@@ -70,14 +78,29 @@ class Lifespan:
         _log.info("stopped")
 
 
+def patiently(call: Callable[[], T]) -> T:
+    """Return what ``call`` does, once the store answers.
+
+    A process that takes the place of one that died meanwhile must not end the others:
+    gunicorn ends them all where one can't start.
+    """
+    while True:
+        try:
+            return call()
+        except errors.Unavailable as exc:
+            _log.warning("the start waits for the store", detail=str(exc))
+            time.sleep(_AGAIN)
+
+
 def build(settings: Settings, *, home: Path) -> App:
     """Open the store and put a process of the service together; after a fork."""
     store = open_store(settings.storage.url, home=home)
     if settings.storage.url.startswith("memory:"):
         # It begins empty in every process, so here is where it is brought up.
         store.migrate()
-    store.open()
-    node = node_of(store, settings, wakes=Wakes(home / "run", store=store))
+    patiently(store.open)
+    wakes = Wakes(home / "run", store=store)
+    node = patiently(partial(node_of, store, settings, wakes=wakes))
     app = create_app(node)
     app.add_middleware(Lifespan(node, home=home))
     return app

@@ -81,6 +81,7 @@ TABLE: Mapping[type[errors.CronyError], Kind] = {
     errors.StoreUnavailable: _STORE,
     errors.Overloaded: OVERLOADED,
     errors.StoreUnusable: _STORE,
+    errors.StoreUnsafe: _STORE,
 }
 
 #: What only programs meet, never a request.

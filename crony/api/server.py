@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
 
@@ -64,9 +65,35 @@ def new_admin_key(
 
 def _migrate(settings: Settings, home: Path) -> None:
     """Bring the store up before any process opens it."""
-    store = open_store(settings.storage.url, home=home)
-    store.migrate()
+    url = settings.storage.url
+    store = open_store(url, home=home)
+    try:
+        store.migrate()
+    except errors.StoreUnavailable as exc:
+        detail = naming(url, str(exc))
+        raise errors.StoreUnavailable(detail, retry_after=exc.retry_after) from exc
+    except errors.StoreUnusable as exc:
+        raise type(exc)(naming(url, str(exc))) from exc
     store.close()
+
+
+def naming(url: str, detail: str) -> str:
+    """Return what is wrong with the store, and which one that is.
+
+    SECURITY: whatever of the URL may be a password is left out.
+    """
+    setting = "storage.url (--storage, CRONY_STORAGE)"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return f"{detail}; see {setting}"
+    if "@" in parts.path + parts.query + parts.fragment:
+        # A password with a / or the like that is not written as %2F.
+        return f"{detail}; see {setting}"
+    before, at, name = parts.netloc.rpartition("@")
+    user = before.partition(":")[0]
+    who = user + at if user else ""
+    return f"{detail}; {setting} is {parts.scheme}://{who}{name}{parts.path}"
 
 
 def check_safeguards(api: Api) -> None:

@@ -15,6 +15,8 @@ INTERRUPTED = 130
 #: The first row that fits decides.
 CODES: tuple[tuple[type[errors.CronyError], int], ...] = (
     (errors.ServiceUnreachable, UNREACHABLE),
+    (errors.StoreUnavailable, UNREACHABLE),
+    (errors.StoreUnsafe, SAFEGUARD),
     (errors.NotFound, NOT_FOUND),
     (errors.Unauthenticated, KEY),
     (errors.Forbidden, KEY),

@@ -33,6 +33,8 @@ _UNUSABLE = {
     "NOPERM": "the store's user may not use a command that Crony needs",
     "MOVED": "the store is a node of a cluster, which this driver does not speak to",
     "CROSSSLOT": "the store refused a script: CROSSSLOT",
+    # "DB index is out of range".
+    "DB": "the store has no database of that number",
     "WRONGTYPE": "the store has something else under a key of Crony's",
 }
 

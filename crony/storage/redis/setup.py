@@ -66,12 +66,12 @@ def _refuse(facts: _Facts) -> None:
             "the store is a node of a cluster, which this driver does not speak to"
         )
     if not facts.get("aof_enabled"):
-        raise errors.StoreUnusable(
+        raise errors.StoreUnsafe(
             "the store forgets with its process what it acknowledged: set appendonly"
             " yes and appendfsync always in its redis.conf"
         )
     if facts.get("maxmemory_policy") != "noeviction":
-        raise errors.StoreUnusable(
+        raise errors.StoreUnsafe(
             "the store forgets keys when its memory is full: set maxmemory-policy"
             " noeviction in its redis.conf"
         )

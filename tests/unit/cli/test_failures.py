@@ -42,6 +42,9 @@ def test_every_error_has_an_exit_code(kind: type[errors.CronyError]) -> None:
     [
         (errors.ServiceUnreachable("x"), 5),
         (errors.MissingSafeguard("x"), 6),
+        (errors.StoreUnavailable("x", retry_after=timedelta(seconds=1)), 5),
+        (errors.StoreUnusable("x"), 1),
+        (errors.StoreUnsafe("x"), 6),
         (errors.InvalidSetting("--bind", "bind", "x"), 2),
         (errors.NotFound("schedule", "x"), 3),
         (errors.Unauthenticated("x"), 4),
