@@ -9,7 +9,7 @@ from functools import partial
 
 import falcon.asgi
 
-from crony import log
+from crony import errors, log
 from crony.api import auth, params, problems
 from crony.api.node import Node
 from crony.api.request import Disconnected, Request, segment
@@ -92,6 +92,7 @@ class Door:
         operation = route.operation if route else "none"
         waits = operation in ("lease", "get_log", "list_events", "export_records")
         self._node.metrics.count(operation, resp.status_code, None if waits else took)
+        self._note(req, succeeded=succeeded)
         caller = getattr(req, "caller", None)
         say = _log.debug if route and route.quiet and succeeded else _log.info
         say(
@@ -102,6 +103,14 @@ class Door:
             method=req.method,
             status=resp.status_code,
         )
+
+    def _note(self, req: Request, *, succeeded: bool) -> None:
+        """Tell the probe how a write went; what was refused says nothing."""
+        if req.method in ("GET", "HEAD", "OPTIONS"):
+            return
+        failure: errors.CronyError | None = getattr(req.context, "failure", None)
+        if failure is not None or succeeded:
+            self._node.service.probe.note(failure)
 
 
 def _negotiate(req: Request, route: Route) -> None:
@@ -130,6 +139,8 @@ async def handle(
     problem = _of_falcon(exc) if isinstance(exc, falcon.HTTPError) else problems.of(exc)
     if problem.kind is problems.INTERNAL:
         _log.exception("a request failed")
+    if isinstance(exc, errors.StoreUnavailable | errors.StoreUnusable):
+        req.context.failure = exc
     resp.status = problem.kind.status
     resp.content_type = problems.MEDIA_TYPE
     resp.data = problem.encoded(instance=req.number)

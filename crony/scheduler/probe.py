@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from crony import clock as clocks
-from crony import errors
+from crony import errors, log
 from crony.clock import Clock
 from crony.storage.contract import Store
+
+_log = log.get(__name__)
 
 #: What is written: a note with a duty that means nothing, as large as the other writes
 #: of a second may be. A disk that is full may have room for less.
@@ -18,12 +20,15 @@ _LENGTH = 64 << 10
 
 #: For so long the last answer holds, however many ask.
 _AGAIN = timedelta(seconds=1)
+#: For so long it counts that a write failed that somebody else tried.
+_NOTED = timedelta(seconds=5)
 
 
 class Probe:
-    """Tries a write at most once a second.
+    """Tries a write at most once a second, and takes note of those of others.
 
-    A store whose disk is full answers every question as ever.
+    A store whose disk is full answers every question as ever, and may have room for
+    what is tried where it has none for what is asked.
     """
 
     def __init__(
@@ -39,6 +44,17 @@ class Probe:
         self._lock = threading.Lock()
         self._tried_at: timedelta | None = None
         self._failure: errors.CronyError | None = None
+        #: How the newest write of this process failed, and when, if it did.
+        self._noted: tuple[errors.CronyError, timedelta] | None = None
+
+    def note(self, failure: errors.CronyError | None) -> None:
+        """Take note of how a write went: what the store raised, if it did."""
+        noted = None if failure is None else (failure, self._elapsed())
+        before, self._noted = self._noted, noted
+        if failure is not None and before is None:
+            _log.warning("the store takes no writes", detail=str(failure))
+        elif failure is None and before is not None:
+            _log.info("the store takes writes again")
 
     def check(self) -> None:
         """Return if the store takes writes; raises what a write raised."""
@@ -51,6 +67,9 @@ class Probe:
         failure = self._failure
         if failure is not None:
             raise failure.with_traceback(None)
+        noted = self._noted
+        if noted is not None and self._elapsed() - noted[1] < _NOTED:
+            raise noted[0].with_traceback(None)
 
     def _renew(self) -> None:
         if self._tried_at is not None and self._elapsed() - self._tried_at < _AGAIN:

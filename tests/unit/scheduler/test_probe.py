@@ -96,3 +96,23 @@ def test_it_writes_whoever_tried_before_and_whatever_time_it_was(stage: Stage) -
         Probe(stage.node().store, stage.clock, elapsed=timedelta).check()
         noted.add(stage.store.duties.note("probe"))
     assert len(noted) == 3
+
+
+def test_a_write_that_failed_counts_until_one_succeeds_or_it_is_long_ago(
+    stage: Stage,
+) -> None:
+    watch = Watch()
+    probe = Probe(stage.store, stage.clock, elapsed=watch)
+    full = errors.StoreUnavailable("full", retry_after=SECOND)
+    probe.check()
+    probe.note(full)
+    with pytest.raises(errors.StoreUnavailable, match="full"):
+        probe.check()
+    probe.note(None)
+    probe.check()
+    probe.note(full)
+    watch.shows = 5 * SECOND - timedelta.resolution
+    with pytest.raises(errors.StoreUnavailable, match="full"):
+        probe.check()
+    watch.shows = 5 * SECOND
+    probe.check()
