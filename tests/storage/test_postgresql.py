@@ -197,6 +197,24 @@ def test_two_processes_migrate_at_once_and_both_succeed(other: str) -> None:
     assert answers == ["default", "default"]
 
 
+@pytest.mark.parametrize(("floor", "refused"), [("9998", True), ("0004", False)])
+def test_a_newer_schema_says_which_releases_may_work_on_it(
+    other: str, floor: str, *, refused: bool
+) -> None:
+    open_store(other).migrate()
+    with psycopg.connect(other) as admin:
+        admin.execute("UPDATE alembic_version SET version_num = '9999'")
+        admin.execute("UPDATE schema_floor SET floor = %s", [floor])
+    store = open_store(other)
+    for step in (store.migrate, store.open):
+        if refused:
+            with pytest.raises(errors.StoreUnusable, match="9998 or newer"):
+                step()
+        else:
+            step()
+    store.close()
+
+
 def test_text_is_in_the_order_of_code_points_whatever_the_server_speaks(
     url: str,
 ) -> None:

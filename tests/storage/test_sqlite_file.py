@@ -77,19 +77,40 @@ def test_a_store_that_was_not_migrated_is_not_opened(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def newer(path: Path, *, floor: str) -> None:
+    """Let a file be of a newer release, that says who may work on it."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE schema_floor SET floor = ?", [floor])
+
+
 def test_a_newer_schema_is_refused_before_anything_changes(
     new_file: Callable[[], Path],
 ) -> None:
     path = new_file()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    connection.close()
+    newer(path, floor="9998")
     before = path.read_bytes()
     store = open_store(f"sqlite:///{path}")
     for refused in (store.migrate, store.open):
-        with pytest.raises(errors.StoreUnusable, match="9999"):
+        with pytest.raises(errors.StoreUnusable, match="9998 or newer"):
             refused()
     assert path.read_bytes() == before
+
+
+def test_a_newer_schema_that_lets_this_release_in_is_left_as_it_is(
+    new_file: Callable[[], Path],
+) -> None:
+    path = new_file()
+    newer(path, floor=versions.KNOWN[-1])
+    store = open_store(f"sqlite:///{path}")
+    store.migrate()
+    store.open()
+    scene = Scene(store)
+    assert scene.stored(scene.schedule()).revision == 1
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("SELECT * FROM alembic_version").fetchone()
+    assert version == "9999"
 
 
 def test_what_is_not_a_store_is_refused_and_left_alone(tmp_path: Path) -> None:

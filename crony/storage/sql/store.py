@@ -72,7 +72,7 @@ class SqlStore(Store):
                 versions.current(connection)
             # Of two that migrate at once, one waits here, and finds it done.
             with database.migrating() as connection:
-                if versions.current(connection) != versions.KNOWN[-1]:
+                if versions.is_behind(versions.current(connection)):
                     schema.upgrade(connection)
                 tenants.ensure_default(connection, now=database.now())
         finally:

@@ -14,7 +14,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add columns and indexes; nobody is held yet."""
+    """Add columns and indexes; nobody is held yet.
+
+    Nodes of older releases would lease what is held, so that they are locked out.
+    """
+    op.create_table("schema_floor", sa.Column("floor", dialect.TEXT, nullable=False))
+    op.execute(dialect.text(f"INSERT INTO schema_floor VALUES ('{revision}')"))
     _flag("tenants", "held")
     # Of its tenant, with each schedule: what is due is found without those that wait.
     _flag("schedules", "tenant_held")
