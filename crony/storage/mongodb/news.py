@@ -7,7 +7,7 @@ from typing import cast
 
 import pymongo
 from pymongo import CursorType
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from crony.storage.documents import Document
 from crony.storage.mongodb import faults
@@ -15,6 +15,9 @@ from crony.storage.mongodb.database import IN_ORDER, Database
 from crony.storage.mongodb.faults import translated
 
 NEWS = "news"
+
+#: What the server says of a collection that is there.
+_EXISTS = 48
 
 #: Old news go when so much is there.
 _SIZE = 1 << 20
@@ -24,11 +27,19 @@ _PATIENCE = 500
 
 
 def create(database: Database) -> None:
-    """Make the collection, with a first document: an empty one can't be tailed."""
+    """Make the collection, with a first document: an empty one can't be tailed.
+
+    Of several nodes that make it at once, one does.
+    """
     with translated():
         try:
             database.database.create_collection(NEWS, capped=True, size=_SIZE)
         except CollectionInvalid:
+            pass
+        except OperationFailure as exc:
+            if exc.code != _EXISTS:
+                raise
+        if database.documents(NEWS).find_one({}, {"_id": 1}) is not None:
             return
     tell(database, b"")
 
