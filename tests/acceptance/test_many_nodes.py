@@ -3,7 +3,7 @@
 Nodes are killed and started again, and stand still for a while, at random. Workers
 are not: so there is always one that holds its leases, and nothing may be lost.
 
-``CRONY_CHAOS_SECONDS`` (8) is for how long, ``CRONY_CHAOS_SEED`` which course.
+``CRONY_CHAOS_SECONDS`` (6) is for how long, ``CRONY_CHAOS_SEED`` which course.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.acceptance.trial import Trial
 from tests.acceptance.witness import Ledger, Line, Witness
 from tests.storage.stands import SHARED, make_stand
 
-SECONDS = float(os.environ.get("CRONY_CHAOS_SECONDS", "8"))
+SECONDS = float(os.environ.get("CRONY_CHAOS_SECONDS", "6"))
 SEED = int(os.environ.get("CRONY_CHAOS_SEED", "1"))
 
 #: Much longer than no node answers, much shorter than the clocks are apart.
