@@ -30,7 +30,7 @@ SEED = int(os.environ.get("CRONY_CHAOS_SEED", "1"))
 LEASE = 15.0
 SHIFTS = (timedelta(minutes=-7), timedelta(0), timedelta(minutes=11))
 
-PATIENCE = 120 + 2 * SECONDS
+PATIENCE = 240 + 2 * SECONDS
 
 #: How much may pass between the instant and a task's own look at the clock.
 _EARLY = timedelta(milliseconds=5)

@@ -37,16 +37,21 @@ class Trial:
         ]
         for one in self._followers:
             one.start()
-        self._created = self._create(fleet.client(fleet.nodes[0]))
+        self._created = self._create()
 
-    def _create(self, client: Client) -> dict[str, Answer]:
+    def _create(self) -> dict[str, Answer]:
         """Create the schedules; return them as they were created, by name."""
-        client.put_group(GROUP, {"max_concurrent": GROUP_LIMIT})
+        ask = self._fleet.ask
+        ask(lambda client: client.put_group(GROUP, {"max_concurrent": GROUP_LIMIT}))
         made = {}
         for plan in PLANS:
             command, folder = self._witness.task(plan), str(self._witness.folder)
-            body = plan.body(command=command, folder=folder)
-            made[plan.name] = client.create_schedule(body)
+            create = partial(
+                Client.create_schedule,
+                body=plan.body(command=command, folder=folder),
+                idempotency_key=f"trial-{plan.name}",
+            )
+            made[plan.name] = ask(create)
         return made
 
     def end(self) -> None:
@@ -87,12 +92,11 @@ class Trial:
         found = self._witness.disagreements(self.ledger, killed=killed)
         found += follower.faults(heard[0], self.ledger)
         found += accounts.by_hand(self.ledger, triggered)
-        client = self._fleet.client(self._fleet.nodes[0])
         for plan in PLANS:
             within = accounts.span(
                 created=self._created[plan.name], paused=self._paused[plan.name]
             )
-            found += accounts.faults(client, plan, within)
+            found += self._fleet.ask(partial(accounts.faults, plan=plan, within=within))
         if any(events != heard[0] for events in heard):
             found.append("the nodes tell different stories")
         return found
