@@ -15,11 +15,16 @@ _log = logging.getLogger(__name__)
 SLOWEST = 20.0
 AGAIN = 5.0
 
+#: The same where another member takes over: it is elected only then, and a request may
+#: wait for the time limit of a connection to the one that stands still more than once.
+FAILOVER = 40.0
+
 
 def test_a_store_that_stands_still_is_said_to_be_unavailable_until_it_goes_on(
     at_home: House,
 ) -> None:
     stage, place = at_home.stage, at_home.place
+    slowest = FAILOVER if place.fails_over else SLOWEST
     with trial(at_home) as it:
         load = it.load
         load.wait_for(ALL, ok=True, since=0, number=3, within=60)
@@ -32,10 +37,10 @@ def test_a_store_that_stands_still_is_said_to_be_unavailable_until_it_goes_on(
         again = load.wait_for(WRITES, ok=True, since=frozen, number=2, within=60)
         _log.info(f"{place.name}: as ever after {again - frozen:.2f} s")
         place.revive()
-        assert again - frozen < (SLOWEST if place.fails_over else AGAIN)
+        assert again - frozen < (slowest if place.fails_over else AGAIN)
         load.wait_for(ALL, ok=True, since=again, number=3, within=60)
 
-    it.verify(slowest=SLOWEST)
+    it.verify(slowest=slowest)
     # Polls that waited meanwhile hear of it.
     run = stage.finished(stage.shell("echo awake"), within=60)
     assert (run["state"], run["attempt"]) == ("succeeded", 1)
