@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_a_scheme_without_a_driver_is_refused_with_those_there_are(
     foreign_package: None,
 ) -> None:
     known = ", ".join(sorted([*storage.OWN, "shelf"]))
-    with pytest.raises(errors.InvalidSetting, match=f"there are: {known}"):
+    with pytest.raises(errors.InvalidSetting, match=re.escape(f"there are: {known}")):
         open_store("mongo://host/crony")
 
 
