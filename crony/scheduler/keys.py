@@ -8,7 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ _PREFIX = 11
 _FIRST_TENANT = "default"
 
 #: The id of the first admin key: two hosts that store it at once store one.
-_FIRST = ids.timed(ids.KEY, EPOCH, entropy=bytes(ids.ENTROPY))
+FIRST_KEY = ids.timed(ids.KEY, EPOCH, entropy=bytes(ids.ENTROPY))
 
 #: A key that was deleted on another node works here for at most this long.
 FRESH = timedelta(seconds=2)
@@ -237,7 +237,9 @@ class Keys:
                 return False
             # SECURITY: what the file holds is never stored again, since its key
             # may have been deleted because somebody else had seen it.
-            key, secret = self._new_admin("the admin key of the first start", id=_FIRST)
+            key, secret = self._new_admin(
+                "the admin key of the first start", id=FIRST_KEY
+            )
             file.prepare(secret)
             if not self._store.keys.insert(key):
                 # Another host was first.
@@ -286,6 +288,12 @@ class Keys:
 
     def _page(self, tenant: str, after: Position | None) -> Page[Key]:
         return self._store.keys.page(tenant, limit=100, after=after)
+
+
+def renamed(key: Key) -> Key:
+    """Return the key under an id that follows from its secret, the same in a repeat."""
+    entropy = bytes.fromhex(key.digest)[: ids.ENTROPY]
+    return replace(key, id=ids.timed(ids.KEY, key.created_at, entropy=entropy))
 
 
 def _each(page: Callable[[Position | None], Page[Item]]) -> Iterator[Item]:

@@ -12,8 +12,6 @@ from crony.storage import open_store
 from crony.storage.contract import Store
 from tests.storage.stands import SHARED, STANDS, Stand, make_stand
 
-pytest.register_assert_rewrite("crony.testing.storage")
-
 Stands = Callable[[str], Stand]
 
 

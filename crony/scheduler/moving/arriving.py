@@ -24,6 +24,7 @@ from crony.model.webhook import Webhook
 from crony.model.worker import Key, Role, Tenant
 from crony.scheduler.contention import again
 from crony.scheduler.delivery import new_secret
+from crony.scheduler.keys import FIRST_KEY, renamed
 from crony.scheduler.moving.arrival import arrived
 from crony.scheduler.moving.lines import FORMAT, End, Header, Kind, Record, Runs, read
 from crony.scheduler.moving.releasing import held_by
@@ -250,13 +251,16 @@ class _Piece:
         if key.role is Role.ADMIN and not self._admin:
             raise errors.Forbidden("only an admin key may bring an admin key")
         known = self._store.keys.by_digest(key.digest)
-        if known is not None and known.id != key.id:
-            raise errors.Conflict(f"the key {known.id} has the same secret")
+        if known is not None:
+            if (known.tenant, known.role) != (key.tenant, key.role):
+                raise errors.Conflict(f"the key {known.id} has the same secret")
+            return False
         if self._store.keys.insert(key):
             return True
-        if known is None or known.tenant != key.tenant:
-            raise errors.Conflict("the id is another key's")
-        return False
+        if key.id == FIRST_KEY and self._store.keys.insert(renamed(key)):
+            # Each store has a key of that id, of its own first start.
+            return True
+        raise errors.Conflict("the id is another key's")
 
     def _webhook(self, webhook: Webhook) -> bool:
         webhooks = self._store.webhooks

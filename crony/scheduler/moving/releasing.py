@@ -30,7 +30,7 @@ ADVICE = "when all has moved in, let it go: crony import --activate"
 #: So many schedules are looked at in one step.
 _PAGE = 200
 #: So long nobody counts held tenants again.
-_COUNTED_FOR = timedelta(seconds=10)
+_COUNTED_FOR = timedelta(seconds=2)
 
 #: Lets schedules follow the rules of time zones that hold here, from an instant on.
 Follow = Callable[[Sequence[Schedule], datetime], None]

@@ -27,7 +27,7 @@ def refused(status: int, kind: str, **problem: object) -> errors.Refused:
     "kind",
     # Each once and in one order, so that all processes of a session collect the same.
     dict.fromkeys(tree(errors.CronyError)),
-    ids=lambda k: k.__name__,
+    ids=lambda k: f"{k.__module__}.{k.__name__}",
 )
 def test_every_error_has_an_exit_code(kind: type[errors.CronyError]) -> None:
     # Made without its arguments: the code is a matter of the kind alone.

@@ -15,6 +15,7 @@ from crony.model.policy import AT_MOST_ONCE, LATEST, NONE
 from crony.model.state import AttemptState, Reason, RunState, ScheduleState
 from crony.model.trigger import Cron
 from crony.model.worker import Role
+from crony.scheduler.keys import FIRST_KEY
 from crony.scheduler.moving import Outcome, Place
 from crony.scheduler.moving.arrival import STEP
 from crony.scheduler.reasons import Code
@@ -238,6 +239,29 @@ class TestArriving:
         assert [each.kind for each in refused] == ["key"]
         assert isinstance(refused[0].error, errors.Forbidden)
         assert not [each for each in take(here, lines) if each.word == "refused"]
+
+    def test_the_admin_keys_of_both_first_starts_work(
+        self, there: Stage, here: Stage
+    ) -> None:
+        theirs, ours = (make_key(id=FIRST_KEY, role=Role.ADMIN) for _ in range(2))
+        theirs = replace(theirs, digest=make_key().digest)
+        assert there.store.keys.insert(theirs)
+        assert here.store.keys.insert(ours)
+        lines = export(there)
+        for word in ("stored", "unchanged"):
+            (moved,) = [e for e in take(here, lines) if e.kind == "key"]
+            assert moved.word == word
+        keys = here.store.keys
+        assert keys.by_digest(ours.digest) == ours
+        arrived = keys.by_digest(theirs.digest)
+        assert arrived is not None
+        assert replace(arrived, id=FIRST_KEY) == theirs
+        # And back: there it is the one that it was.
+        assert {e.word for e in take(there, export(here)) if e.kind == "key"} == {
+            "stored",
+            "unchanged",
+        }
+        assert keys.by_digest(theirs.digest) == arrived
 
     def test_a_tenant_with_schedules_of_its_own_takes_nothing_in(
         self, there: Stage, here: Stage
