@@ -1,4 +1,4 @@
--- What rules.py and policy.py decide, again in Lua; a test compares the two.
+-- What storage.rules and policy.py decide, again in Lua; a test compares the two.
 
 local rules = {}
 

@@ -1,0 +1,96 @@
+"""What a schedule's ``errors`` and ``progress`` say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crony.model import spoken
+from crony.model.hook import HookKind
+from crony.model.run import ErrorEntry, Progress
+from crony.model.state import AttemptState, Reason
+
+#: How many progress entries of a schedule are kept.
+PROGRESS_KEPT = 20
+
+#: An error's text in a schedule's list is cut to so many bytes.
+ERROR_TEXT = 4096
+
+#: The attempts that a schedule's list of errors shows.
+FAULTS = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+
+
+def error_entry(
+    run: str,
+    attempt: int,
+    *,
+    state: AttemptState,
+    reason: Reason | None,
+    at: datetime,
+    error: str | None,
+) -> ErrorEntry:
+    """Return the line for a schedule's errors."""
+    by_worker = state is AttemptState.LOST or reason is Reason.START_FAILED
+    text, truncated = _bounded(error or "")
+    return ErrorEntry(
+        run=run,
+        attempt=attempt,
+        source="worker" if by_worker else "task",
+        at=at,
+        reason=reason,
+        text=text,
+        truncated=truncated,
+    )
+
+
+def hook_error(
+    parent: str,
+    attempt: int,
+    *,
+    kind: HookKind,
+    state: AttemptState,
+    reason: Reason | None,
+    at: datetime,
+    error: str | None,
+    says: str | None,
+) -> ErrorEntry | None:
+    """Return the line for a schedule's errors of a hook's attempt, if there is one.
+
+    ``parent`` and ``attempt`` are what the hook followed.
+    """
+    said = says if kind is HookKind.ERROR else None
+    if state not in FAULTS and not said:
+        return None
+    text, truncated = _bounded(said or error or "")
+    return ErrorEntry(
+        run=parent,
+        attempt=attempt,
+        source="hook",
+        at=at,
+        reason=reason,
+        text=text,
+        truncated=truncated,
+    )
+
+
+def hook_progress(
+    parent: str, attempt: int, *, kind: HookKind, at: datetime, says: str | None
+) -> Progress | None:
+    """Return the progress entry that a hook's words are, if they are one."""
+    if kind is HookKind.ERROR or not says:
+        return None
+    said = spoken.of_text(says)
+    message, _ = _bounded(said.message)
+    return Progress(
+        run=parent,
+        attempt=attempt,
+        source="hook",
+        at=at,
+        percent=said.percent,
+        message=message,
+    )
+
+
+def _bounded(text: str) -> tuple[str, bool]:
+    """Return the text, cut if it is too long, and whether it was."""
+    raw = text.encode()
+    return raw[:ERROR_TEXT].decode(errors="ignore"), len(raw) > ERROR_TEXT

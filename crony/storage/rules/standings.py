@@ -1,0 +1,65 @@
+"""What a worker's write about a run meets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from crony.model.lease import Closing, Standing
+from crony.model.state import (
+    EXECUTING,
+    HELD,
+    TERMINAL,
+    AttemptState,
+    Reason,
+    RunState,
+)
+
+#: One is kept for the other, see ``ended_as``: the repeat brings what was reported.
+STOPPED = frozenset({AttemptState.CANCELLED, AttemptState.PREEMPTED})
+
+
+def standing(
+    token: int, *, current: int, state: RunState, counts: Collection[RunState]
+) -> Standing:
+    """Return what a write under ``token`` meets that its worker was once given.
+
+    ``current`` is the run's token, ``counts`` the states in which it counts.
+    """
+    if token != current:
+        return Standing.STALE
+    if state in counts:
+        return Standing.ACCEPTED
+    if state in TERMINAL or state is RunState.STOPPING:
+        return Standing.OVER
+    return Standing.STALE
+
+
+def report_counts(closing: Closing) -> Collection[RunState]:
+    """Return the states of a run in which this closing counts.
+
+    An offer never started, so that all it can report is that it could not.
+    """
+    return HELD if closing.state is AttemptState.FAILED else EXECUTING
+
+
+def closed_before(was: AttemptState, closing: Closing) -> Standing | None:
+    """Return the standing of a closing whose attempt has ended already.
+
+    ``None`` leaves it to the run's own state.
+    """
+    if was is AttemptState.LOST:
+        return Standing.STALE
+    same = was is closing.state or {was, closing.state} == STOPPED
+    return Standing.REPEATED if same else None
+
+
+def cause(state: RunState, reason: Reason | None, *, newest: bool) -> str:
+    """Return why a lease must be given up; ``newest``: its token is the run's."""
+    if state is RunState.STOPPING or (state is RunState.CANCELLED and newest):
+        if reason is Reason.USER:
+            return "cancelled"
+        if state is RunState.STOPPING and reason is not None:
+            return reason.value
+        if reason is Reason.DELETED:
+            return reason.value
+    return Reason.LOST.value
