@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from crony.model.state import AttemptState, Reason, RunState
+from crony.model.state import FAILURES, AttemptState, Reason, RunState
 
 #: The levels that set a policy, from the weakest to the strongest.
 BUILT_IN, TENANT, GROUP, PROFILE, SCHEDULE = (
@@ -286,7 +286,7 @@ def after_report(
     """
     if attempt is AttemptState.PREEMPTED:
         return Verdict(RunState.PENDING, Reason.PREEMPTED, now)
-    again = attempt in (AttemptState.FAILED, AttemptState.TIMED_OUT)
+    again = attempt in FAILURES
     if again and retry_at is not None and before is not RunState.STOPPING:
         return Verdict(RunState.PENDING, reason, retry_at)
     return Verdict(_ENDS[attempt], reason)

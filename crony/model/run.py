@@ -150,6 +150,10 @@ class Run:
         """Whether the state is terminal."""
         return self.state in TERMINAL
 
+    def attempt_under(self, token: int) -> Attempt | None:
+        """Return the attempt with that token."""
+        return next((each for each in self.attempts if each.token == token), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChunk:

@@ -75,6 +75,9 @@ class Origin(StrEnum):
     HOOK = "hook"
 
 
+#: An attempt that ended so counts against ``retries``.
+FAILURES = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT})
+
 _S = RunState
 
 #: From each state, the states that may follow.
@@ -114,6 +117,9 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 
 #: A run in one of these has ended.
 TERMINAL = frozenset(state for state, after in TRANSITIONS.items() if not after)
+
+#: A run in one of these may be taken back: no worker has begun with it.
+UNCONFIRMED = frozenset({_S.PENDING, _S.LEASED})
 
 #: A run in one of these is in a worker's hands and carries a live token.
 HELD = frozenset({_S.LEASED, _S.RUNNING, _S.STOPPING})

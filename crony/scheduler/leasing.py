@@ -24,7 +24,7 @@ from crony.model.lease import (
 )
 from crony.model.policy import Policy, backoff
 from crony.model.run import LogChunk, Progress, Run
-from crony.model.state import TERMINAL, AttemptState, RunState
+from crony.model.state import FAILURES, TERMINAL, RunState
 from crony.scheduler import hooks
 from crony.scheduler.losses import tell
 from crony.scheduler.timing import Timing
@@ -33,8 +33,6 @@ from crony.storage import rules
 from crony.storage.contract import Store
 
 _log = log.get(__name__)
-
-_AGAIN = (AttemptState.FAILED, AttemptState.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +290,7 @@ class Leasing:
     def _retry_at(self, item: Closing, run: Run, now: datetime) -> datetime | None:
         """Return when the policy would try again, if it would, and in time."""
         retries = run.policy.retries
-        if item.state not in _AGAIN or run.failures >= retries.max:
+        if item.state not in FAILURES or run.failures >= retries.max:
             return None
         retry_at = now + backoff(
             retries, failures=run.failures + 1, fraction=self._fraction()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from crony import errors
 from crony.model.group import DEFAULT_GROUP, Group
-from crony.model.schedule import Schedule
+from crony.model.run import Run
+from crony.model.schedule import Schedule, Version
 from crony.model.state import AttemptState
 from crony.model.task import JsonObject
 from crony.model.worker import Tenant, Worker, WorkerState
@@ -28,6 +30,37 @@ def of_update(before: Schedule, after: Schedule) -> Sequence[str]:
     if before.cursor is not None and after.cursor is None:
         words.append("finished")
     return words
+
+
+def told_end(before: Run | None, run: Run) -> AttemptState | None:
+    """Return how an attempt has ended, where that is told by itself."""
+    if before is None or not run.attempts:
+        return None
+    newest = run.attempts[-1]
+    was = before.attempt_under(newest.token)
+    ends = was is not None and was.state is not newest.state
+    return newest.state if ends and newest.state in ENDS_TOLD else None
+
+
+def is_other_version(before: Schedule, after: Schedule) -> bool:
+    """Return whether what comes due is another thing from now on."""
+    return (before.revision, before.held, before.rules) != (
+        after.revision,
+        after.held,
+        after.rules,
+    )
+
+
+def version_of(schedule: Schedule, *, since: datetime) -> Version:
+    """Return the version of a schedule that begins then."""
+    return Version(
+        schedule=schedule.id,
+        revision=schedule.revision,
+        since=since,
+        definition=schedule.definition,
+        held=schedule.held,
+        rules=schedule.rules,
+    )
 
 
 def schedule_data(schedule: Schedule) -> JsonObject:

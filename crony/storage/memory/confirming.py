@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from crony.model.lease import Confirmed, Holding, Standing
 from crony.model.run import Run
-from crony.model.state import AttemptState, RunState
 from crony.storage import rules
-from crony.storage.codec import cut
-from crony.storage.memory.records import Lease
 from crony.storage.memory.state import Memory
-
-#: What a run says of its newest attempt's end, before that has come.
-_NOTHING_ENDED: dict[str, Any] = {
-    "reason": None,
-    "lateness": None,
-    "duration": None,
-    "exit_code": None,
-    "signal": None,
-    "error": None,
-}
 
 
 def confirm(
@@ -38,30 +24,17 @@ def confirm(
     run = memory.known(tenant, worker, item.run, item.token)
     if run is None:
         return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
-    standing = rules.standing(
-        item.token, current=run.token, state=run.state, counts={RunState.LEASED}
+    standing = rules.confirm_standing(
+        item.token,
+        current=run.token,
+        state=run.state,
+        deadline_at=run.deadline_at,
+        now=now,
     )
-    if run.state is RunState.RUNNING and run.token == item.token:
-        standing = Standing.REPEATED
-    if standing is Standing.ACCEPTED and _too_late(run, now):
-        standing = Standing.OVER
     if standing is Standing.ACCEPTED:
         lease = memory.leases[run.id]
-        begins = max(lease.start_at, now)
-        memory.leases[run.id] = replace(
-            lease, expires_at=max(lease.expires_at, lease_end(lease, now, lease_ttl))
-        )
-        attempt = replace(
-            run.attempts[-1], state=AttemptState.RUNNING, started_at=begins
-        )
-        run = replace(
-            run,
-            state=RunState.RUNNING,
-            started_at=begins,
-            overlap=None,
-            attempts=(*run.attempts[:-1], attempt),
-            **_NOTHING_ENDED,
-        )
+        prolong(memory, run, now=now, lease_ttl=lease_ttl)
+        run = rules.confirmed(run, started_at=max(lease.start_at, now))
         memory.put(run, now=now)
     counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
     live = memory.leases[run.id] if counted else None
@@ -75,10 +48,11 @@ def confirm(
     )
 
 
-def _too_late(run: Run, now: datetime) -> bool:
-    return run.deadline_at is not None and run.deadline_at <= now
-
-
-def lease_end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:
-    """Return one lease time after the attempt starts, or after now."""
-    return cut(max(cut(now), lease.start_at) + lease_ttl)
+def prolong(
+    memory: Memory, run: Run, *, now: datetime, lease_ttl: timedelta
+) -> datetime:
+    """Let a lease go on from now, and return its end: it never moves back."""
+    lease = memory.leases[run.id]
+    end = rules.lease_end(lease.start_at, now=now, lease_ttl=lease_ttl)
+    memory.leases[run.id] = replace(lease, expires_at=max(lease.expires_at, end))
+    return memory.leases[run.id].expires_at

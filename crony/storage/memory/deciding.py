@@ -9,18 +9,11 @@ from datetime import datetime
 from crony.model import policy
 from crony.model.lease import Change, Ready
 from crony.model.run import Run
-from crony.model.state import EXECUTING, Origin, Reason, RunState
+from crony.model.state import EXECUTING, UNCONFIRMED, Reason, RunState
+from crony.storage import rules
 from crony.storage.memory.admission import change, ready
-from crony.storage.memory.ending import (
-    UNCONFIRMED,
-    end_unstarted,
-    stop,
-    stops_for_good,
-)
+from crony.storage.memory.ending import end_unstarted, stop
 from crony.storage.memory.state import Memory
-
-#: What never stands in an occurrence's way.
-_BESIDE = (Origin.BACKFILL, Origin.HOOK)
 
 
 def undecided(memory: Memory) -> list[Run]:
@@ -30,11 +23,7 @@ def undecided(memory: Memory) -> list[Run]:
         for run in memory.runs.values()
         if run.state is RunState.PENDING and run.overlap is not None
     ]
-    return sorted(runs, key=_place)
-
-
-def _place(run: Run) -> tuple[datetime, str]:
-    return (run.due_at, run.id)
+    return sorted(runs, key=rules.by_due)
 
 
 def overlap(
@@ -54,7 +43,7 @@ def _decide(memory: Memory, run: Run, *, now: datetime) -> list[Change]:
     decided = replace(run, overlap=None)
     # Not by ``put``: what waits to be promoted goes on to.
     memory.runs[run.id] = decided
-    way = _in_the_way(memory, run)
+    way = rules.in_the_way(run, memory.runs.values())
     limit = memory.limits[run.schedule]
     if len(way) < limit:
         return []
@@ -62,24 +51,8 @@ def _decide(memory: Memory, run: Run, *, now: datetime) -> list[Change]:
         return [
             end_unstarted(memory, decided, RunState.SKIPPED, Reason.OVERLAP, now=now)
         ]
-    left = [other for other in way if not stops_for_good(other)]
-    changed = []
-    while left and len(left) >= limit:
-        changed.append(_replace(memory, left.pop(0), now=now))
-    return changed
-
-
-def _in_the_way(memory: Memory, run: Run) -> list[Run]:
-    """Return the unfinished runs that come before this one, oldest first."""
-    way = [
-        other
-        for other in memory.runs.values()
-        if other.schedule == run.schedule
-        and other.origin not in _BESIDE
-        and (other.state in UNCONFIRMED or other.state in EXECUTING)
-        and _place(other) < _place(run)
-    ]
-    return sorted(way, key=_place)
+    given = rules.giving_way(way, limit=limit)
+    return [_replace(memory, other, now=now) for other in given]
 
 
 def _replace(memory: Memory, run: Run, *, now: datetime) -> Change:

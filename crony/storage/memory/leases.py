@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crony import errors
 from crony.model import policy
 from crony.model.lease import (
     Change,
@@ -31,7 +30,7 @@ from crony.storage.codec import cut, kept
 from crony.storage.contract import Leases
 from crony.storage.memory.admission import change, ready, scopes
 from crony.storage.memory.closing import close, note_progress
-from crony.storage.memory.confirming import confirm, lease_end
+from crony.storage.memory.confirming import confirm, prolong
 from crony.storage.memory.deciding import bounded, lapse, overlap, undecided
 from crony.storage.memory.ending import lose, take_offer
 from crony.storage.memory.offering import offers
@@ -54,10 +53,9 @@ class MemoryLeases(Leases):
         with memory.verb():
             found = memory.worker(tenant, worker)
             replaced = memory.sessions.setdefault(worker, set())
-            if session in replaced or rules.began_before(session, found.session):
-                raise errors.StaleToken("this session of the worker was replaced")
-            if session == found.session and sequence <= found.sequence:
-                raise errors.StaleToken("a newer request of this worker has come since")
+            rules.check_begin(
+                found, session=session, sequence=sequence, replaced=session in replaced
+            )
             if found.session is not None and found.session != session:
                 replaced.add(found.session)
             begun = replace(found, session=session, sequence=sequence)
@@ -77,18 +75,16 @@ class MemoryLeases(Leases):
         memory = self._memory
         with memory.verb():
             found = memory.worker(tenant, worker)
-            if found.session not in (None, session):
-                raise errors.StaleToken("this session of the worker was replaced")
+            rules.check_stored(found, session=session)
             memory.see(found, now=now)
             renewed, revoked = [], []
             for item in holding:
                 run = memory.runs.get(item.run)
                 live = self._live(worker, item)
-                if live is not None:
-                    expires = max(live.expires_at, lease_end(live, now, lease_ttl))
-                    memory.leases[item.run] = replace(live, expires_at=expires)
-                    renewed.append(Renewed(item.run, item.token, expires))
-                    if run is not None and run.state is not RunState.STOPPING:
+                if run is not None and live is not None:
+                    end = prolong(memory, run, now=now, lease_ttl=lease_ttl)
+                    renewed.append(Renewed(item.run, item.token, end))
+                    if run.state is not RunState.STOPPING:
                         continue
                 mine = run is not None and run.tenant == found.tenant
                 reason = (
@@ -120,9 +116,7 @@ class MemoryLeases(Leases):
         memory = self._memory
         with memory.verb():
             found = memory.worker(tenant, worker)
-            rules.check_session(
-                session, sequence, stored=found.session, newest=found.sequence
-            )
+            rules.check_session(found, session=session, sequence=sequence)
             gone = [
                 memory.runs[run]
                 for run, lease in memory.leases.items()
@@ -160,9 +154,7 @@ class MemoryLeases(Leases):
         memory = self._memory
         with memory.verb():
             found = memory.worker(tenant, worker)
-            rules.check_session(
-                session, sequence, stored=found.session, newest=found.sequence
-            )
+            rules.check_session(found, session=session, sequence=sequence)
             return offers(
                 memory,
                 found,

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from crony.model.lease import Offer
-from crony.model.run import Attempt, Run
-from crony.model.state import AttemptState, RunState
+from crony.model.run import Run
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import cut, kept
@@ -102,21 +101,7 @@ def _offer(
     memory: Memory, worker: Worker, run: Run, *, now: datetime, lease_ttl: timedelta
 ) -> Offer:
     start_at = max(run.available_at, now)
-    attempt = Attempt(
-        number=run.attempt + 1,
-        token=run.token + 1,
-        state=AttemptState.LEASED,
-        worker=worker.id,
-        worker_name=worker.name,
-        leased_at=now,
-    )
-    leased = replace(
-        run,
-        state=RunState.LEASED,
-        token=attempt.token,
-        attempt=attempt.number,
-        attempts=(*run.attempts, attempt),
-    )
+    leased = rules.leased(run, worker, now=now)
     memory.put(leased, now=now)
     lease = Lease(worker.id, start_at, cut(start_at + lease_ttl))
     memory.leases[run.id] = lease

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from crony.model.hook import FollowUp, HookKind
+from crony.model.hook import HookKind
 from crony.storage import rules
+from crony.storage.memory.ending import leave
 from crony.storage.memory.records import Pulse
 from crony.storage.memory.state import Memory
 
@@ -29,13 +30,4 @@ def _follow(memory: Memory, name: str, *, now: datetime) -> None:
         raise AssertionError(f"{name} has a pulse and nothing that beats")
     next_at = rules.next_pulse(run.started_at, run.hook_interval, now=now)
     memory.pulses[name] = Pulse(next_at, number)
-    owed = FollowUp(
-        tenant=run.tenant,
-        schedule=run.schedule,
-        run=run.id,
-        attempt=run.attempt,
-        kind=HookKind.PROGRESS,
-        number=number,
-        at=now,
-    )
-    memory.follow_ups[run.id, run.attempt, owed.kind, number] = owed
+    leave(memory, rules.owed(run, HookKind.PROGRESS, number=number, now=now))

@@ -18,7 +18,7 @@ from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
 from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.memory.admission import change, offering, ready, recall_for
-from crony.storage.memory.ending import end_unstarted, stop, stops_for_good
+from crony.storage.memory.ending import end_unstarted, stop
 from crony.storage.memory.paging import Down, paged
 from crony.storage.memory.pruning import prunable, prune
 from crony.storage.memory.state import Memory, summary
@@ -191,7 +191,7 @@ class MemoryRuns(Runs):
                 for run in self._memory.runs.values()
                 if run.tenant == tenant
                 for attempt in run.attempts
-                if (entry := self._error(run, attempt)) is not None
+                if (entry := self._fault(run, attempt)) is not None
             ]
             newest = _newest(
                 schedules,
@@ -201,31 +201,9 @@ class MemoryRuns(Runs):
             )
             return {name: [entry for entry, *_ in of] for name, of in newest.items()}
 
-    def _error(self, run: Run, attempt: Attempt) -> ErrorEntry | None:
-        """Return the line for the schedule's errors, if there is one."""
-        if attempt.finished_at is None:
-            return None
-        if run.hook is not None and run.parent is not None:
-            return rules.hook_error(
-                run.parent,
-                run.hook_attempt or 0,
-                kind=run.hook,
-                state=attempt.state,
-                reason=attempt.reason,
-                at=attempt.finished_at,
-                error=attempt.error,
-                says=self._memory.says.get((run.id, attempt.token)),
-            )
-        if attempt.state not in rules.FAULTS:
-            return None
-        return rules.error_entry(
-            run.id,
-            attempt.number,
-            state=attempt.state,
-            reason=attempt.reason,
-            at=attempt.finished_at,
-            error=attempt.error,
-        )
+    def _fault(self, run: Run, attempt: Attempt) -> ErrorEntry | None:
+        says = self._memory.says.get((run.id, attempt.token))
+        return rules.fault(run, attempt, says=says)
 
     def progress(
         self, tenant: str, schedules: Sequence[str], *, limit: int
@@ -252,7 +230,7 @@ class MemoryRuns(Runs):
                     end_unstarted(
                         memory, found, RunState.CANCELLED, Reason.USER, now=now
                     )
-                elif not stops_for_good(found):
+                elif not rules.stops_for_good(found.state, found.reason):
                     stop(memory, found, Reason.USER, now=now)
             return memory.full(memory.runs[run]), ready(lines)
 

@@ -30,7 +30,6 @@ from crony.storage.memory.admission import change, ready
 from crony.storage.memory.paging import paged
 from crony.storage.memory.references import check_references
 from crony.storage.memory.settling import (
-    is_ahead,
     materialise,
     settle,
     strike,
@@ -206,7 +205,7 @@ class MemorySchedules(Schedules):
             found = {
                 run.schedule
                 for run in self._memory.runs.values()
-                if run.tenant == tenant and is_ahead(run, cut(now))
+                if run.tenant == tenant and rules.is_ahead(run, now=now)
             }
             return tuple(sorted(n for n in found if n > (after or ""))[:limit])
 

@@ -19,9 +19,9 @@ from crony.model.group import Group, Profile
 from crony.model.hook import FollowUp, HookKind
 from crony.model.lease import Standing
 from crony.model.moving import Pruned
-from crony.model.run import Attempt, Progress, Run
+from crony.model.run import Progress, Run
 from crony.model.schedule import Definition, Schedule, Version
-from crony.model.state import EXECUTING, HELD, AttemptState, RunState
+from crony.model.state import HELD, RunState
 from crony.model.task import JsonObject
 from crony.model.webhook import Delivery, Webhook
 from crony.model.worker import Key, Tenant, Worker
@@ -101,7 +101,7 @@ class Memory:
         if run.state is not RunState.PENDING:
             self.reserved.pop(run.id, None)
         self._pulse(before, run)
-        ended = _told_end(before, run)
+        ended = changes.told_end(before, run)
         if ended is not None:
             self.tell_run(ended.value, run, now=now)
         if before is None or before.state is not run.state:
@@ -112,10 +112,8 @@ class Memory:
         if run.state is not RunState.RUNNING:
             self.pulses.pop(run.id, None)
             return
-        begins = before is not None and before.state is not RunState.RUNNING
-        wanted = HookKind.PROGRESS in run.hooks and run.hook_interval
-        if begins and wanted and run.started_at is not None:
-            first = rules.next_pulse(run.started_at, wanted, now=run.started_at)
+        first = None if before is None else rules.first_pulse(before.state, run)
+        if first is not None:
             self.pulses[run.id] = Pulse(first)
 
     def tell_run(self, word: str, run: Run, *, now: datetime) -> None:
@@ -140,8 +138,9 @@ class Memory:
         if before is None:
             self.used[schedule.id] = schedule.tenant
             since = after.created_at - timedelta(milliseconds=1)
-        if before is None or _other_version(before, after):
-            self.versions.setdefault(schedule.id, []).append(_version(after, since))
+        if before is None or changes.is_other_version(before, after):
+            version = changes.version_of(after, since=since)
+            self.versions.setdefault(schedule.id, []).append(version)
         words = ["created"] if before is None else changes.of_update(before, after)
         for word in words:
             self._tell_schedule(word, after, now=now)
@@ -260,11 +259,12 @@ class Memory:
         found = self.known(tenant, worker, run, token)
         if found is None:
             return Standing.UNKNOWN
-        attempt = attempt_of(found, token)
-        if attempt is not None and attempt.state is AttemptState.LOST:
-            return Standing.STALE
-        return rules.standing(
-            token, current=found.token, state=found.state, counts=EXECUTING
+        attempt = found.attempt_under(token)
+        return rules.running_standing(
+            token,
+            current=found.token,
+            state=found.state,
+            was=None if attempt is None else attempt.state,
         )
 
     def worker(self, tenant: str, worker: str) -> Worker:
@@ -281,40 +281,6 @@ class Memory:
         self.lost.discard(worker.id)
 
 
-def attempt_of(run: Run, token: int) -> Attempt | None:
-    """Return the run's attempt under that token."""
-    return next((a for a in run.attempts if a.token == token), None)
-
-
 def summary(run: Run) -> Run:
     """Return the run without its attempts and its result."""
     return kept(replace(run, attempts=(), result=None))
-
-
-def _told_end(before: Run | None, run: Run) -> AttemptState | None:
-    """Return how an attempt has ended, where that is told by itself."""
-    if before is None or not run.attempts:
-        return None
-    newest = run.attempts[-1]
-    was = attempt_of(before, newest.token)
-    ends = was is not None and was.state is not newest.state
-    return newest.state if ends and newest.state in changes.ENDS_TOLD else None
-
-
-def _other_version(before: Schedule, after: Schedule) -> bool:
-    return (before.revision, before.held, before.rules) != (
-        after.revision,
-        after.held,
-        after.rules,
-    )
-
-
-def _version(schedule: Schedule, since: datetime) -> Version:
-    return Version(
-        schedule=schedule.id,
-        revision=schedule.revision,
-        since=since,
-        definition=schedule.definition,
-        held=schedule.held,
-        rules=schedule.rules,
-    )

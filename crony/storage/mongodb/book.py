@@ -13,18 +13,12 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from crony import errors
-from crony.model.hook import HookKind
 from crony.model.lease import Standing
-from crony.model.run import Attempt, Run
+from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule, Version
-from crony.model.state import EXECUTING, HELD, AttemptState, Origin, RunState
+from crony.model.state import HELD, Origin, RunState
 from crony.storage import changes, rules
-from crony.storage.codec import (
-    cut,
-    definition_in,
-    definition_out,
-    kept,
-)
+from crony.storage.codec import cut, definition_in, definition_out, kept
 from crony.storage.documents import Document
 from crony.storage.mongodb import (
     events,
@@ -47,14 +41,14 @@ class Book:
         self.work = work
         #: The schedules in which admission may be another one.
         self.touched: set[str] = set()
+        self._stored: dict[str, Stored | None] = {}
+        self._definitions: dict[tuple[str, int], Definition] = {}
+        self._holders: dict[str, str | None] = {}
         self._records: dict[str, Record | None] = {}
         #: The documents of runs, as they are now.
         self._documents: dict[str, tuple[Run, Document]] = {}
         #: Changed runs, with whether they were offered before.
         self._offered: dict[str, bool] = {}
-        self._stored: dict[str, Stored | None] = {}
-        self._definitions: dict[tuple[str, int], Definition] = {}
-        self._holders: dict[str, str | None] = {}
 
     # Runs.
 
@@ -148,7 +142,7 @@ class Book:
         self.touched.add(run.schedule)
         was = None if before is None else before.run
         tallies.of_run(self.work, was, run)
-        ended = _told_end(was, run)
+        ended = changes.told_end(was, run)
         if ended is not None:
             self.tell_run(ended.value, run, now=now)
         if was is None or was.state is not run.state:
@@ -212,11 +206,12 @@ class Book:
         found = self.known(worker, run, token)
         if found is None:
             return Standing.UNKNOWN
-        attempt = attempt_of(found.run, token)
-        if attempt is not None and attempt.state is AttemptState.LOST:
-            return Standing.STALE
-        return rules.standing(
-            token, current=found.run.token, state=found.run.state, counts=EXECUTING
+        attempt = found.run.attempt_under(token)
+        return rules.running_standing(
+            token,
+            current=found.run.token,
+            state=found.run.state,
+            was=None if attempt is None else attempt.state,
         )
 
     # Schedules.
@@ -283,19 +278,20 @@ class Book:
             since = after.created_at - timedelta(milliseconds=1)
         if before is None or before.revision != after.revision:
             self.put_definition(after.id, after.revision, after.definition)
-        if before is None or _other_version(before, after):
+        if before is None or changes.is_other_version(before, after):
             versions += 1
-            self.put_version(_version(after, since), number=versions)
+            self.put_version(changes.version_of(after, since=since), number=versions)
         self._keep_schedule(Stored(after.id, limit, versions, after), before=before)
         words = ["created"] if before is None else changes.of_update(before, after)
         events.of_schedule(self.work, after, words, now=now)
 
-    def move(self, schedule: Schedule, *, limit: int, now: datetime) -> None:
-        """Keep a schedule whose occurrences were settled."""
+    def move(self, schedule: Schedule, *, limit: int | None, now: datetime) -> None:
+        """Keep a schedule whose occurrences were settled; ``None``: its limit stays."""
         stored = self.stored(schedule.id)
         if stored is None:
             raise AssertionError(f"{schedule.id} is moved and not there")
-        after = replace(stored, schedule=schedule, limit=limit)
+        most = stored.limit if limit is None else limit
+        after = replace(stored, schedule=schedule, limit=most)
         self._keep_schedule(after, before=stored.schedule)
         if schedule.cursor is None:
             events.of_schedule(self.work, schedule, ["finished"], now=now)
@@ -374,11 +370,6 @@ class Book:
             raise errors.NotFound("definition", named) from exc
 
 
-def attempt_of(run: Run, token: int) -> Attempt | None:
-    """Return the run's attempt under that token."""
-    return next((a for a in run.attempts if a.token == token), None)
-
-
 def _following(
     before: Record | None, run: Run, keeping: Keeping, *, now: datetime
 ) -> Keeping:
@@ -399,41 +390,8 @@ def _pulse(before: Record | None, run: Run, keeping: Keeping) -> Pulse | None:
     """Let the progress hook of an attempt begin, or end, with it."""
     if run.state is not RunState.RUNNING:
         return None
-    begins = before is not None and before.run.state is not RunState.RUNNING
-    wanted = HookKind.PROGRESS in run.hooks and run.hook_interval
-    if begins and wanted and run.started_at is not None:
-        first = rules.next_pulse(run.started_at, wanted, now=run.started_at)
-        return Pulse(next_at=first)
-    return keeping.pulse
-
-
-def _told_end(before: Run | None, run: Run) -> AttemptState | None:
-    """Return how an attempt has ended, where that is told by itself."""
-    if before is None or not run.attempts:
-        return None
-    newest = run.attempts[-1]
-    was = attempt_of(before, newest.token)
-    ends = was is not None and was.state is not newest.state
-    return newest.state if ends and newest.state in changes.ENDS_TOLD else None
-
-
-def _other_version(before: Schedule, after: Schedule) -> bool:
-    return (before.revision, before.held, before.rules) != (
-        after.revision,
-        after.held,
-        after.rules,
-    )
-
-
-def _version(schedule: Schedule, since: datetime) -> Version:
-    return Version(
-        schedule=schedule.id,
-        revision=schedule.revision,
-        since=since,
-        definition=schedule.definition,
-        held=schedule.held,
-        rules=schedule.rules,
-    )
+    first = None if before is None else rules.first_pulse(before.run.state, run)
+    return keeping.pulse if first is None else Pulse(next_at=first)
 
 
 def standing_of(work: Work, worker: str, run: str, token: int) -> Standing:

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from crony.model.lease import Confirmed, Holding, Standing
-from crony.model.run import Run
-from crony.model.state import AttemptState, RunState
 from crony.storage import rules
-from crony.storage.codec import cut
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.records import Lease, Record
-
-#: What a run says of its newest attempt's end, before that has come.
-_NOTHING_ENDED: dict[str, Any] = {
-    "reason": None,
-    "lateness": None,
-    "duration": None,
-    "exit_code": None,
-    "signal": None,
-    "error": None,
-}
 
 
 def confirm(
@@ -33,13 +19,13 @@ def confirm(
     if record is None:
         return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
     run = record.run
-    standing = rules.standing(
-        item.token, current=run.token, state=run.state, counts={RunState.LEASED}
+    standing = rules.confirm_standing(
+        item.token,
+        current=run.token,
+        state=run.state,
+        deadline_at=run.deadline_at,
+        now=now,
     )
-    if run.state is RunState.RUNNING and run.token == item.token:
-        standing = Standing.REPEATED
-    if standing is Standing.ACCEPTED and _too_late(run, now):
-        standing = Standing.OVER
     if standing is Standing.ACCEPTED:
         record = _begin(book, record, now=now, lease_ttl=lease_ttl)
     counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
@@ -58,25 +44,12 @@ def _begin(
     book: Book, record: Record, *, now: datetime, lease_ttl: timedelta
 ) -> Record:
     """Make a leased run running."""
-    run, lease = record.run, record.lease
-    begins = max(lease.start_at, now)
-    ends = max(lease.expires_at, lease_end(lease, now, lease_ttl))
-    attempt = replace(run.attempts[-1], state=AttemptState.RUNNING, started_at=begins)
-    running = replace(
-        run,
-        state=RunState.RUNNING,
-        started_at=begins,
-        overlap=None,
-        attempts=(*run.attempts[:-1], attempt),
-        **_NOTHING_ENDED,
-    )
-    return book.put(running, now=now, lease=replace(lease, expires_at=ends))
+    running = rules.confirmed(record.run, started_at=max(record.lease.start_at, now))
+    lease = prolonged(record.lease, now=now, lease_ttl=lease_ttl)
+    return book.put(running, now=now, lease=lease)
 
 
-def _too_late(run: Run, now: datetime) -> bool:
-    return run.deadline_at is not None and run.deadline_at <= now
-
-
-def lease_end(lease: Lease, now: datetime, lease_ttl: timedelta) -> datetime:
-    """Return one lease time after the attempt starts, or after now."""
-    return cut(max(cut(now), lease.start_at) + lease_ttl)
+def prolonged(lease: Lease, *, now: datetime, lease_ttl: timedelta) -> Lease:
+    """Return a lease that goes on from now; its end never moves back."""
+    end = rules.lease_end(lease.start_at, now=now, lease_ttl=lease_ttl)
+    return replace(lease, expires_at=max(lease.expires_at, end))

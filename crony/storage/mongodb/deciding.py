@@ -8,21 +8,14 @@ from datetime import datetime
 from crony.model import policy
 from crony.model.lease import Change
 from crony.model.run import Run
-from crony.model.state import EXECUTING, Origin, Reason, RunState
+from crony.model.state import EXECUTING, Reason, RunState
+from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.mongodb.book import Book
-from crony.storage.mongodb.ending import (
-    UNCONFIRMED,
-    end_unstarted,
-    stop,
-    stops_for_good,
-)
+from crony.storage.mongodb.ending import end_unstarted, stop
 from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
 from crony.storage.mongodb.settling import held, waiting
-
-#: What never stands in an occurrence's way.
-_BESIDE = (Origin.BACKFILL, Origin.HOOK)
 
 
 def decide(book: Book, record: Record, *, now: datetime) -> list[Change]:
@@ -41,11 +34,8 @@ def decide(book: Book, record: Record, *, now: datetime) -> list[Change]:
         return []
     if run.overlap == policy.SKIP:
         return [end_unstarted(book, decided, RunState.SKIPPED, Reason.OVERLAP, now=now)]
-    left = [other for other in way if not stops_for_good(other)]
-    changed = []
-    while left and len(left) >= limit:
-        changed.append(_replace(book, left.pop(0), now=now))
-    return changed
+    given = rules.giving_way(way, limit=limit)
+    return [_replace(book, other, now=now) for other in given]
 
 
 def _in_the_way(book: Book, run: Run) -> list[Run]:
@@ -59,18 +49,7 @@ def _in_the_way(book: Book, run: Run) -> list[Run]:
         *held(book, before),
         *waiting(book, before),
     ]
-    way = [
-        record.run
-        for record in found
-        if record.run.origin not in _BESIDE
-        and (record.run.state in UNCONFIRMED or record.run.state in EXECUTING)
-        and _place(record.run) < _place(run)
-    ]
-    return sorted(way, key=_place)
-
-
-def _place(run: Run) -> tuple[datetime, str]:
-    return (run.due_at, run.id)
+    return rules.in_the_way(run, [record.run for record in found])
 
 
 def _replace(book: Book, run: Run, *, now: datetime) -> Change:

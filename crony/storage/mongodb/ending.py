@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from crony.model.hook import FollowUp, HookKind
+from crony.model.hook import FollowUp
 from crony.model.lease import Change, Loss
 from crony.model.run import Run
-from crony.model.state import AttemptState, Reason, RunState
+from crony.model.state import Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import cut
 from crony.storage.documents import document_out
@@ -16,20 +16,10 @@ from crony.storage.mongodb import faulting, kinds
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.work import Work
 
-#: What may be taken back: no worker has begun with it.
-UNCONFIRMED = (RunState.PENDING, RunState.LEASED)
-
-
-def without_offer(run: Run) -> Run:
-    """Return a run without the attempt that was offered and never confirmed."""
-    if run.state is not RunState.LEASED:
-        return run
-    return replace(run, attempt=run.attempt - 1, attempts=run.attempts[:-1])
-
 
 def take_offer(book: Book, run: Run, *, now: datetime) -> None:
     """Make a leased run pending again."""
-    book.put(replace(without_offer(run), state=RunState.PENDING), now=now)
+    book.put(replace(rules.without_offer(run), state=RunState.PENDING), now=now)
 
 
 def end_unstarted(
@@ -38,7 +28,7 @@ def end_unstarted(
     """End a run that is pending or leased."""
     changed = _change(book, run, state, reason)
     ended = replace(
-        without_offer(run), state=state, reason=reason, finished_at=cut(now)
+        rules.without_offer(run), state=state, reason=reason, finished_at=cut(now)
     )
     book.put(ended, now=now)
     return changed
@@ -49,11 +39,6 @@ def stop(book: Book, run: Run, reason: Reason, *, now: datetime) -> Change:
     changed = _change(book, run, RunState.STOPPING, reason)
     book.put(replace(run, state=RunState.STOPPING, reason=reason), now=now)
     return changed
-
-
-def stops_for_good(run: Run) -> bool:
-    """Return whether a run is being stopped, and will not go on elsewhere."""
-    return run.state is RunState.STOPPING and run.reason is not Reason.PREEMPTED
 
 
 def _change(book: Book, run: Run, state: RunState, reason: Reason) -> Change:
@@ -67,55 +52,23 @@ def lose(book: Book, run: Run, *, now: datetime) -> Loss:
     lease = book.keeping(run).lease
     if lease is None:
         raise AssertionError(f"{run.id} is lost and has no lease")
-    lost = run.lost + 1
-    verdict = rules.loss_verdict(
-        run.state,
-        run.reason,
-        lost=lost,
-        max_lost=run.max_lost,
-        deleted=book.schedule(run.schedule) is None,
-        now=now,
-    )
-    over = verdict.retry_at is None
-    attempt = replace(
-        run.attempts[-1],
-        state=AttemptState.LOST,
-        reason=Reason.LOST,
-        finished_at=now,
-    )
-    after = replace(
-        run,
-        state=verdict.state,
-        reason=verdict.reason,
-        lost=lost,
-        available_at=verdict.retry_at or run.available_at,
-        finished_at=now if over else None,
-        attempts=(*run.attempts[:-1], attempt),
-    )
+    deleted = book.schedule(run.schedule) is None
+    after = rules.lost(run, deleted=deleted, now=now)
     book.put(after, now=now)
-    faulting.note(book.work, after, attempt, says=None)
-    owe(book, after, AttemptState.LOST, now=now)
+    faulting.note(book.work, after, after.attempts[-1], says=None)
+    owe(book, after, now=now)
     return Loss(run.id, run.schedule, run.tenant, lease.worker, run.token, after.state)
 
 
-def owe(book: Book, run: Run, ended: AttemptState, *, now: datetime) -> None:
-    """Leave the hook that is owed when the newest attempt has ended so."""
-    kind = rules.follow_up(run.hooks, ended, run.state)
+def owe(book: Book, run: Run, *, now: datetime) -> None:
+    """Leave the hook that is owed when the newest attempt has ended."""
+    kind = rules.follow_up(run.hooks, run.attempts[-1].state, run.state)
     if kind is not None:
-        leave(book.work, run, kind, number=1, now=now)
+        leave(book.work, rules.owed(run, kind, number=1, now=now))
 
 
-def leave(work: Work, run: Run, kind: HookKind, *, number: int, now: datetime) -> None:
-    """Leave a follow-up of the run's newest attempt."""
-    owed = FollowUp(
-        tenant=run.tenant,
-        schedule=run.schedule,
-        run=run.id,
-        attempt=run.attempt,
-        kind=kind,
-        number=number,
-        at=cut(now),
-    )
+def leave(work: Work, owed: FollowUp) -> None:
+    """Leave a hook that is owed."""
     work.get(kinds.FOLLOW_UPS, name_of(owed))
     work.put(kinds.FOLLOW_UPS, name_of(owed), document_out(owed))
 

@@ -40,7 +40,7 @@ def _name(run: Run, attempt: Attempt) -> str:
 
 
 def _line(run: Run, attempt: Attempt, *, says: str | None) -> Document | None:
-    entry = _entry(run, attempt, says=says)
+    entry = rules.fault(run, attempt, says=says)
     if entry is None or attempt.finished_at is None:
         return None
     return {
@@ -50,33 +50,6 @@ def _line(run: Run, attempt: Attempt, *, says: str | None) -> Document | None:
         "of_run": run.id,
         "number": attempt.number,
     }
-
-
-def _entry(run: Run, attempt: Attempt, *, says: str | None) -> ErrorEntry | None:
-    """Return the line for the schedule's errors, if there is one."""
-    if attempt.finished_at is None:
-        return None
-    if run.hook is not None and run.parent is not None:
-        return rules.hook_error(
-            run.parent,
-            run.hook_attempt or 0,
-            kind=run.hook,
-            state=attempt.state,
-            reason=attempt.reason,
-            at=attempt.finished_at,
-            error=attempt.error,
-            says=says,
-        )
-    if attempt.state not in rules.FAULTS:
-        return None
-    return rules.error_entry(
-        run.id,
-        attempt.number,
-        state=attempt.state,
-        reason=attempt.reason,
-        at=attempt.finished_at,
-        error=attempt.error,
-    )
 
 
 def newest(

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from crony import errors
 from crony.model.lease import (
     Change,
     Closed,
@@ -39,7 +38,7 @@ from crony.storage.mongodb import (
 from crony.storage.mongodb.admission import changing
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.closing import close
-from crony.storage.mongodb.confirming import confirm, lease_end
+from crony.storage.mongodb.confirming import confirm, prolonged
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.offering import offers
 from crony.storage.mongodb.records import Lease, Record
@@ -58,11 +57,12 @@ class MongoLeases(Leases):
         def begin(work: Work) -> Worker:
             found = workers.require(work, worker)
             name = f"{worker}/{session}"
-            replaced = work.get(kinds.SESSIONS, name) is not None
-            if replaced or rules.began_before(session, found.session):
-                raise errors.StaleToken("this session of the worker was replaced")
-            if session == found.session and sequence <= found.sequence:
-                raise errors.StaleToken("a newer request of this worker has come since")
+            rules.check_begin(
+                found,
+                session=session,
+                sequence=sequence,
+                replaced=work.get(kinds.SESSIONS, name) is not None,
+            )
             if found.session is not None and found.session != session:
                 _replace_session(work, found)
             begun = replace(found, session=session, sequence=sequence)
@@ -82,8 +82,7 @@ class MongoLeases(Leases):
     ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
         def renew(work: Work) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
             found = workers.require(work, worker)
-            if found.session not in (None, session):
-                raise errors.StaleToken("this session of the worker was replaced")
+            rules.check_stored(found, session=session)
             workers.see(work, found, now=now)
             book = Book(work)
             book.load(item.run for item in holding)
@@ -92,11 +91,10 @@ class MongoLeases(Leases):
                 record = book.record(item.run)
                 live = _live(record, worker, item)
                 if record is not None and live is not None:
-                    expires = max(live.expires_at, lease_end(live, now, lease_ttl))
-                    lease = replace(live, expires_at=expires)
+                    lease = prolonged(live, now=now, lease_ttl=lease_ttl)
                     keeping = replace(record.keeping, lease=lease)
                     book.keep(Record(record.run, keeping))
-                    renewed.append(Renewed(item.run, item.token, expires))
+                    renewed.append(Renewed(item.run, item.token, lease.expires_at))
                     if record.run.state is not RunState.STOPPING:
                         continue
                 reason = _cause(record, item, live=live is not None)
@@ -116,7 +114,8 @@ class MongoLeases(Leases):
         now: datetime,
     ) -> tuple[Sequence[Loss], Ready]:
         def reclaim(book: Book) -> Sequence[Loss]:
-            _check(workers.require(book.work, worker), session, sequence)
+            found = workers.require(book.work, worker)
+            rules.check_session(found, session=session, sequence=sequence)
             named = set(holding)
             gone = [
                 record
@@ -141,7 +140,7 @@ class MongoLeases(Leases):
     ) -> Sequence[Offer]:
         def lease(work: Work) -> Sequence[Offer]:
             found = workers.require(work, worker)
-            _check(found, session, sequence)
+            rules.check_session(found, session=session, sequence=sequence)
             return offers(
                 Book(work),
                 found,
@@ -271,9 +270,3 @@ def _cause(record: Record | None, item: Holding, *, live: bool) -> str:
         return "lost"
     run = record.run
     return rules.cause(run.state, run.reason, newest=run.token == item.token)
-
-
-def _check(worker: Worker, session: str, sequence: int) -> None:
-    rules.check_session(
-        session, sequence, stored=worker.session, newest=worker.sequence
-    )

@@ -9,8 +9,6 @@ from typing import cast
 
 from crony.clock import EPOCH
 from crony.model.lease import Offer
-from crony.model.run import Attempt
-from crony.model.state import AttemptState, RunState
 from crony.model.worker import Worker
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
@@ -198,21 +196,7 @@ def _offer(
 ) -> Offer:
     run = record.run
     start_at = max(run.available_at, now)
-    attempt = Attempt(
-        number=run.attempt + 1,
-        token=run.token + 1,
-        state=AttemptState.LEASED,
-        worker=worker.id,
-        worker_name=worker.name,
-        leased_at=now,
-    )
-    leased = replace(
-        run,
-        state=RunState.LEASED,
-        token=attempt.token,
-        attempt=attempt.number,
-        attempts=(*run.attempts, attempt),
-    )
+    leased = rules.leased(run, worker, now=now)
     lease = Lease(
         worker=worker.id, start_at=start_at, expires_at=cut(start_at + lease_ttl)
     )

@@ -21,4 +21,5 @@ def pulse(book: Book, record: Record, *, now: datetime) -> None:
     next_at = rules.next_pulse(run.started_at, run.hook_interval, now=now)
     later = replace(record.keeping, pulse=Pulse(next_at=next_at, number=number))
     book.keep(Record(run, later))
-    leave(book.work, run, HookKind.PROGRESS, number=number, now=now)
+    owed = rules.owed(run, HookKind.PROGRESS, number=number, now=now)
+    leave(book.work, owed)

@@ -13,7 +13,7 @@ from datetime import datetime
 from crony.model import policy
 from crony.model.group import DEFAULT_GROUP
 from crony.model.run import Run
-from crony.model.state import EXECUTING, HELD, Origin, RunState
+from crony.model.state import EXECUTING, HELD, UNCONFIRMED, Origin, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.documents import Document, document_in, document_out
@@ -24,9 +24,6 @@ _LONG: Document = {"attempts": [], "result": None}
 #: When a run ended; of hooks' runs, which are kept for as long as what they follow, it
 #: is another member.
 ENDED_AT, HOOK_ENDED_AT = "ended_at", "hook_ended_at"
-
-#: What no worker has begun with.
-_UNCONFIRMED = (RunState.PENDING, RunState.LEASED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +128,7 @@ def record_out(record: Record, before: Document | None = None) -> Document:
         **(_found_pending(record) if run.state is RunState.PENDING else {}),
         **(_found_held(run, keeping.lease) if keeping.lease is not None else {}),
     }
-    if run.deadline_at is not None and run.state in _UNCONFIRMED:
+    if run.deadline_at is not None and run.state in UNCONFIRMED:
         found_by["start_by"] = instant_out(run.deadline_at)
     if keeping.pulse is not None:
         found_by["pulse_at"] = instant_out(keeping.pulse.next_at)

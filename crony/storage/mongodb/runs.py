@@ -29,7 +29,7 @@ from crony.storage.mongodb import (
 )
 from crony.storage.mongodb.admission import changing
 from crony.storage.mongodb.book import Book
-from crony.storage.mongodb.ending import end_unstarted, name_of, stop, stops_for_good
+from crony.storage.mongodb.ending import end_unstarted, name_of, stop
 from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.recalling import recall_for
 from crony.storage.mongodb.work import Work
@@ -163,7 +163,7 @@ class MongoRuns(Runs):
                 raise errors.RunOver(run, found.state.value)
             if found.state not in EXECUTING:
                 end_unstarted(book, found, RunState.CANCELLED, Reason.USER, now=now)
-            elif not stops_for_good(found):
+            elif not rules.stops_for_good(found.state, found.reason):
                 stop(book, found, Reason.USER, now=now)
             return outputs.full(book.work, book.run(run) or found)
 

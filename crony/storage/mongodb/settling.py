@@ -6,53 +6,23 @@ from dataclasses import replace
 from datetime import datetime
 
 from crony.model.run import Run
-from crony.model.state import Origin, Reason, RunState, ScheduleState
-from crony.storage.codec import cut, kept
+from crony.model.state import UNCONFIRMED, Reason, RunState
+from crony.storage import rules
+from crony.storage.codec import kept
 from crony.storage.contract import Materialisation
 from crony.storage.mongodb.book import Book
-from crony.storage.mongodb.ending import (
-    UNCONFIRMED,
-    end_unstarted,
-    stop,
-    without_offer,
-)
+from crony.storage.mongodb.ending import end_unstarted, stop
 from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
 
 
 def settle(book: Book, run: Run, *, now: datetime) -> int:
     """Insert a run or take it back; return by how much occurrences grow."""
-    run = kept(run)
-    before = book.run(run.id)
-    if before is None:
-        book.put(replace(run, attempts=()), now=now)
-        return run.range_count
-    if before.state is not RunState.WITHDRAWN:
+    after = rules.settled(book.run(run.id), kept(run))
+    if after is None:
         return 0
-    back = replace(
-        before,
-        state=run.state,
-        reason=run.reason,
-        revision=run.revision,
-        schedule_name=run.schedule_name,
-        group=run.group,
-        policy=run.policy,
-        due_at=run.due_at,
-        available_at=run.available_at,
-        catch_up=run.catch_up,
-        deadline_at=run.deadline_at,
-        overlap=run.overlap,
-        hooks=run.hooks,
-        hook_interval=run.hook_interval,
-        range_until=run.range_until,
-        range_count=run.range_count,
-        queue=run.queue,
-        priority=run.priority,
-        max_lost=run.max_lost,
-        finished_at=run.finished_at,
-    )
-    book.put(back, now=now)
-    return run.range_count
+    book.put(after, now=now)
+    return after.range_count
 
 
 def unconfirmed(book: Book, schedule: str) -> list[Record]:
@@ -77,9 +47,10 @@ def withdraw(book: Book, schedule: str, *, now: datetime) -> int:
     """Withdraw what is still to come; return by how much occurrences shrink."""
     count = 0
     for record in unconfirmed(book, schedule):
-        if record.run.origin is Origin.SCHEDULE and record.run.scheduled_for > now:
-            withdrawn = without_offer(record.run)
-            book.put(replace(withdrawn, state=RunState.WITHDRAWN, reason=None), now=now)
+        if rules.is_ahead(record.run, now=now):
+            offered = rules.without_offer(record.run)
+            withdrawn = replace(offered, state=RunState.WITHDRAWN, reason=None)
+            book.put(withdrawn, now=now)
             count += record.run.range_count
     return count
 
@@ -94,24 +65,10 @@ def strike(book: Book, run: Run, *, cancel_running: bool, now: datetime) -> None
 
 def materialise(book: Book, item: Materialisation, *, now: datetime) -> bool:
     """Insert an item's runs and move its schedule's cursor, if it counts."""
-    stored = book.stored(item.schedule)
-    schedule = None if stored is None else stored.schedule
-    if (
-        stored is None
-        or schedule is None
-        or schedule.tenant != item.tenant
-        or schedule.state is not ScheduleState.ACTIVE
-        or (schedule.revision, schedule.cursor) != (item.revision, cut(item.cursor))
-    ):
+    schedule = book.schedule(item.schedule)
+    if schedule is None or not rules.advances(schedule, item):
         return False
     count = sum(settle(book, run, now=now) for run in item.runs)
-    finished = item.next_cursor is None
-    moved = replace(
-        schedule,
-        cursor=kept(item.next_cursor),
-        state=ScheduleState.FINISHED if finished else schedule.state,
-        occurrences=schedule.occurrences + count,
-    )
-    limit = stored.limit if item.limit is None else item.limit
-    book.move(moved, limit=limit, now=now)
+    moved = rules.advanced(schedule, item, grown=count)
+    book.move(moved, limit=item.limit, now=now)
     return True

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from crony.model import spoken
 from crony.model.hook import HookKind
-from crony.model.run import ErrorEntry, Progress
+from crony.model.lease import Closing
+from crony.model.run import Attempt, ErrorEntry, Progress, Run
 from crony.model.state import AttemptState, Reason
 
 #: How many progress entries of a schedule are kept.
@@ -17,6 +18,36 @@ ERROR_TEXT = 4096
 
 #: The attempts that a schedule's list of errors shows.
 FAULTS = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+
+
+def fault(run: Run, attempt: Attempt, *, says: str | None) -> ErrorEntry | None:
+    """Return the line for a schedule's errors of an attempt, if there is one.
+
+    ``says`` is what it said, if it is an error hook's.
+    """
+    if attempt.finished_at is None:
+        return None
+    if run.hook is not None and run.parent is not None:
+        return hook_error(
+            run.parent,
+            run.hook_attempt or 0,
+            kind=run.hook,
+            state=attempt.state,
+            reason=attempt.reason,
+            at=attempt.finished_at,
+            error=attempt.error,
+            says=says,
+        )
+    if attempt.state not in FAULTS:
+        return None
+    return error_entry(
+        run.id,
+        attempt.number,
+        state=attempt.state,
+        reason=attempt.reason,
+        at=attempt.finished_at,
+        error=attempt.error,
+    )
 
 
 def error_entry(
@@ -69,6 +100,19 @@ def hook_error(
         reason=reason,
         text=text,
         truncated=truncated,
+    )
+
+
+def heard(run: Run, item: Closing) -> Progress | None:
+    """Return the progress entry that is in the report of a hook, if there is one."""
+    if run.hook is None or run.parent is None:
+        return None
+    return hook_progress(
+        run.parent,
+        run.hook_attempt or 0,
+        kind=run.hook,
+        at=item.finished_at,
+        says=item.says,
     )
 
 

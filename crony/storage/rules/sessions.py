@@ -5,14 +5,33 @@ from __future__ import annotations
 import re
 
 from crony import errors
+from crony.model.worker import Worker
+
+_REPLACED = "this session of the worker was replaced"
+_OLDER = "a newer request of this worker has come since"
 
 
-def check_session(
-    session: str, sequence: int, *, stored: str | None, newest: int
-) -> None:
+def check_begin(worker: Worker, *, session: str, sequence: int, replaced: bool) -> None:
+    """Refuse a poll of a session that is over, or that has come too late.
+
+    ``replaced``: another session has taken the place of this one before.
+    """
+    if replaced or began_before(session, worker.session):
+        raise errors.StaleToken(_REPLACED)
+    if session == worker.session and sequence <= worker.sequence:
+        raise errors.StaleToken(_OLDER)
+
+
+def check_stored(worker: Worker, *, session: str) -> None:
+    """Refuse a session other than the stored one; before the first poll is none."""
+    if worker.session not in (None, session):
+        raise errors.StaleToken(_REPLACED)
+
+
+def check_session(worker: Worker, *, session: str, sequence: int) -> None:
     """Refuse a request that a newer poll of the same worker has replaced."""
-    if session != stored or sequence != newest:
-        raise errors.StaleToken("a newer request of this worker has come since")
+    if session != worker.session or sequence != worker.sequence:
+        raise errors.StaleToken(_OLDER)
 
 
 #: A session that says which start of its worker it is, in numbers that grow.

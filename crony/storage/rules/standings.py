@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from crony.model.lease import Closing, Standing
 from crony.model.state import (
@@ -32,6 +33,41 @@ def standing(
     if state in TERMINAL or state is RunState.STOPPING:
         return Standing.OVER
     return Standing.STALE
+
+
+def running_standing(
+    token: int, *, current: int, state: RunState, was: AttemptState | None
+) -> Standing:
+    """Return what a write about a running attempt meets; ``was``: its own state."""
+    if was is AttemptState.LOST:
+        return Standing.STALE
+    return standing(token, current=current, state=state, counts=EXECUTING)
+
+
+def confirm_standing(
+    token: int,
+    *,
+    current: int,
+    state: RunState,
+    deadline_at: datetime | None,
+    now: datetime,
+) -> Standing:
+    """Return what a confirm of a run meets that its worker was once offered."""
+    if state is RunState.RUNNING and token == current:
+        return Standing.REPEATED
+    met = standing(token, current=current, state=state, counts={RunState.LEASED})
+    late = deadline_at is not None and deadline_at <= now
+    return Standing.OVER if late and met is Standing.ACCEPTED else met
+
+
+def report_standing(
+    closing: Closing, *, current: int, state: RunState, was: AttemptState | None
+) -> Standing:
+    """Return what a report meets; ``was``: the state of the attempt that it names."""
+    before = None if was is None else closed_before(was, closing)
+    return before or standing(
+        closing.token, current=current, state=state, counts=report_counts(closing)
+    )
 
 
 def report_counts(closing: Closing) -> Collection[RunState]:

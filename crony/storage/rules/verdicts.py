@@ -24,6 +24,11 @@ def ended_as(
     return reported
 
 
+def stops_for_good(state: RunState, reason: Reason | None) -> bool:
+    """Return whether a run is being stopped, and will not go on elsewhere."""
+    return state is RunState.STOPPING and reason is not Reason.PREEMPTED
+
+
 def closing_verdict(
     before: RunState,
     cause: Reason | None,

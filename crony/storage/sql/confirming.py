@@ -10,7 +10,13 @@ from sqlalchemy.engine import Connection
 from crony.model.lease import Confirmed, Holding, Standing
 from crony.model.state import RunState
 from crony.storage import rules
-from crony.storage.codec import duration_out, instant_in, instant_out
+from crony.storage.codec import (
+    cut,
+    duration_out,
+    instant_in,
+    instant_out,
+    maybe_instant_in,
+)
 from crony.storage.sql import rows
 from crony.storage.sql.dialect import among, greatest, text
 from crony.storage.sql.holding import Hand, Held
@@ -42,9 +48,7 @@ def confirm(
         run.id
         for item in items
         if (run := hand.known(item.run, item.token)) is not None
-        and run.state is RunState.LEASED
-        and run.by(worker, item.token)
-        and not run.late(instant_out(now))
+        and _standing(item, run, now=now) is Standing.ACCEPTED
     }
     ends = _begin_running(connection, accepted, now=now, ttl=lease_ttl)
     answers = []
@@ -54,7 +58,7 @@ def confirm(
         if run is not None and first:
             # From here on in the batch it is running.
             run.state, run.expires_at = RunState.RUNNING, ends.pop(run.id)
-        answers.append(_confirmed(item, run, first=first, now=instant_out(now)))
+        answers.append(_confirmed(item, run, first=first, now=now))
     return tuple(answers)
 
 
@@ -72,18 +76,23 @@ def _begin_running(
     return {row[0]: row[1] for row in connection.execute(_CONFIRM, values).all()}
 
 
-def _confirmed(item: Holding, run: Held | None, *, first: bool, now: int) -> Confirmed:
+def _standing(item: Holding, run: Held, *, now: datetime) -> Standing:
+    return rules.confirm_standing(
+        item.token,
+        current=run.token,
+        state=run.state,
+        deadline_at=maybe_instant_in(run.deadline_at),
+        now=cut(now),
+    )
+
+
+def _confirmed(
+    item: Holding, run: Held | None, *, first: bool, now: datetime
+) -> Confirmed:
     """Return the answer to a confirm; ``first``: it is what made the run running."""
     if run is None:
         return Confirmed(run=item.run, token=item.token, standing=Standing.UNKNOWN)
-    if run.state is RunState.RUNNING and run.token == item.token:
-        standing = Standing.ACCEPTED if first else Standing.REPEATED
-    elif run.state is RunState.LEASED and run.token == item.token and run.late(now):
-        standing = Standing.OVER
-    else:
-        standing = rules.standing(
-            item.token, current=run.token, state=run.state, counts=()
-        )
+    standing = Standing.ACCEPTED if first else _standing(item, run, now=now)
     counted = standing in (Standing.ACCEPTED, Standing.REPEATED)
     return Confirmed(
         run=item.run,

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from crony.model import policy
 from crony.model.lease import Change, Ready
 from crony.model.state import EXECUTING, Reason, RunState
+from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import text
@@ -103,9 +104,8 @@ def _decide(
     if item.kind == policy.SKIP:
         end = (RunState.SKIPPED, Reason.OVERLAP)
         return [end_unstarted(connection, [run], *end, now=now)]
-    others = [other for other in way if not other.stops_for_good]
-    stopped = others[: len(others) - limit + 1] if len(others) >= limit else []
-    return [_replace(connection, other, now=now) for other in stopped]
+    given = rules.giving_way(way, limit=limit)
+    return [_replace(connection, other, now=now) for other in given]
 
 
 def _replace(

@@ -46,11 +46,6 @@ class Changed:
         state, reason = RunState(row[4]), reason_in(row[5])
         return cls(row[0], row[1], row[2], row[3], state, reason)
 
-    @property
-    def stops_for_good(self) -> bool:
-        """Whether it is being stopped, and will not go on elsewhere."""
-        return self.state is RunState.STOPPING and self.reason is not Reason.PREEMPTED
-
     def to(self, state: RunState, reason: Reason) -> Change:
         """Return the news that it is in this state now."""
         worker = self.worker if self.state in HELD else None

@@ -17,7 +17,7 @@ from crony.model.hook import HookKind
 from crony.model.lease import Closing, Loss, Standing
 from crony.model.policy import Verdict
 from crony.model.state import (
-    EXECUTING,
+    FAILURES,
     HELD,
     TERMINAL,
     AttemptState,
@@ -78,10 +78,6 @@ class Held:
     def by(self, worker: str, token: int) -> bool:
         """Return whether this worker has it under this token."""
         return self.live and self.token == token and self.worker == worker
-
-    def late(self, now: int) -> bool:
-        """Return whether it may not start any more."""
-        return self.deadline_at is not None and self.deadline_at <= now
 
     @property
     def place(self) -> list[Place]:
@@ -199,10 +195,11 @@ class Hand:
         found = self.known(run, token)
         if found is None:
             return Standing.UNKNOWN
-        if self.ended(run, token) is AttemptState.LOST:
-            return Standing.STALE
-        return rules.standing(
-            token, current=found.token, state=found.state, counts=EXECUTING
+        return rules.running_standing(
+            token,
+            current=found.token,
+            state=found.state,
+            was=self.ended(run, token),
         )
 
 
@@ -240,7 +237,7 @@ class Endings:
             now=instant_in(self._now),
             deadline_at=maybe_instant_in(run.deadline_at),
         )
-        run.failures += ended in (AttemptState.FAILED, AttemptState.TIMED_OUT)
+        run.failures += ended in FAILURES
         run.preempted += ended is AttemptState.PREEMPTED
         outcome: Parameters = {
             "finished_at": instant_out(item.finished_at),

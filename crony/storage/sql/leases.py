@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from crony import errors
 from crony.model.lease import (
     Change,
     Closed,
@@ -71,7 +70,6 @@ _HELD_BY = text(
 _PREEMPTIBLE = text(
     "SELECT 1 FROM runs WHERE preemptible = 1 AND state = 'running' LIMIT 1"
 )
-_STALE = "a newer request of this worker has come since"
 
 
 class SqlLeases(Noun, Leases):
@@ -83,12 +81,12 @@ class SqlLeases(Noun, Leases):
         with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
             asked = {"worker": worker, "session": session}
-            if rules.began_before(session, found.session) or (
-                connection.execute(_REPLACED, asked).scalar()
-            ):
-                raise errors.StaleToken("this session of the worker was replaced")
-            if session == found.session and sequence <= found.sequence:
-                raise errors.StaleToken(_STALE)
+            rules.check_begin(
+                found,
+                session=session,
+                sequence=sequence,
+                replaced=bool(connection.execute(_REPLACED, asked).scalar()),
+            )
             if found.session is not None and found.session != session:
                 connection.execute(
                     _REPLACE, {"worker": worker, "session": found.session}
@@ -111,8 +109,7 @@ class SqlLeases(Noun, Leases):
     ) -> tuple[Sequence[Renewed], Sequence[Revoked]]:
         with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
-            if found.session not in (None, session):
-                raise errors.StaleToken("this session of the worker was replaced")
+            rules.check_stored(found, session=session)
             instant = instant_out(now)
             connection.execute(_SEEN, {"worker": worker, "now": instant})
             hand = Hand(connection, tenant, worker, _pairs(holding))
@@ -147,7 +144,8 @@ class SqlLeases(Noun, Leases):
         now: datetime,
     ) -> tuple[Sequence[Loss], Ready]:
         with self._database.writing(tenant) as connection:
-            _check(worker_by_id(connection, tenant, worker), session, sequence)
+            asking = worker_by_id(connection, tenant, worker)
+            rules.check_session(asking, session=session, sequence=sequence)
             named = set(_pairs(holding))
             found = connection.execute(_HELD_BY, {"worker": worker})
             gone = [run for run in map(held, found) if (run.id, run.token) not in named]
@@ -167,7 +165,7 @@ class SqlLeases(Noun, Leases):
     ) -> Sequence[Offer]:
         with self._database.writing(tenant) as connection:
             found = worker_by_id(connection, tenant, worker)
-            _check(found, session, sequence)
+            rules.check_session(found, session=session, sequence=sequence)
             return offering.offers(
                 connection,
                 found,
@@ -201,7 +199,7 @@ class SqlLeases(Noun, Leases):
             answers = []
             for item in items:
                 run = hand.known(item.run, item.token)
-                standing = _report_standing(hand, run, worker, item)
+                standing = _report_standing(hand, run, item)
                 if run is not None and standing is Standing.ACCEPTED:
                     hand.end(run, endings.close(run, item))
                     touched.add(run.schedule)
@@ -334,12 +332,6 @@ def _pairs(items: Sequence[Holding]) -> list[tuple[str, int]]:
     return [(item.run, item.token) for item in items]
 
 
-def _check(worker: Worker, session: str, sequence: int) -> None:
-    rules.check_session(
-        session, sequence, stored=worker.session, newest=worker.sequence
-    )
-
-
 def _cause(run: Held | None, item: Holding, *, live: bool) -> str:
     """Return why a lease must be given up."""
     if run is None or not (live or run.state in TERMINAL):
@@ -347,19 +339,12 @@ def _cause(run: Held | None, item: Holding, *, live: bool) -> str:
     return rules.cause(run.state, run.reason, newest=run.token == item.token)
 
 
-def _report_standing(
-    hand: Hand, run: Held | None, worker: str, item: Closing
-) -> Standing:
+def _report_standing(hand: Hand, run: Held | None, item: Closing) -> Standing:
     if run is None:
         return Standing.UNKNOWN
-    if not run.by(worker, item.token):
-        was = hand.ended(item.run, item.token)
-        before = None if was is None else rules.closed_before(was, item)
-        if before is not None:
-            return before
-    return rules.standing(
-        item.token,
+    return rules.report_standing(
+        item,
         current=run.token,
         state=run.state,
-        counts=rules.report_counts(item),
+        was=hand.ended(item.run, item.token),
     )

@@ -13,7 +13,7 @@ from crony.model.lease import Ready
 from crony.model.moving import Pruned
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
-from crony.model.state import EXECUTING, AttemptState, Reason, RunState
+from crony.model.state import EXECUTING, UNCONFIRMED, AttemptState, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Page, Position, RunQuery, Runs
@@ -183,12 +183,12 @@ class SqlRuns(Noun, Runs):
                 raise errors.NotFound("run", run)
             found = Changed.of(row)
             left: list[Place] = []
-            if found.state in (RunState.PENDING, RunState.LEASED):
+            if found.state in UNCONFIRMED:
                 end = (RunState.CANCELLED, Reason.USER)
                 _, left = end_unstarted(connection, [found], *end, now=now)
             elif found.state not in EXECUTING:
                 raise errors.RunOver(run, found.state.value)
-            elif not found.stops_for_good:
+            elif not rules.stops_for_good(found.state, found.reason):
                 stop(connection, [found], Reason.USER, now=now)
             ready = admit(connection, [found.schedule], left=left)
             return rows.full_runs(connection, [run])[run], ready
