@@ -67,8 +67,8 @@ def admit(book: Book) -> None:
     book.touched.clear()
     if not touched:
         return
-    book.load_schedules(touched)
-    limits = {name: book.limit_of(name) for name in touched}
+    book.schedules.load(touched)
+    limits = {name: book.schedules.limit_of(name) for name in touched}
     bounded = [name for name in touched if limits[name] != policy.NO_LIMIT]
     held = _held(book.work, bounded)
     free = {name: max(0, limits[name] - held[name]) for name in bounded}

@@ -49,7 +49,7 @@ def put_schedule(book: Book, *, item: MovedSchedule) -> bool:
     """Keep a schedule, or what is left of it; return whether it was stored."""
     item = kept(item)
     work = book.work
-    if book.stored(item.id) is not None and not places.stands_still(work):
+    if book.schedules.stored(item.id) is not None and not places.stands_still(work):
         return False
     if item.schedule is not None:
         _check(book, item.schedule)
@@ -57,7 +57,7 @@ def put_schedule(book: Book, *, item: MovedSchedule) -> bool:
     _put_versions(work, item)
     pruning.put_pruned(work, item.id, item.pruned)
     telling.restore(work, item.id, [document_out(entry) for entry in item.progress])
-    book.bring(Stored(item.id, item.limit, len(item.versions), item.schedule))
+    book.schedules.bring(Stored(item.id, item.limit, len(item.versions), item.schedule))
     return True
 
 
@@ -106,7 +106,7 @@ def put_run(book: Book, *, engine: Engine, item: MovedRun) -> bool:
     before = book.record(run.id)
     if before is not None and not _may_go(work, before):
         return False
-    if book.stored(run.schedule) is None:
+    if book.schedules.stored(run.schedule) is None:
         if _is_of_another(engine, item):
             return False
         raise errors.NotFound("schedule", run.schedule)
@@ -138,7 +138,7 @@ def _keeping(book: Book, item: MovedRun) -> Keeping:
     run = item.run
     pending = run.state is RunState.PENDING
     return Keeping(
-        lane=lanes.lane_out(run, book.definition_of(run)),
+        lane=lanes.lane_out(run, book.schedules.definition_of(run)),
         admitted=pending and run.origin is Origin.HOOK,
         waiting=pending and run.available_at > run.created_at,
         grants=tuple(

@@ -1,37 +1,27 @@
-"""A tenant's runs and schedules, as one verb reads and changes them.
+"""A tenant's runs, and its schedules with them, as one verb reads and changes them.
 
-Runs change by ``put`` alone, schedules by ``put_schedule``, ``move`` and
-``drop_schedule``: so no event of a change can be forgotten, no number is wrong, and
-nothing that hangs on a run's state stays behind it.
+Runs change by ``put`` alone: so no event of a change can be forgotten, no number is
+wrong, and nothing that hangs on a run's state stays behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 
-from crony import errors
 from crony.model.lease import Standing
 from crony.model.run import Run
-from crony.model.schedule import Definition, Schedule, Version
 from crony.model.state import HELD, Origin, RunState
 from crony.storage import changes, rules
-from crony.storage.codec import cut, definition_in, definition_out, kept
+from crony.storage.codec import cut
 from crony.storage.documents import Document
-from crony.storage.mongodb import (
-    events,
-    kinds,
-    lanes,
-    records,
-    schedule_documents,
-    tallies,
-)
+from crony.storage.mongodb import events, kinds, lanes, records, tallies
 from crony.storage.mongodb.matching import Filter, matches
 from crony.storage.mongodb.records import Keeping, Pulse, Record
-from crony.storage.mongodb.schedule_documents import Stored
-from crony.storage.mongodb.work import Work, id_of
+from crony.storage.mongodb.schedule_book import ScheduleBook
+from crony.storage.mongodb.work import Work
 
 
 class Book:
@@ -41,16 +31,12 @@ class Book:
         self.work = work
         #: The schedules in which admission may be another one.
         self.touched: set[str] = set()
-        self._stored: dict[str, Stored | None] = {}
-        self._definitions: dict[tuple[str, int], Definition] = {}
-        self._holders: dict[str, str | None] = {}
+        self.schedules = ScheduleBook(work, touched=self.touched)
         self._records: dict[str, Record | None] = {}
         #: The documents of runs, as they are now.
         self._documents: dict[str, tuple[Run, Document]] = {}
         #: Changed runs, with whether they were offered before.
         self._offered: dict[str, bool] = {}
-
-    # Runs.
 
     def load(self, runs: Iterable[str]) -> None:
         """Read runs that are needed soon, all at once."""
@@ -122,7 +108,7 @@ class Book:
         """
         before = self.record(run.id)
         keeping = (
-            Keeping(lane=lanes.lane_out(run, self.definition_of(run)))
+            Keeping(lane=lanes.lane_out(run, self.schedules.definition_of(run)))
             if before is None
             else before.keeping
         )
@@ -132,7 +118,7 @@ class Book:
             (before.run.revision, before.run.group, before.run.queue)
             != (run.revision, run.group, run.queue)
         ):
-            lane = lanes.lane_out(run, self.definition_of(run))
+            lane = lanes.lane_out(run, self.schedules.definition_of(run))
             keeping = replace(keeping, lane=lane)
         return self._put(before, Record(run, keeping), now=now)
 
@@ -192,8 +178,6 @@ class Book:
             now=now,
         )
 
-    # Who may write about them.
-
     def known(self, worker: str, run: str, token: int) -> Record | None:
         """Return the run, if this worker was ever given this token of it."""
         found = self.record(run)
@@ -213,161 +197,6 @@ class Book:
             state=found.run.state,
             was=None if attempt is None else attempt.state,
         )
-
-    # Schedules.
-
-    def load_schedules(self, schedules: Iterable[str]) -> None:
-        """Read schedules that are needed soon, all at once."""
-        unread = [name for name in dict.fromkeys(schedules) if name not in self._stored]
-        found = self.work.get_all(kinds.SCHEDULES, unread)
-        for name in unread:
-            document = found.get(name)
-            self._stored[name] = (
-                None if document is None else schedule_documents.stored_in(document)
-            )
-
-    def stored(self, schedule: str) -> Stored | None:
-        """Return a schedule that ever was."""
-        if schedule not in self._stored:
-            self.load_schedules([schedule])
-        return self._stored[schedule]
-
-    def schedule(self, schedule: str) -> Schedule | None:
-        """Return a schedule that is there."""
-        found = self.stored(schedule)
-        return None if found is None else found.schedule
-
-    def load_names(self, names: Iterable[str]) -> None:
-        """Look names up that are needed soon, all at once."""
-        unread = [name for name in dict.fromkeys(names) if name not in self._holders]
-        if unread:
-            where: Document = {"name": {"$in": unread}, "there": True}
-            found = self.work.find(kinds.SCHEDULES, where, fields=["name", "there"])
-            self._holders.update(dict.fromkeys(unread))
-            self._holders.update(
-                {cast("str", each["name"]): id_of(each) for each in found}
-            )
-
-    def holder(self, name: str) -> str | None:
-        """Return the id of the schedule that has a name."""
-        self.load_names([name])
-        return self._holders[name]
-
-    def limit(self, schedule: Schedule, limit: int) -> None:
-        """Give a schedule another limit, while it is at this revision."""
-        stored = self.stored(schedule.id)
-        now = None if stored is None else stored.schedule
-        if stored is None or now is None or now.revision != schedule.revision:
-            return
-        if stored.limit != limit:
-            self._keep_schedule(replace(stored, limit=limit), before=now)
-
-    def limit_of(self, schedule: str) -> int:
-        """Return the limit of a schedule that ever was."""
-        found = self.stored(schedule)
-        return 0 if found is None else found.limit
-
-    def put_schedule(self, schedule: Schedule, *, limit: int, now: datetime) -> None:
-        """Keep a schedule, its definition and its version; leave the events."""
-        stored = self.stored(schedule.id)
-        before = None if stored is None else stored.schedule
-        after = kept(schedule)
-        versions = 0 if stored is None else stored.versions
-        since = cut(now)
-        if before is None:
-            since = after.created_at - timedelta(milliseconds=1)
-        if before is None or before.revision != after.revision:
-            self.put_definition(after.id, after.revision, after.definition)
-        if before is None or changes.is_other_version(before, after):
-            versions += 1
-            self.put_version(changes.version_of(after, since=since), number=versions)
-        self._keep_schedule(Stored(after.id, limit, versions, after), before=before)
-        words = ["created"] if before is None else changes.of_update(before, after)
-        events.of_schedule(self.work, after, words, now=now)
-
-    def move(self, schedule: Schedule, *, limit: int | None, now: datetime) -> None:
-        """Keep a schedule whose occurrences were settled; ``None``: its limit stays."""
-        stored = self.stored(schedule.id)
-        if stored is None:
-            raise AssertionError(f"{schedule.id} is moved and not there")
-        most = stored.limit if limit is None else limit
-        after = replace(stored, schedule=schedule, limit=most)
-        self._keep_schedule(after, before=stored.schedule)
-        if schedule.cursor is None:
-            events.of_schedule(self.work, schedule, ["finished"], now=now)
-
-    def drop_schedule(self, schedule: Schedule, *, now: datetime) -> None:
-        """Forget a schedule; what stays of it is its history."""
-        stored = self.stored(schedule.id)
-        if stored is None:
-            raise AssertionError(f"{schedule.id} is dropped and not there")
-        events.of_schedule(self.work, schedule, ["deleted"], now=now)
-        self._keep_schedule(replace(stored, schedule=None), before=schedule)
-        if self.work.get(kinds.PROGRESS, schedule.id) is not None:
-            self.work.delete(kinds.PROGRESS, schedule.id)
-
-    def bring(self, stored: Stored) -> None:
-        """Keep a schedule that moves in, or what is left of a deleted one."""
-        known = self.stored(stored.id)
-        before = None if known is None else known.schedule
-        self._keep_schedule(stored, before=before)
-
-    def _keep_schedule(self, stored: Stored, *, before: Schedule | None) -> None:
-        self._stored[stored.id] = stored
-        self.touched.add(stored.id)
-        tallies.of_schedule(self.work, before, stored.schedule)
-        for schedule, holder in ((before, None), (stored.schedule, stored.id)):
-            if schedule is not None and schedule.definition.name is not None:
-                self._holders[schedule.definition.name] = holder
-        document = schedule_documents.stored_out(stored)
-        self.work.put(kinds.SCHEDULES, stored.id, document)
-
-    def put_definition(
-        self, schedule: str, revision: int, definition: Definition
-    ) -> None:
-        """Keep a new revision of a definition."""
-        self._definitions[schedule, revision] = definition
-        document: Document = {
-            "schedule": schedule,
-            "revision": revision,
-            "definition": definition_out(definition),
-        }
-        self.work.insert(kinds.DEFINITIONS, f"{schedule}/{revision}", document)
-
-    def put_version(self, version: Version, *, number: int) -> None:
-        """Keep a version; ``number`` counts those of its schedule."""
-        document = schedule_documents.version_out(version, number=number)
-        self.work.insert(kinds.VERSIONS, f"{version.schedule}/{number}", document)
-
-    def load_definitions(self, runs: Iterable[Run]) -> None:
-        """Read the definitions that runs execute, all at once."""
-        unread = {
-            f"{run.schedule}/{run.revision}"
-            for run in runs
-            if (run.schedule, run.revision) not in self._definitions
-        }
-        for document in self.work.get_all(kinds.DEFINITIONS, unread).values():
-            place = (
-                cast("str", document["schedule"]),
-                cast("int", document["revision"]),
-            )
-            self._definitions[place] = definition_in(
-                cast("str", document["definition"])
-            )
-
-    def definition_of(self, run: Run) -> Definition:
-        """Return the definition that a run executes."""
-        stored = self._stored.get(run.schedule)
-        schedule = None if stored is None else stored.schedule
-        if schedule is not None and schedule.revision == run.revision:
-            return schedule.definition
-        if (run.schedule, run.revision) not in self._definitions:
-            self.load_definitions([run])
-        try:
-            return self._definitions[run.schedule, run.revision]
-        except KeyError as exc:
-            named = f"{run.schedule}@{run.revision}"
-            raise errors.NotFound("definition", named) from exc
 
 
 def _following(

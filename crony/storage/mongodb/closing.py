@@ -36,7 +36,7 @@ def close(book: Book, worker: str, item: Closing, *, now: datetime) -> Closed:
 def _closed(book: Book, record: Record, item: Closing, *, now: datetime) -> Run:
     """End the attempt, and let the run follow."""
     run = record.run
-    deleted = book.schedule(run.schedule) is None
+    deleted = book.schedules.get(run.schedule) is None
     after = rules.closed(run, item, deleted=deleted, now=now)
     says = item.says if run.hook is not None and run.parent is not None else None
     of_error = run.hook is HookKind.ERROR

@@ -29,7 +29,7 @@ def decide(book: Book, record: Record, *, now: datetime) -> list[Change]:
     book.keep(Record(decided, record.keeping))
     book.touched.add(run.schedule)
     way = _in_the_way(book, run)
-    limit = book.limit_of(run.schedule)
+    limit = book.schedules.limit_of(run.schedule)
     if len(way) < limit:
         return []
     if run.overlap == policy.SKIP:

@@ -52,7 +52,7 @@ def lose(book: Book, run: Run, *, now: datetime) -> Loss:
     lease = book.keeping(run).lease
     if lease is None:
         raise AssertionError(f"{run.id} is lost and has no lease")
-    deleted = book.schedule(run.schedule) is None
+    deleted = book.schedules.get(run.schedule) is None
     after = rules.lost(run, deleted=deleted, now=now)
     book.put(after, now=now)
     faulting.note(book.work, after, after.attempts[-1], says=None)

@@ -179,7 +179,7 @@ class MongoLeases(Leases):
         def report(book: Book) -> Sequence[Closed]:
             book.load(item.run for item in given)
             runs = (book.run(item.run) for item in given)
-            book.load_schedules(run.schedule for run in runs if run is not None)
+            book.schedules.load(run.schedule for run in runs if run is not None)
             return tuple(close(book, worker, item, now=cut(now)) for item in given)
 
         return changing(self._engine, tenant, report)
@@ -240,9 +240,9 @@ class MongoLeases(Leases):
             book = Book(work)
             book.load(runs)
             found = [run for name in runs if (run := book.run(name)) is not None]
-            book.load_definitions(found)
+            book.schedules.load_definitions(found)
             return {
-                run.id: (replace(run, attempts=()), book.definition_of(run))
+                run.id: (replace(run, attempts=()), book.schedules.definition_of(run))
                 for run in found
             }
 

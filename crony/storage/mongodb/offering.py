@@ -47,7 +47,7 @@ def offers(
     chosen = _choose(book.work, worker, slots=slots, horizon=horizon, now=now)
     book.load(chosen)
     found = [record for run in chosen if (record := book.record(run)) is not None]
-    book.load_definitions(record.run for record in found)
+    book.schedules.load_definitions(record.run for record in found)
     return tuple(
         _offer(book, worker, record, now=now, lease_ttl=lease_ttl) for record in found
     )
@@ -204,7 +204,7 @@ def _offer(
     book.put(leased, now=now, lease=lease, grants=grants)
     return Offer(
         run=kept(replace(leased, attempts=())),
-        definition=book.definition_of(leased),
+        definition=book.schedules.definition_of(leased),
         token=leased.token,
         attempt=leased.attempt,
         start_at=start_at,

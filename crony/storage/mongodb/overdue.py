@@ -67,7 +67,7 @@ class _Due:
 def take(book: Book, runs: Sequence[Record], *, now: datetime) -> Sequence[Loss]:
     """Take leases back: offers become pending, attempts are lost."""
     losses = []
-    book.load_schedules(record.run.schedule for record in runs)
+    book.schedules.load(record.run.schedule for record in runs)
     for record in sorted(runs, key=lambda record: record.run.id):
         if record.run.state is RunState.LEASED:
             take_offer(book, record.run, now=now)
@@ -153,7 +153,7 @@ def _each(
 
         def verb(book: Book, runs: Sequence[str] = runs) -> list[_Item]:
             still = due.still(book, runs)
-            book.load_schedules(record.run.schedule for record in still)
+            book.schedules.load(record.run.schedule for record in still)
             return [item for record in still for item in do(book, record)]
 
         done, lines = changing(engine, tenant, verb)

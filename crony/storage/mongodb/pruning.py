@@ -54,7 +54,7 @@ def prune(
         _count(work, schedule, gone)
         gone += _withdrawn(book, schedule, bounds, limit=limit - len(gone))
         remove(book, gone)
-        if book.schedule(schedule) is None and not _any_run(work, schedule):
+        if book.schedules.get(schedule) is None and not _any_run(work, schedule):
             _forget(work, schedule)
         return len(gone)
 
@@ -155,7 +155,7 @@ def _spared(book: Book, runs: Sequence[Run]) -> set[str]:
 
 def _withdrawn(book: Book, schedule: str, bounds: Bounds, *, limit: int) -> list[Run]:
     """Return the withdrawn runs of a schedule that will not be due again."""
-    found = book.schedule(schedule)
+    found = book.schedules.get(schedule)
     end = bounds.before
     if found is None:
         end = NEVER

@@ -36,7 +36,7 @@ def recall_for(book: Book, run: Run) -> frozenset[str]:
 
 
 def _schedule_full(book: Book, run: Run) -> bool:
-    limit = book.limit_of(run.schedule)
+    limit = book.schedules.limit_of(run.schedule)
     return limit != policy.NO_LIMIT and len(_held(book, run.schedule)) >= limit
 
 
@@ -73,7 +73,7 @@ def scopes(book: Book, run: Run) -> Sequence[Scope]:
     """Return the limits that hold for a run: none for a hook's."""
     if run.origin is Origin.HOOK:
         return ()
-    limit = book.limit_of(run.schedule)
+    limit = book.schedules.limit_of(run.schedule)
     of_group: Document = {"group": run.group}
     named = (
         (

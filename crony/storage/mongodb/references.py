@@ -31,6 +31,6 @@ def check_group(work: Work, schedule: Schedule) -> Document:
 def check_name(book: Book, schedule: Schedule) -> None:
     """Refuse a schedule whose name is another's."""
     name = schedule.definition.name
-    holder = None if name is None else book.holder(name)
+    holder = None if name is None else book.schedules.holder(name)
     if name is not None and holder not in (None, schedule.id):
         raise errors.NameTaken("schedule", name, holder=str(holder))

@@ -173,7 +173,7 @@ class MongoRuns(Runs):
 def _check(book: Book, new: Sequence[Run], *, quota: int | None) -> None:
     """Refuse new runs of a schedule that is gone, or more than a tenant may have."""
     for schedule in dict.fromkeys(run.schedule for run in new):
-        if book.schedule(schedule) is None:
+        if book.schedules.get(schedule) is None:
             raise errors.NotFound("schedule", schedule)
     pending = tallies.pending(book.work)
     if new and quota is not None and pending + len(new) > quota:

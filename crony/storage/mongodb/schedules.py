@@ -68,9 +68,9 @@ class MongoSchedules(Schedules):
             work: Work, items: Sequence[Creation]
         ) -> list[bool | errors.CronyError]:
             book = Book(work)
-            book.load_schedules(item.schedule.id for item in items)
+            book.schedules.load(item.schedule.id for item in items)
             names = (item.schedule.definition.name for item in items)
-            book.load_names(name for name in names if name is not None)
+            book.schedules.load_names(name for name in names if name is not None)
             return [_tried(book, item, quota) for item in items]
 
         return by_tenant(
@@ -127,7 +127,7 @@ class MongoSchedules(Schedules):
                 created_at=stored.created_at,
                 occurrences=count,
             )
-            book.put_schedule(changed, limit=limit, now=now)
+            book.schedules.put(changed, limit=limit, now=now)
             return True
 
         return changing(self._engine, expected.tenant, update)
@@ -180,9 +180,9 @@ class MongoSchedules(Schedules):
         ready: set[tuple[str, str]] = set()
 
         def limit(book: Book, items: Sequence[Creation]) -> None:
-            book.load_schedules(item.schedule.id for item in items)
+            book.schedules.load(item.schedule.id for item in items)
             for item in items:
-                book.limit(item.schedule, item.limit)
+                book.schedules.limit(item.schedule, item.limit)
 
         def of_tenant(tenant: str, items: Sequence[Creation]) -> Sequence[None]:
             _, lines = changing(self._engine, tenant, lambda book: limit(book, items))
@@ -214,7 +214,7 @@ class MongoSchedules(Schedules):
             }
             for run in runs.values():
                 strike(book, run, cancel_running=cancel_running, now=now)
-            book.drop_schedule(stored, now=now)
+            book.schedules.drop(stored, now=now)
             return True, tuple(sorted(before, key=lambda run: run.id))
 
         (counted, had), ready = changing(self._engine, expected.tenant, delete)
@@ -254,7 +254,7 @@ class MongoSchedules(Schedules):
         ready: set[tuple[str, str]] = set()
 
         def verb(book: Book, items: Sequence[Materialisation]) -> list[bool]:
-            book.load_schedules(item.schedule for item in items)
+            book.schedules.load(item.schedule for item in items)
             book.load(run.id for item in items for run in item.runs)
             return [materialise(book, item, now=now) for item in items]
 
@@ -294,7 +294,7 @@ def by_tenant(
 def _create(book: Book, item: Creation, quota: int | None) -> bool:
     """Store a new schedule; return whether it was."""
     schedule = item.schedule
-    if book.stored(schedule.id) is not None:
+    if book.schedules.stored(schedule.id) is not None:
         return False
     references.check_name(book, schedule)
     if quota is not None and tallies.schedules(book.work) >= quota:
@@ -303,7 +303,7 @@ def _create(book: Book, item: Creation, quota: int | None) -> bool:
             retry_after=rules.QUOTA_PAUSE,
         )
     references.check(book.work, schedule)
-    book.put_schedule(schedule, limit=item.limit, now=schedule.created_at)
+    book.schedules.put(schedule, limit=item.limit, now=schedule.created_at)
     return True
 
 
@@ -316,7 +316,7 @@ def _tried(book: Book, item: Creation, quota: int | None) -> bool | errors.Crony
 
 def _current(book: Book, expected: Schedule) -> Schedule | None:
     """Return the stored schedule while it is as expected."""
-    stored = book.schedule(expected.id)
+    stored = book.schedules.get(expected.id)
     if stored is None:
         return None
     same = (stored.revision, stored.cursor) == (

@@ -65,10 +65,10 @@ def strike(book: Book, run: Run, *, cancel_running: bool, now: datetime) -> None
 
 def materialise(book: Book, item: Materialisation, *, now: datetime) -> bool:
     """Insert an item's runs and move its schedule's cursor, if it counts."""
-    schedule = book.schedule(item.schedule)
+    schedule = book.schedules.get(item.schedule)
     if schedule is None or not rules.advances(schedule, item):
         return False
     count = sum(settle(book, run, now=now) for run in item.runs)
     moved = rules.advanced(schedule, item, grown=count)
-    book.move(moved, limit=item.limit, now=now)
+    book.schedules.move(moved, limit=item.limit, now=now)
     return True

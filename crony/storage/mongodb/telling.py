@@ -18,7 +18,7 @@ from crony.storage.mongodb.work import Work, id_of
 
 def note_progress(book: Book, schedule: str, entry: Progress, *, now: datetime) -> None:
     """Keep an entry for a schedule, and for its run while that is not over."""
-    if book.schedule(schedule) is not None:
+    if book.schedules.get(schedule) is not None:
         found = book.work.get(kinds.PROGRESS, schedule)
         before = [] if found is None else _entries(found)
         kept = [document_out(entry), *before][: rules.PROGRESS_KEPT]
