@@ -91,7 +91,7 @@ def maybe_duration_in(kept: int | None) -> timedelta | None:
 
 def dumps(value: Json) -> str:
     """Return the one JSON text of a value: equal values, equal texts."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return _encode(value)
 
 
 def _plain(value: object) -> object:
@@ -99,6 +99,12 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return list(cast("list[object]", value))
+
+
+#: PERF: ``json.dumps`` makes an encoder for each text.
+_encode = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), default=_plain
+).encode
 
 
 def loads(text: str) -> Json:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from crony import errors
 from crony.model.moving import MovedSchedule
 from crony.model.schedule import Schedule, Version
-from crony.storage import changes, rules
+from crony.storage import changes
 from crony.storage.codec import (
     definition_in,
     definition_out,
@@ -20,26 +20,12 @@ from crony.storage.codec import (
     maybe_instant_out,
     trigger_kind,
 )
-from crony.storage.contract import Creation
 from crony.storage.sql import events, lanes, references
-from crony.storage.sql.dialect import text, total
+from crony.storage.sql.dialect import text
 from crony.storage.sql.engine import Parameters
 
-_ID_USED = text("SELECT 1 FROM schedules WHERE id = :id")
 _HOLDER = text(
     "SELECT id FROM schedules WHERE tenant = :tenant AND name = :name AND id <> :id"
-)
-_COUNT = text(
-    f"SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
-    " AND queue = '' AND state IN ('active','paused','finished')"
-)
-_INSERT = text(
-    "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
-    " max_concurrent, queue, trigger, labels, group_name, profile, held, rules,"
-    " created_at, updated_at, tenant_held) VALUES (:id, :tenant, :name, :revision,"
-    " :state, :cursor, :occurrences, :max_concurrent, :queue, :trigger, :labels,"
-    " :group_name, :profile, :held, :rules, :created_at, :updated_at,"
-    " coalesce((SELECT t.held FROM tenants t WHERE t.name = :tenant), 0))"
 )
 _UPDATE = text(
     "UPDATE schedules SET name = :name, revision = :revision, state = :state,"
@@ -67,13 +53,13 @@ _LAG = text(
     "UPDATE schedule_groups SET carried = 0 WHERE tenant = :tenant AND name = :group"
 )
 _FORGET_VERSIONS = text("DELETE FROM versions WHERE schedule = :id")
-_DEFINE = text(
+DEFINE = text(
     "INSERT INTO definitions (schedule, revision, tenant, requires, body)"
     " VALUES (:id, :revision, :tenant, :requires, :body)"
     " ON CONFLICT (schedule, revision) DO UPDATE SET requires = excluded.requires,"
     " body = excluded.body"
 )
-_KEEP_VERSION = text(
+KEEP_VERSION = text(
     "INSERT INTO versions (schedule, number, tenant, revision, since, held, rules)"
     " VALUES (:id, 1 + coalesce((SELECT max(number) FROM versions"
     " WHERE schedule = :id), 0), :tenant, :revision, :since, :held, :rules)"
@@ -86,30 +72,6 @@ _VERSIONS = text(
 )
 
 
-def create(
-    connection: Connection, schedule: Schedule, *, limit: int, quota: int | None
-) -> bool:
-    """Store a new schedule; return whether its id was never used."""
-    if connection.execute(_ID_USED, {"id": schedule.id}).scalar():
-        return False
-    _check_name(connection, schedule)
-    count = connection.execute(_COUNT, {"tenant": schedule.tenant}).scalar_one()
-    if quota is not None and count >= quota:
-        raise errors.QuotaExceeded(
-            f"the tenant has {quota} schedules, which is all it may have",
-            retry_after=rules.QUOTA_PAUSE,
-        )
-    references.check(connection, schedule)
-    values = _values(schedule, limit=limit)
-    connection.execute(_DEFINE, values)
-    connection.execute(_INSERT, values)
-    # What is due at its very beginning stands under its first version.
-    since = instant_out(schedule.created_at) - 1
-    connection.execute(_KEEP_VERSION, {**values, "since": since})
-    events.of_schedule(connection, schedule, ["created"], now=schedule.created_at)
-    return True
-
-
 def arrive(connection: Connection, item: MovedSchedule) -> None:
     """Store a schedule as it was elsewhere, in place of what there was of it."""
     schedule = item.schedule
@@ -119,17 +81,17 @@ def arrive(connection: Connection, item: MovedSchedule) -> None:
             lagging = {"tenant": item.tenant, "group": schedule.definition.group}
             connection.execute(_LAG, lagging)
     for revision, definition in item.definitions.items():
-        values = {"id": item.id, "revision": revision, "tenant": item.tenant}
-        values["requires"] = lanes.requires_out(definition)
-        connection.execute(_DEFINE, values | {"body": definition_out(definition)})
+        kept = {"id": item.id, "revision": revision, "tenant": item.tenant}
+        kept["requires"] = lanes.requires_out(definition)
+        connection.execute(DEFINE, kept | {"body": definition_out(definition)})
     connection.execute(
         _ARRIVE,
-        _dead(item) if schedule is None else _values(schedule, limit=item.limit),
+        _dead(item) if schedule is None else values(schedule, limit=item.limit),
     )
     connection.execute(_FORGET_VERSIONS, {"id": item.id})
     for version in item.versions:
         connection.execute(
-            _KEEP_VERSION,
+            KEEP_VERSION,
             {
                 "id": item.id,
                 "tenant": item.tenant,
@@ -160,17 +122,6 @@ def _dead(item: MovedSchedule) -> Parameters:
     }
 
 
-def tried(
-    connection: Connection, item: Creation, *, quota: int | None
-) -> bool | errors.CronyError:
-    """Store a new schedule; return what ``create`` would, or would raise."""
-    try:
-        return create(connection, item.schedule, limit=item.limit, quota=quota)
-    except (errors.Conflict, errors.QuotaExceeded, errors.NotFound) as exc:
-        # It is refused before anything of it is written.
-        return exc
-
-
 def check(connection: Connection, schedule: Schedule) -> None:
     """Refuse a schedule whose name is taken, or what it refers to is not so."""
     _check_name(connection, schedule)
@@ -186,12 +137,12 @@ def replace(
     now: datetime,
 ) -> None:
     """Put a schedule in its own place, and tell what changed."""
-    values = _values(after, limit=limit)
-    connection.execute(_DEFINE, values)
-    connection.execute(_UPDATE, values)
+    kept = values(after, limit=limit)
+    connection.execute(DEFINE, kept)
+    connection.execute(_UPDATE, kept)
     told = ("revision", "held", "rules")
     if any(getattr(before, name) != getattr(after, name) for name in told):
-        connection.execute(_KEEP_VERSION, {**values, "since": instant_out(now)})
+        connection.execute(KEEP_VERSION, {**kept, "since": instant_out(now)})
     events.of_schedule(connection, after, changes.of_update(before, after), now=now)
 
 
@@ -233,7 +184,8 @@ def _check_name(connection: Connection, schedule: Schedule) -> None:
         raise errors.NameTaken("schedule", name, holder=holder)
 
 
-def _values(schedule: Schedule, *, limit: int) -> Parameters:
+def values(schedule: Schedule, *, limit: int) -> Parameters:
+    """Return a schedule as the statements take it."""
     written = schedule.definition
     return {
         "id": schedule.id,

@@ -20,6 +20,7 @@ from crony.storage.codec import dumps, instant_in, instant_out, object_in
 from crony.storage.contract import Events
 from crony.storage.sql import dialect, rows
 from crony.storage.sql.dialect import each, place_in, text
+from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import SUMMARY_COLUMNS_OF_E, Columns
 
@@ -30,7 +31,7 @@ _PROGRESS = text(
 )
 _NOTE = text(
     "INSERT INTO events (type, at, subject, tenant, schedule, data)"
-    " VALUES (:type, :at, :subject, :tenant, :schedule, :data)"
+    " VALUES (:type, :at, :subject, :tenant, :schedule, :told)"
 )
 #: As a range of the tenant's index, and of no other: in the order of their sequence
 #: alone they would come from among those of all tenants.
@@ -120,17 +121,24 @@ def of_schedule(
 ) -> None:
     """Tell what happened to a schedule, in order."""
     for word in words:
-        connection.execute(
-            _NOTE,
-            {
-                "type": f"schedule.{word}",
-                "at": instant_out(now),
-                "subject": schedule.id,
-                "tenant": schedule.tenant,
-                "schedule": schedule.id,
-                "data": dumps(changes.schedule_data(schedule)),
-            },
-        )
+        connection.execute(_NOTE, _told(schedule, word, now=now))
+
+
+def of_new_schedules(connection: Connection, schedules: Sequence[Schedule]) -> None:
+    """Tell of schedules that they were created, in order."""
+    told = [_told(each, "created", now=each.created_at) for each in schedules]
+    execute_each(connection, _NOTE, told)
+
+
+def _told(schedule: Schedule, word: str, *, now: datetime) -> Parameters:
+    return {
+        "type": f"schedule.{word}",
+        "at": instant_out(now),
+        "subject": schedule.id,
+        "tenant": schedule.tenant,
+        "schedule": schedule.id,
+        "told": dumps(changes.schedule_data(schedule)),
+    }
 
 
 def of_worker(
@@ -145,7 +153,7 @@ def of_worker(
             "subject": worker.id,
             "tenant": worker.tenant,
             "schedule": None,
-            "data": dumps(changes.worker_data(worker, word)),
+            "told": dumps(changes.worker_data(worker, word)),
         },
     )
 

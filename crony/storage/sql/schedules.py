@@ -27,7 +27,15 @@ from crony.storage.contract import (
     ScheduleQuery,
     Schedules,
 )
-from crony.storage.sql import defining, events, limiting, listing, rows, walking
+from crony.storage.sql import (
+    creating,
+    defining,
+    events,
+    limiting,
+    listing,
+    rows,
+    walking,
+)
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import each, same, text
 from crony.storage.sql.engine import Parameters, execute_each
@@ -134,14 +142,14 @@ class SqlSchedules(Noun, Schedules):
 
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
         with self._database.writing(schedule.tenant) as connection:
-            return defining.create(connection, schedule, limit=limit, quota=quota)
+            return creating.create(connection, schedule, limit=limit, quota=quota)
 
     def create_all(
         self, batch: Sequence[Creation], *, quota: int | None
     ) -> Sequence[bool | errors.CronyError]:
         tenants = {item.schedule.tenant for item in batch}
         with self._database.writing(*tenants) as connection:
-            return [defining.tried(connection, item, quota=quota) for item in batch]
+            return creating.create_all(connection, batch, quota=quota)
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._database.reading() as connection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pymongo
 from bson import MinKey
-from pymongo import collection
+from pymongo import collection, database
 
 from crony.storage import open_store
 from crony.testing.servers.mongodb import MongoDb, MongoDbSet
@@ -20,6 +20,11 @@ Contents = dict[str, list[_Document]]
 
 #: All documents of one, by an index.
 _ANY = {"_id": {"$gte": MinKey()}}
+
+
+def _look(name: str) -> list[_Document]:
+    """Return what says that a collection holds something."""
+    return [{"$match": _ANY}, {"$limit": 1}, {"$project": {"_id": 0, "full": name}}]
 
 
 class MongoDbStand(Stand):
@@ -51,28 +56,37 @@ class MongoDbStand(Stand):
             self.restore(self._migrated)
         return self._servers.url
 
-    def _collections(self) -> list[collection.Collection[_Document]]:
+    def _database(self) -> database.Database[_Document]:
         assert self._client is not None
         # Nothing here has to outlive the server.
-        database = self._client.get_default_database(
+        return self._client.get_default_database(
             write_concern=pymongo.WriteConcern(w=1, j=False)
         )
+
+    def _full(self) -> list[collection.Collection[_Document]]:
+        """Return the collections that hold something: few, found with one question."""
+        base = self._database()
         # What is capped is news, which nobody hears of afterwards.
-        names = database.list_collection_names(
+        first, *others = base.list_collection_names(
             filter={"options.capped": {"$exists": False}}
         )
-        return [database[name] for name in names]
+        looks: list[_Document] = [
+            {"$unionWith": {"coll": name, "pipeline": _look(name)}} for name in others
+        ]
+        found = base[first].aggregate([*_look(first), *looks])
+        return [base[each["full"]] for each in found]
 
     def contents(self) -> Contents:
         """Return all that is there."""
-        return {each.name: list(each.find(_ANY)) for each in self._collections()}
+        return {each.name: list(each.find(_ANY)) for each in self._full()}
 
     def restore(self, contents: Contents) -> None:
         """Put what was there in the place of what is."""
-        for each in self._collections():
+        for each in self._full():
             each.delete_many(_ANY)
-            if documents := contents.get(each.name):
-                each.insert_many(documents)
+        base = self._database()
+        for name, documents in contents.items():
+            base[name].insert_many(documents)
 
     def close(self) -> None:
         if self._client is not None:

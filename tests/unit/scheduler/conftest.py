@@ -22,3 +22,18 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     store.open()
     yield Stage(store)
     store.close()
+
+
+@pytest.fixture
+def there() -> Stage:
+    """The service that a tenant moves out of."""
+    store = open_store("memory://")
+    store.migrate()
+    store.open()
+    return Stage(store)
+
+
+@pytest.fixture
+def here(stage: Stage) -> Stage:
+    """The service that it moves into."""
+    return stage

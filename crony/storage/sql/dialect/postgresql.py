@@ -138,7 +138,17 @@ NUMBERS = frozenset(
 
 def batch(sql: str, rows: Sequence[Row]) -> tuple[str, Row]:
     """Return what does at once, for all rows, what a statement does for one."""
-    return _at_once(sql, tuple(rows[0])), {"rows": json.dumps(rows, default=_bytes_out)}
+    names = _taken(sql, tuple(rows[0]))
+    if len(names) < len(rows[0]):
+        rows = [{name: row[name] for name in names} for row in rows]
+    return _at_once(sql, names), {"rows": json.dumps(rows, default=_bytes_out)}
+
+
+@cache
+def _taken(sql: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those that the statement has a parameter for."""
+    taken = set(_PARAMETER.findall(sql))
+    return tuple(name for name in names if name in taken)
 
 
 @cache

@@ -1,0 +1,3 @@
+"""The shared tests of ``moving_refusals``, on every driver."""
+
+from crony.testing.storage.moving_refusals import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The shared tests of ``pruned``, on every driver."""
+
+from crony.testing.storage.pruned import *  # noqa: F403
