@@ -56,5 +56,5 @@ class MovedRun:
     output: Mapping[int, tuple[LogChunk, ...]] = field(default_factory=dict)
     #: What a hook said, by token.
     says: Mapping[int, str] = field(default_factory=dict)
-    #: Hooks of it that are owed.
+    #: Hooks of it that are owed, by attempt, kind and number.
     follow_ups: tuple[FollowUp, ...] = ()

@@ -86,7 +86,10 @@ class RedisMoving(Moving):
                 if attempt.get("says") is not None
             },
             follow_ups=tuple(
-                follow_up_in(tenant, text, at) for text, at in found["owed"]
+                sorted(
+                    (follow_up_in(tenant, text, at) for text, at in found["owed"]),
+                    key=lambda owed: (owed.attempt, owed.kind, owed.number),
+                )
             ),
         )
 

@@ -159,6 +159,17 @@ class TestAgain(Moving):
         put([MovedRun(run=run)])
         assert not scene.store.runs.follow_ups(limit=9)
 
+    def test_hooks_that_are_owed_move_in_the_order_of_their_kinds(
+        self, scene: Scene, source: Scene
+    ) -> None:
+        run = source.manual(source.schedule(), state=RunState.FAILED, finished_at=START)
+        move_schedules(source.store, scene.store)
+        later, earlier = owed_of(run, HookKind.ERROR, HookKind.PROGRESS)
+        later = replace(later, at=second(2))
+        scene.store.moving.put_runs([MovedRun(run=run, follow_ups=(earlier, later))])
+        (moved,) = runs(scene.store)
+        assert moved.follow_ups == (later, earlier)
+
 
 class TestRemoval(Moving):
     def test_what_is_removed_was_never_here(self, scene: Scene, source: Scene) -> None:
