@@ -150,7 +150,9 @@ def _copied(value: object) -> object:
     if isinstance(value, datetime):
         return cut(value) if value.microsecond % 1000 else value
     if isinstance(value, tuple):
-        items = tuple(_copied(item) for item in value)
+        if not value:
+            return value
+        items = tuple([_copied(item) for item in value])
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else items
     if isinstance(value, Mapping):
@@ -160,6 +162,8 @@ def _copied(value: object) -> object:
     changed = {}
     for name in _names(type(value)):
         old = getattr(value, name)
+        if type(old) in _PLAIN:
+            continue
         new = _copied(old)
         if new is not old:
             changed[name] = new
