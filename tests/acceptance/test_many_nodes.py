@@ -21,6 +21,7 @@ from tests.acceptance.outages import Outages
 from tests.acceptance.plans import PLANS
 from tests.acceptance.trial import Trial
 from tests.acceptance.witness import Ledger, Line, Witness
+from tests.folders import Folders
 from tests.storage.stands import SHARED, make_stand
 
 SECONDS = float(os.environ.get("CRONY_CHAOS_SECONDS", "6"))
@@ -42,10 +43,9 @@ STORES = [name for name in SHARED if name != "mongodb"]
 
 @pytest.fixture(params=STORES)
 def fleet(
-    request: pytest.FixtureRequest, tmp_path: Path, witness: Witness
+    request: pytest.FixtureRequest, tmp_path: Path, in_memory: Folders, witness: Witness
 ) -> Iterator[Fleet]:
-    stand = make_stand(request.param, tmp_path / "stand")
-    (tmp_path / "stand").mkdir()
+    stand = make_stand(request.param, in_memory(request.param))
     try:
         url = stand.fresh()
         fleet = Fleet(

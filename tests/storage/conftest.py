@@ -10,19 +10,20 @@ import pytest
 
 from crony.storage import open_store
 from crony.storage.contract import Store
+from tests.folders import Folders
 from tests.storage.stands import SHARED, STANDS, Stand, make_stand
 
 Stands = Callable[[str], Stand]
 
 
 @pytest.fixture(scope="session")
-def stands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stands]:
+def stands(in_memory: Folders) -> Iterator[Stands]:
     """Stands by name; their servers start when they are first asked for a store."""
     made: dict[str, Stand] = {}
 
     def stand(name: str) -> Stand:
         if name not in made:
-            made[name] = make_stand(name, tmp_path_factory.mktemp(name))
+            made[name] = make_stand(name, in_memory(name))
         return made[name]
 
     yield stand
@@ -46,20 +47,21 @@ def shared(request: pytest.FixtureRequest, stands: Stands) -> str:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(in_memory: Folders) -> Path:
     """A migrated file: a migration for each test would take long."""
-    path = tmp_path_factory.mktemp("template") / "crony.db"
+    path = in_memory("template") / "crony.db"
     open_store(f"sqlite:///{path}").migrate()
     return path
 
 
 @pytest.fixture
-def new_file(template: Path, tmp_path: Path) -> Callable[[], Path]:
+def new_file(template: Path, in_memory: Folders) -> Callable[[], Path]:
     """Make another empty SQLite store's file."""
+    folder = in_memory("files")
     made: list[Path] = []
 
     def make() -> Path:
-        made.append(tmp_path / f"crony-{len(made)}.db")
+        made.append(folder / f"crony-{len(made)}.db")
         shutil.copyfile(template, made[-1])
         return made[-1]
 

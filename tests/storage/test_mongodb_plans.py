@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -22,6 +21,7 @@ from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.servers.mongodb import MongoDb
 from crony.testing.storage.scene import Scene, second
+from tests.folders import Folders
 from tests.storage.hot_path import verbs
 
 #: Idle schedules, and runs that are over: of many schedules, and of one.
@@ -35,9 +35,9 @@ _Document = dict[str, Any]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[MongoDb]:
+def server(in_memory: Folders) -> Iterator[MongoDb]:
     """A server of its own: what it keeps of statements is its database's."""
-    with MongoDb(tmp_path / "server") as server:
+    with MongoDb(in_memory("server") / "data") as server:
         yield server
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,7 @@ from crony.storage.contract import Store
 from crony.testing import factories
 from crony.testing.servers.mongodb import MongoDb, MongoDbSet
 from crony.testing.storage.scene import TENANT
+from tests.folders import Folders
 
 #: Shorter than what suits a service: these servers do fail.
 _PATIENCE = "timeoutMS=1500&serverSelectionTimeoutMS=1000"
@@ -96,9 +96,9 @@ def check(store: Store, acknowledged: list[str]) -> None:
     assert {event.subject for event in events} == set(acknowledged)
 
 
-def test_what_was_acknowledged_outlives_each_primary(tmp_path: Path) -> None:
+def test_what_was_acknowledged_outlives_each_primary(in_memory: Folders) -> None:
     with (
-        MongoDbSet(tmp_path, members=3) as servers,
+        MongoDbSet(in_memory("members"), members=3) as servers,
         opened(servers.url) as store,
         writing(store) as writer,
     ):
@@ -117,9 +117,9 @@ def test_what_was_acknowledged_outlives_each_primary(tmp_path: Path) -> None:
         writer.more(20)
 
 
-def test_what_was_acknowledged_outlives_a_server_by_itself(tmp_path: Path) -> None:
+def test_what_was_acknowledged_outlives_a_server_by_itself(in_memory: Folders) -> None:
     with (
-        MongoDb(tmp_path / "server") as server,
+        MongoDb(in_memory("server") / "data") as server,
         opened(server.url) as store,
         writing(store) as writer,
     ):
@@ -132,7 +132,7 @@ def test_what_was_acknowledged_outlives_a_server_by_itself(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_a_server_that_does_not_answer_is_unavailable_in_time(
-    tmp_path: Path, how: str
+    in_memory: Folders, how: str
 ) -> None:
     verbs: list[Callable[[Store], object]] = [
         lambda store: store.ping(),
@@ -141,7 +141,7 @@ def test_a_server_that_does_not_answer_is_unavailable_in_time(
         lambda store: store.keys.insert(factories.make_key()),
         lambda store: store.events.prune(before=factories.START, limit=9),
     ]
-    with MongoDb(tmp_path / "server") as server, opened(server.url) as store:
+    with MongoDb(in_memory("server") / "data") as server, opened(server.url) as store:
         server.kill() if how == "killed" else server.freeze()
         for verb in verbs:
             began = time.monotonic()

@@ -23,6 +23,7 @@ from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.servers.postgresql import PostgreSQL
 from crony.testing.storage.scene import Scene
+from tests.folders import Folders
 from tests.storage.hot_path import caught, verbs
 
 ROWS = 20_000
@@ -64,9 +65,9 @@ ALL = re.compile("SELECT DISTINCT r.schedule|UPDATE schedules SET tenant_held")
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def full(in_memory: Folders) -> Iterator[str]:
     """The URL of a store with a long history and many idle schedules."""
-    directory = tmp_path_factory.mktemp("full") / "server"
+    directory = in_memory("full") / "server"
     with PostgreSQL(directory, autovacuum="off") as server:
         store = open_store(server.url)
         store.migrate()

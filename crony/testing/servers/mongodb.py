@@ -186,11 +186,16 @@ class MongoDbSet:
         for member in self.members:
             member.kill()
 
+    def end(self) -> None:
+        """End all members for good and at once."""
+        for member in self.members:
+            member.end()
+
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
+        self.end()
 
 
 def _program() -> str:

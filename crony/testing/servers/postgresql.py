@@ -121,6 +121,10 @@ class PostgreSQL(Server):
         # SIGTERM would wait until the last client has gone by itself.
         self._end(signal.SIGINT)
 
+    def end(self) -> None:
+        # Killed, it would leave memory that it shares in the system for ever.
+        self._end(signal.SIGQUIT)
+
     def answers(self) -> bool:
         """Return whether it asks who is there, rather than that it is starting up."""
         try:

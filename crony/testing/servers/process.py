@@ -98,6 +98,10 @@ class Server(ABC):
         """End it in order."""
         self._end(signal.SIGTERM)
 
+    def end(self) -> None:
+        """End it for good and at once, whatever becomes of its data."""
+        self.kill()
+
     def _end(self, number: signal.Signals) -> None:
         if self.process is None:
             return
@@ -113,7 +117,7 @@ class Server(ABC):
         return self.start()
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
+        self.end()
 
 
 def _ends_with_its_parent() -> Sequence[str]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from crony.testing.service import ServiceProcess, running_service
+from tests.folders import Folders
 from tests.integration.api.caller import Caller
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def service(in_memory: Folders) -> Iterator[ServiceProcess]:
     """A service on SQLite."""
-    home = tmp_path_factory.mktemp("service") / "home"
+    home = in_memory("service") / "home"
     with running_service(home, header_timeout="1s") as process:
         yield process
         assert process.process.poll() is None, process.log.read_text()[-4000:]

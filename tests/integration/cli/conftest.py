@@ -13,6 +13,7 @@ import pytest
 
 from crony.client import Client
 from crony.testing.service import ServiceProcess, running_service
+from tests.folders import Folders
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Shell:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    home = tmp_path_factory.mktemp("cli") / "home"
+def service(in_memory: Folders) -> Iterator[ServiceProcess]:
+    home = in_memory("cli") / "home"
     with running_service(home) as running:
         yield running
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from tests.folders import Folders
 from tests.integration.nodes.pair import Pair, Watch, pair
 from tests.storage.stands import SHARED, make_stand
 
@@ -23,11 +24,9 @@ _ALIKE = {"mongodb"}
         if name not in _ALIKE
     ],
 )
-def storage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def storage(request: pytest.FixtureRequest, in_memory: Folders) -> Iterator[str]:
     """The URL of a store that nobody has migrated yet."""
-    directory = tmp_path_factory.mktemp(request.param)
+    directory = in_memory(request.param)
     stand = make_stand(request.param, directory)
     try:
         yield _beside(stand.fresh(), directory)

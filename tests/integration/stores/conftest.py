@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.folders import Folders
 from tests.integration.stores.house import House, house
 from tests.integration.stores.places import PLACES
 
@@ -18,10 +19,13 @@ from tests.integration.stores.places import PLACES
     ],
 )
 def started(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    in_memory: Folders,
 ) -> Iterator[House]:
     """All of it, from the first test to the last."""
-    with house(request.param, tmp_path_factory.mktemp(request.param)) as made:
+    directory = tmp_path_factory.mktemp(request.param)
+    with house(request.param, directory, servers=in_memory(request.param)) as made:
         yield made
 
 

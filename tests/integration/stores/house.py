@@ -31,9 +31,9 @@ class House:
 
 
 @contextmanager
-def house(name: str, directory: Path) -> Iterator[House]:
+def house(name: str, directory: Path, *, servers: Path) -> Iterator[House]:
     """Start all of it, and end it with the block."""
-    place = Place(name, directory / "servers")
+    place = Place(name, servers / "servers")
     try:
         place.start()
         witness = Witness(directory / "tasks")

@@ -77,4 +77,4 @@ class Place:
         return False
 
     def close(self) -> None:
-        self._servers.kill()
+        self._servers.end()

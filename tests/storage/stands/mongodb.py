@@ -92,7 +92,7 @@ class MongoDbStand(Stand):
         if self._client is not None:
             self._client.close()
         if self._servers is not None:
-            self._servers.kill()
+            self._servers.end()
 
 
 class MongoDbSetStand(MongoDbStand):

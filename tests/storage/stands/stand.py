@@ -37,4 +37,4 @@ class Stand(ABC):
     def close(self) -> None:
         """End the server, if one was started."""
         if self.server is not None:
-            self.server.kill()
+            self.server.end()
