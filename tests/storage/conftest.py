@@ -46,6 +46,15 @@ def shared(request: pytest.FixtureRequest, stands: Stands) -> str:
     return stands(request.param).fresh()
 
 
+@pytest.fixture
+def opened(shared: str) -> Iterator[Store]:
+    """A store that other processes open too, by the URL ``shared``."""
+    store = open_store(shared)
+    store.open()
+    yield store
+    store.close()
+
+
 @pytest.fixture(scope="session")
 def template(in_memory: Folders) -> Path:
     """A migrated file: a migration for each test would take long."""

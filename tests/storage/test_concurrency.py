@@ -16,7 +16,6 @@ import pytest
 from crony import errors
 from crony.model.lease import Holding
 from crony.model.state import HELD, RunState
-from crony.storage import open_store
 from crony.storage.contract import RunQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
@@ -101,33 +100,28 @@ def given_in(output: str) -> list[Holding]:
 
 
 def test_processes_never_share_a_run_nor_pass_a_limit(
-    shared: str,
+    shared: str, opened: Store
 ) -> None:
-    store = open_store(shared)
-    store.open()
-    runs, workers = prepare(store)
+    runs, workers = prepare(opened)
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        watching = pool.submit(watch_limit, store, stop)
+        watching = pool.submit(watch_limit, opened, stop)
         try:
             started = processes(shared, workers)
             outputs = [process.communicate()[0] for process in started]
         finally:
             stop.set()
     assert [process.returncode for process in started] == [0, 0, 0]
-    check_over(store, runs, [item for text in outputs for item in given_in(text)])
+    check_over(opened, runs, [item for text in outputs for item in given_in(text)])
     assert watching.result() <= LIMIT
-    store.close()
 
 
 @pytest.mark.parametrize("after", [1, 4, 9])
 def test_a_process_killed_in_the_middle_leaves_nothing_half_done(
-    shared: str, after: int
+    shared: str, opened: Store, after: int
 ) -> None:
-    store = open_store(shared)
-    store.open()
-    runs, workers = prepare(store)
-    store.close()
+    runs, workers = prepare(opened)
+    opened.close()
     (victim,) = processes(shared, workers[:1])
     assert victim.stdout is not None
     seen = [victim.stdout.readline() for _ in range(after)]
@@ -135,8 +129,8 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_done(
     rest, _ = victim.communicate()
     given = given_in("".join(seen) + rest)
     # It is opened anew, as after a crash.
-    store = open_store(shared)
-    store.open()
+    opened.open()
+    store = opened
     said = {(item.run, item.token) for item in given}
     for name in runs:
         run = store.runs.find("default", name)
@@ -153,7 +147,6 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_done(
     assert stats.pending == counted[RunState.PENDING]
     work(store, workers[1], seed=9, now=now)
     assert all(run.over for run in Scene(store).runs())
-    store.close()
 
 
 def test_a_cursor_moves_once_whoever_ticks(store: Store) -> None:

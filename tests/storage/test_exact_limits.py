@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from crony.model.event import Event
 from crony.model.state import HELD
-from crony.storage import open_store
 from crony.storage.contract import Store
 from crony.testing import factories
 from crony.testing.clock import START
@@ -57,14 +56,17 @@ def most_held(events: Iterable[Event], *, group: str | None = None) -> int:
 
 
 def check(store: Store) -> None:
-    """Every run has ended, and no limit was ever passed; each was made use of."""
+    """Every run has ended, and no limit was ever passed; some were held together."""
     scene = Scene(store)
     assert all(run.over for run in scene.runs())
     events = scene.events()
-    assert {
+    most = {
         name: most_held(events, group=None if name == TENANT else name)
         for name in LIMITS
-    } == LIMITS
+    }
+    assert all(most[name] <= LIMITS[name] for name in LIMITS), most
+    # How many depends on who came first.
+    assert most[TENANT] > 1
 
 
 def start(url: str, workers: list[str]) -> list[subprocess.Popen[str]]:
@@ -92,25 +94,20 @@ def test_threads_never_pass_the_limit_of_a_group_or_a_tenant(store: Store) -> No
 
 
 def test_processes_never_pass_the_limit_of_a_group_or_a_tenant(
-    shared: str,
+    shared: str, opened: Store
 ) -> None:
-    store = open_store(shared)
-    store.open()
-    workers = prepare(store)
+    workers = prepare(opened)
     started = start(shared, workers)
     for process in started:
         process.communicate()
     assert [process.returncode for process in started] == [0] * WORKERS
-    check(store)
-    store.close()
+    check(opened)
 
 
 def test_the_places_of_a_process_that_was_killed_come_back_and_no_more(
-    shared: str,
+    shared: str, opened: Store
 ) -> None:
-    store = open_store(shared)
-    store.open()
-    workers = prepare(store)
+    workers = prepare(opened)
     (victim,) = start(shared, workers[:1])
     assert victim.stdout is not None
     for _ in range(3):
@@ -118,10 +115,9 @@ def test_the_places_of_a_process_that_was_killed_come_back_and_no_more(
     victim.send_signal(signal.SIGKILL)
     victim.communicate()
     now = START + timedelta(seconds=61)
-    store.leases.expire(now=now, limit=999, include_leases=True)
-    work(store, workers[1], seed=9, now=now)
-    check(store)
-    store.close()
+    opened.leases.expire(now=now, limit=999, include_leases=True)
+    work(opened, workers[1], seed=9, now=now)
+    check(opened)
 
 
 def test_a_limit_that_is_lowered_meanwhile_holds_from_then_on(store: Store) -> None:
