@@ -204,7 +204,7 @@ class TestUrl:
             [sys.executable, "-c", script], capture_output=True, text=True, check=False
         )
         assert "InvalidSetting" in done.stderr
-        assert "pip install 'crony[redis]'" in done.stderr
+        assert "pip install '.[redis]'" in done.stderr
 
 
 class TestFaults:

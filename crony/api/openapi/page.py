@@ -27,7 +27,8 @@ call that needs a key. `{schedule}` is a schedule's id or its name.
   for 24 h; a secret is never repeated.
 - **Tenants**: an admin names one with `X-Crony-Tenant`; another tenant's resource is
   not found.
-- **Bounds**: a body has at most 1 MiB (`/reports` and `/schedules:batch`: 16 MiB).
+- **Bounds**: a body has at most 1 MiB (`/reports`,
+  `/schedules:batch` and `/import`: 16 MiB).
 
 The same in a form for machines: `GET /openapi.json`.
 """

@@ -27,7 +27,7 @@ _GOES_ON = (
 
 
 @click.command("export")
-@click.option("-o", "--output", "path", metavar="FILE", help="Not stdin, but a file.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Not stdout, but a file.")
 @click.option("--all", "everything", is_flag=True, help="All tenants (admins).")
 @click.option("--with-secrets", is_flag=True, help="With the secrets of webhooks.")
 @click.option(

@@ -190,9 +190,10 @@ def _tell(tally: _Tally, *, activate: bool, whole: bool) -> None:
     if activate and whole:
         click.echo(f"{names}: activated")
     else:
+        each = " --tenant NAME" if len(tally.tenants) > 1 else ""
         click.echo(
             f"{names}: held, nothing comes due; when all has moved in: "
-            "crony import --activate"
+            f"crony import --activate{each}"
         )
 
 

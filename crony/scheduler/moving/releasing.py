@@ -25,7 +25,7 @@ _log = log.get(__name__)
 
 #: What is said of a held tenant, and what to do about it.
 HELD = "the tenant is held: nothing of it comes due or starts"
-ADVICE = "when all has moved in, let it go: crony import --activate"
+ADVICE = "when all has moved in, let it go: crony import --activate --tenant NAME"
 
 #: So many schedules are looked at in one step.
 _PAGE = 200

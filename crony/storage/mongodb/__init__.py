@@ -22,6 +22,8 @@ def from_url(url: str, *, home: Path | None) -> Store:
         if exc.name is None or exc.name.partition(".")[0] not in ("pymongo", "bson"):
             raise
         raise errors.InvalidSetting(
-            "storage", "url", "MongoDB needs pymongo: pip install 'crony[mongodb]'"
+            "storage",
+            "url",
+            "MongoDB needs its driver: from a clone of Crony, pip install '.[mongodb]'",
         ) from exc
     return MongoStore.from_url(url, home=home)

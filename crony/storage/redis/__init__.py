@@ -14,7 +14,9 @@ except ModuleNotFoundError as exc:
     if exc.name not in ("msgpack", "redis"):
         raise
     raise errors.InvalidSetting(
-        "storage", "url", "its driver needs more packages: pip install 'crony[redis]'"
+        "storage",
+        "url",
+        "Redis needs its driver: from a clone of Crony, pip install '.[redis]'",
     ) from exc
 
 __all__ = ["RedisStore"]

@@ -27,6 +27,7 @@ def database_of(url: str, *, home: Path | None) -> Database:
         raise errors.InvalidSetting(
             "storage",
             "url",
-            "PostgreSQL needs one more package: pip install 'crony[postgresql]'",
+            "PostgreSQL needs its driver: from a clone of Crony, "
+            "pip install '.[postgresql]'",
         ) from exc
     return PostgresqlDatabase(url)

@@ -10,7 +10,7 @@ from pathlib import Path
 from crony import errors
 
 _ADVICE = (
-    "install Debian's package `bubblewrap`, or `pip install crony[sandbox]`; "
+    "install Debian's package `bubblewrap`, or `pip install '.[sandbox]'` in a clone; "
     "or name another level in the setting sandbox_level"
 )
 
