@@ -50,7 +50,10 @@ class MovedSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedRun:
-    """A run that moves, with its attempts; ``output`` is what is kept, by token."""
+    """A run that moves; ``output`` is what is kept of its attempts', by token.
+
+    What came under the token of an offer that was taken back is nobody's, and stays.
+    """
 
     run: Run
     output: Mapping[int, tuple[LogChunk, ...]] = field(default_factory=dict)

@@ -150,6 +150,11 @@ class Run:
         """Whether the state is terminal."""
         return self.state in TERMINAL
 
+    @property
+    def tokens(self) -> frozenset[int]:
+        """Those of its attempts."""
+        return frozenset(attempt.token for attempt in self.attempts)
+
     def attempt_under(self, token: int) -> Attempt | None:
         """Return the attempt with that token."""
         return next((each for each in self.attempts if each.token == token), None)

@@ -56,7 +56,9 @@ def client(server: Redis) -> Iterator[library.Redis]:
     with library.Redis.from_url(server.url) as client:
         client.flushall()
         yield client
-        for name, value in (("maxmemory", "0"), ("maxmemory-policy", "noeviction")):
+        usual = {"maxmemory": "0", "maxmemory-policy": "noeviction"}
+        usual["no-appendfsync-on-rewrite"] = "no"
+        for name, value in usual.items():
             client.config_set(name, value)
 
 
@@ -103,6 +105,15 @@ class TestSetUp:
             assert "everysec" in said
             assert store.capabilities.keeps_tokens
             store.close()
+
+    def test_one_that_writes_later_while_it_rewrites_its_file_says_so(
+        self, server: Redis, store: Store, client: library.Redis
+    ) -> None:
+        client.config_set("no-appendfsync-on-rewrite", "yes")
+        store.close()
+        store.open()
+        (said,) = store.cannot_promise()
+        assert "no-appendfsync-on-rewrite" in said
 
     def test_one_with_a_replica_does_not_keep_tokens(self, tmp_path: Path) -> None:
         with OtherRedis(tmp_path / "master", repl_diskless_sync_delay="0") as master:

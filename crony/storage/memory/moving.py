@@ -78,10 +78,11 @@ class MemoryMoving(Moving):
 
     def _run(self, run: Run) -> MovedRun:
         memory = self._memory
+        whole = memory.full(run)
         output = {
             token: tuple(chunks_of(found))
             for (name, token), found in sorted(memory.outputs.items())
-            if name == run.id and found.pieces
+            if name == run.id and token in whole.tokens and found.pieces
         }
         says = {
             token: said
@@ -90,7 +91,7 @@ class MemoryMoving(Moving):
         }
         owed = [memory.follow_ups[key] for key in sorted(memory.follow_ups)]
         return MovedRun(
-            run=memory.full(run),
+            run=whole,
             output=output,
             says=says,
             follow_ups=tuple(each for each in owed if each.run == run.id),

@@ -47,6 +47,10 @@ def change(book: Book) -> Iterator[set[tuple[str, str]]]:
     lines |= book.lines() | places.opened(book.work)
 
 
+#: So many runs of a schedule are let in by one verb; the next one goes on.
+_AT_ONCE = 10_000
+
+
 def changing(
     engine: Engine, tenant: str, do: Callable[[Book], _Answer]
 ) -> tuple[_Answer, Ready]:
@@ -72,7 +76,6 @@ def admit(book: Book) -> None:
     bounded = [name for name in touched if limits[name] != policy.NO_LIMIT]
     held = _held(book.work, bounded)
     free = {name: max(0, limits[name] - held[name]) for name in bounded}
-    # Without a limit all that waits was made pending by this verb.
     free |= {name: policy.NO_LIMIT for name in touched if name not in free}
     first = _admitted(book.work, bounded)
     for name, waiting in _waiting(book, free).items():
@@ -119,11 +122,11 @@ def _waiting(book: Book, free: Mapping[str, int]) -> dict[str, list[_Place]]:
     changed = book.changed(where)
     wanted = [name for name in free if free[name]]
     waiting = {name: changed[name] for name in wanted if name in changed}
-    bounded = [name for name in wanted if free[name] != policy.NO_LIMIT]
-    if bounded:
-        among = {"schedule": {"$in": bounded}}
+    if wanted:
+        # Without a limit nothing waits for long, but for what did under the one before.
+        among = {"schedule": {"$in": wanted}}
         long = book.work.distinct(kinds.RUNS, "schedule", {**among, **where})
-        most = max((free[name] for name in long), default=0)
+        most = min(_AT_ONCE, max((free[name] for name in long), default=0))
         waiting |= book.work.find_each(
             kinds.RUNS,
             "schedule",

@@ -11,6 +11,7 @@ import pymongo
 from pymongo import ReadPreference, WriteConcern, collection, database
 from pymongo.read_concern import ReadConcern
 
+from crony import errors
 from crony.storage.documents import Document
 from crony.storage.mongodb import faults
 from crony.storage.mongodb.faults import translated
@@ -67,10 +68,12 @@ class Database:
         """Begin to hand out connections; a fork must come before."""
         with translated(), self._lock:
             given = {name.lower() for name, _ in parse_qsl(urlsplit(self._url).query)}
-            client = pymongo.MongoClient[Document](
-                self._url,
-                **{k: v for k, v in _OPTIONS.items() if k.lower() not in given},
-            )
+            options = {k: v for k, v in _OPTIONS.items() if k.lower() not in given}
+            try:
+                client = pymongo.MongoClient[Document](self._url, **options)
+            except ValueError:
+                # A port that is none, and the like.
+                raise errors.StoreUnusable("the store's URL can't be used") from None
             try:
                 self.hello = client.admin.command("hello")
             except BaseException:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeVar
@@ -51,6 +51,9 @@ _FREE_READINGS = 6
 #: Seconds that whoever commits has for applying it, before others do it as well.
 _APPLYING = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 
+#: Seconds that a verb waits for those before it.
+_PATIENCE = 8.0
+
 #: So many unapplied commits are looked for at once by verbs about all tenants.
 _OPEN = 100
 
@@ -63,6 +66,16 @@ class _Seat:
     #: The head after this process's last commit, which it has applied; another
     #: process may have gone on, which the next commit finds out.
     head: Head | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the verbs of this process up, which wait for as long as for answers."""
+        if not self.lock.acquire(timeout=_PATIENCE):
+            raise faults.unavailable("the store does not answer others either")
+        try:
+            yield
+        finally:
+            self.lock.release()
 
 
 class Engine:
@@ -84,7 +97,7 @@ class Engine:
     def verb(self, tenant: str, do: Callable[[Work], _Answer]) -> _Answer:
         """Return what ``do`` answers; what it wrote is durable and in its place."""
         seat = self._seat(tenant)
-        with seat.lock:
+        with seat.held():
             for wait in _WAITS:
                 head, seat.head = seat.head, None
                 if head is None:
@@ -107,16 +120,12 @@ class Engine:
         """Return what ``look`` answers, which read one state and changes nothing."""
         seat = self._seat(tenant)
         for number, wait in enumerate(_WAITS):
-            held = number >= _FREE_READINGS and seat.lock.acquire()
-            try:
+            with seat.held() if number >= _FREE_READINGS else nullcontext():
                 head = self._head(tenant)
                 with self._standing(tenant, head) as stands:
                     answer = look(Work(self.database, tenant, head))
                     if stands():
                         return answer
-            finally:
-                if held:
-                    seat.lock.release()
             self._pause(wait)
         raise faults.unavailable("the store has too many writers of this tenant")
 

@@ -15,6 +15,9 @@ _RETRY_AFTER = timedelta(seconds=1)
 #: A document of this id is there.
 DUPLICATE = 11000
 
+#: What the server says of what passes.
+_RETRYABLE = "RetryableWriteError"
+
 _NO_ANSWER = "the store does not answer"
 _NO_PRIMARY = "the store has no primary, or is about to elect another"
 _TOO_SLOW = "the store did not answer in time"
@@ -40,6 +43,8 @@ _UNAVAILABLE = {
     262: _TOO_SLOW,
     280: _NO_PRIMARY,
     317: _NO_ANSWER,
+    365: "the store is under pressure",
+    9001: _NO_ANSWER,
     10107: _NO_PRIMARY,
     11600: _NO_ANSWER,
     11601: "the store was interrupted",
@@ -99,7 +104,7 @@ def _ours(caught: foreign.PyMongoError) -> errors.CronyError:
     if isinstance(caught, foreign.ConnectionFailure):
         return unavailable(_NO_ANSWER)
     if isinstance(caught, foreign.OperationFailure):
-        return _of_code(caught.code, "a statement")
+        return _of_failure(caught)
     if isinstance(caught, (foreign.ConfigurationError, foreign.InvalidURI)):
         return errors.StoreUnusable("the store's URL can't be used")
     if isinstance(caught, foreign.DocumentTooLarge):
@@ -109,6 +114,13 @@ def _ours(caught: foreign.PyMongoError) -> errors.CronyError:
     if caught.timeout:
         return unavailable(_TOO_SLOW)
     return errors.StoreUnusable(f"the store failed: {type(caught).__name__}")
+
+
+def _of_failure(caught: foreign.OperationFailure) -> errors.CronyError:
+    passes = caught.has_error_label(_RETRYABLE)
+    if passes and caught.code not in _UNAVAILABLE | _UNUSABLE:
+        return unavailable(_NO_ANSWER)
+    return _of_code(caught.code, "a statement")
 
 
 def _of_code(code: int | None, what: str) -> errors.CronyError:

@@ -85,7 +85,7 @@ class Heads:
         }
         counted = self._swap(tenant, head, given)
         if counted:
-            self._close(tenant, writes, seq=after.seq, began=began)
+            self._close(tenant, writes, seq=after.seq, name=name, began=began)
         if parts:
             self._sweep(tenant, {"commit": name})
         return counted
@@ -108,7 +108,9 @@ class Heads:
         return (
             found is not None
             and found["commit"] == given["commit"]
-            and self._harden(tenant, cast("int", given["seq"]))
+            and self._harden(
+                tenant, cast("int", given["seq"]), name=cast("str", given["commit"])
+            )
         )
 
     def settle(self, tenant: str) -> None:
@@ -119,30 +121,41 @@ class Heads:
             head = heads.find_one({"_id": tenant, "open": True})
         if head is None:
             return
-        seq = cast("int", head["seq"])
+        seq, name = cast("int", head["seq"]), cast("str", head["commit"])
         # Who made it may not have got its answer yet: nothing of it may be seen
         # before it can't be lost.
-        if self._harden(tenant, seq):
-            self._close(tenant, self._intent(tenant, head), seq=seq, began=began)
+        if self._harden(tenant, seq, name=name):
+            intent = self._intent(tenant, head)
+            self._close(tenant, intent, seq=seq, name=name, began=began)
             self._sweep(tenant, {"seq": {"$lte": seq}})
 
-    def _harden(self, tenant: str, seq: int) -> bool:
-        """Return once a commit is durable; ``False`` when another came after it."""
+    def _harden(self, tenant: str, seq: int, *, name: str) -> bool:
+        """Return once a commit is durable; ``False`` when another came after it.
+
+        Or came in its place: what a primary said that was no more one may be lost, and
+        its number then is another commit's.
+        """
         with translated():
             heads = self._database.documents(kinds.HEADS)
             found = heads.update_one(
-                {"_id": tenant, "seq": seq}, {"$inc": {"settled": 1}}
+                {"_id": tenant, "seq": seq, "commit": name}, {"$inc": {"settled": 1}}
             )
         return found.matched_count == 1
 
     def _close(
-        self, tenant: str, writes: Sequence[Document], *, seq: int, began: timedelta
+        self,
+        tenant: str,
+        writes: Sequence[Document],
+        *,
+        seq: int,
+        name: str,
+        began: timedelta,
     ) -> None:
         """Apply a commit that is known to be durable, and say so."""
         apply(self._database, tenant, writes, seq=seq, began=began)
         with translated():
             self._database.in_order(kinds.HEADS).update_one(
-                {"_id": tenant, "seq": seq},
+                {"_id": tenant, "seq": seq, "commit": name},
                 {
                     "$set": {"applied": seq},
                     "$unset": {"open": "", "intent": "", "parts": ""},

@@ -77,7 +77,11 @@ class MongoMoving(Moving):
         )
         return MovedRun(
             run=run,
-            output={token: chunks for token, chunks in output.items() if chunks},
+            output={
+                token: chunks
+                for token, chunks in output.items()
+                if chunks and token in run.tokens
+            },
             says={said.token: said.text for said in record.keeping.says},
             follow_ups=tuple(document_in(FollowUp, each) for each in owed),
         )

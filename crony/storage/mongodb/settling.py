@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from crony.model.run import Run
-from crony.model.state import UNCONFIRMED, Reason, RunState
+from crony.model.state import UNCONFIRMED, Origin, Reason, RunState
 from crony.storage import rules
-from crony.storage.codec import kept
+from crony.storage.codec import instant_out, kept
 from crony.storage.contract import Materialisation
 from crony.storage.mongodb.book import Book
 from crony.storage.mongodb.ending import end_unstarted, stop
@@ -25,11 +26,14 @@ def settle(book: Book, run: Run, *, now: datetime) -> int:
     return after.range_count
 
 
-def unconfirmed(book: Book, schedule: str) -> list[Record]:
-    """Return the pending and leased runs of a schedule."""
+def unconfirmed(
+    book: Book, schedule: str, where: Filter = MappingProxyType({})
+) -> list[Record]:
+    """Return the pending and leased runs of a schedule that say this."""
+    mine = {"schedule": schedule, **where}
     return [
-        *waiting(book, {"schedule": schedule}),
-        *held(book, {"schedule": schedule, "state": RunState.LEASED.value}),
+        *waiting(book, mine),
+        *held(book, {**mine, "state": RunState.LEASED.value}),
     ]
 
 
@@ -46,7 +50,12 @@ def held(book: Book, where: Filter) -> list[Record]:
 def withdraw(book: Book, schedule: str, *, now: datetime) -> int:
     """Withdraw what is still to come; return by how much occurrences shrink."""
     count = 0
-    for record in unconfirmed(book, schedule):
+    # Of a long backlog nothing else is read.
+    ahead = {
+        "origin": Origin.SCHEDULE.value,
+        "scheduled_for": {"$gt": instant_out(now)},
+    }
+    for record in unconfirmed(book, schedule, ahead):
         if rules.is_ahead(record.run, now=now):
             offered = rules.without_offer(record.run)
             withdrawn = replace(offered, state=RunState.WITHDRAWN, reason=None)

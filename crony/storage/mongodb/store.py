@@ -55,14 +55,16 @@ class MongoStore(Store):
     @classmethod
     def from_url(cls, url: str, *, home: Path | None) -> Store:  # noqa: ARG003
         """Return the store of ``mongodb://host/database``."""
-        parts = urlsplit(url)
+        # SECURITY: the URL may hold a password, and is not quoted.
+        unknown = errors.InvalidSetting(
+            "storage", "url", "it does not name a server: mongodb://host:27017/crony"
+        )
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise unknown from None
         if not parts.netloc or "/" in parts.path.removeprefix("/") or parts.fragment:
-            # SECURITY: the URL may hold a password, and is not quoted.
-            raise errors.InvalidSetting(
-                "storage",
-                "url",
-                "it does not name a server: mongodb://host:27017/crony",
-            )
+            raise unknown
         return cls(url)
 
     @property

@@ -126,10 +126,13 @@ class Work:
 
     def _mine(self, kind: str) -> Document:
         """Match what is this tenant's, and of no former one of its name."""
-        last_life = self.head.numbers.get(LAST_LIFE)
-        if last_life is None or kind not in kinds.HISTORY:
+        if not self._is_reborn(kind):
             return {"tenant": self.tenant}
-        return {"tenant": self.tenant, "seq": {"$gt": last_life}}
+        return {"tenant": self.tenant, "seq": {"$gt": self.head.numbers[LAST_LIFE]}}
+
+    def _is_reborn(self, kind: str) -> bool:
+        """Whether documents of a former tenant of this name may be there still."""
+        return kind in kinds.HISTORY and LAST_LIFE in self.head.numbers
 
     def _shelve(self, shelf: _Shelf, document: Document) -> Document | None:
         """Keep what was read; return it as it was read first, unless it is gone."""
@@ -331,7 +334,7 @@ class Work:
         """
         parts = []
         for kind, shelf in self._shelves.items():
-            part = _part(shelf, self.tenant)
+            part = _part(shelf, self.tenant, reborn=self._is_reborn(kind))
             if part:
                 parts.append({"kind": kind, **part})
         return parts
@@ -352,17 +355,20 @@ def _merged(
     return result if limit is None else result[:limit]
 
 
-def _part(shelf: _Shelf, tenant: str) -> Document:
-    """Return what is to be written of one kind."""
+def _part(shelf: _Shelf, tenant: str, *, reborn: bool) -> Document:
+    """Return what is to be written of one kind.
+
+    In a tenant that was ``reborn`` what is new here may have been there before: what
+    moves in again has the ids that it had.
+    """
     part: defaultdict[str, list[object]] = defaultdict(list)
     for id, now in shelf.now.items():
         before = shelf.read.get(id)
         if now is None and before is not None:
             part["delete"].append(key(tenant, id))
         elif now is not None and before is None:
-            part["replace" if id in shelf.gone or shelf.cleared else "insert"].append(
-                now
-            )
+            known = reborn or shelf.cleared or id in shelf.gone
+            part["replace" if known else "insert"].append(now)
         elif now is not None and before is not None:
             change = _difference(before, now)
             if change is not None:

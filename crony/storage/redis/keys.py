@@ -50,6 +50,10 @@ class RedisKeys(Keys):
     def insert(self, key: Key) -> bool:
         point(self._engine, key)
         new = self._engine.call("key_insert", key.tenant, key=document_out(key))
+        if not new:
+            known = self.find(key.tenant, key.id)
+            if known is None or known.digest != key.digest:
+                unpoint(self._engine, [key.digest])
         return bool(new)
 
     def by_digest(self, digest: str) -> Key | None:

@@ -37,7 +37,8 @@ def examine(engine: Engine) -> Promises:
         facts = cast("_Facts", engine.client.info())
     _refuse(facts)
     missing = []
-    fsync = _fsync(engine)
+    said = _settings(engine)
+    fsync = said.get("appendfsync")
     if fsync is None:
         missing.append(
             "whether the store has each write on its disk before it answers is not"
@@ -47,6 +48,11 @@ def examine(engine: Engine) -> Promises:
         missing.append(
             f"the store's appendfsync is {fsync}, not always: writes that it"
             " acknowledged in its last second may be lost with its host"
+        )
+    elif said.get("no-appendfsync-on-rewrite") == "yes":
+        missing.append(
+            "the store's no-appendfsync-on-rewrite is yes: writes that it acknowledged"
+            " while it rewrites its file may be lost with its host"
         )
     replicated = facts.get("connected_slaves") != 0 or facts.get("role") != "master"
     if replicated:
@@ -77,17 +83,18 @@ def _refuse(facts: _Facts) -> None:
         )
 
 
-def _fsync(engine: Engine) -> str | None:
-    """Return how the server writes its file, if it says so."""
+def _settings(engine: Engine) -> Mapping[str, str]:
+    """Return how the server writes its file, as far as it says so."""
+    names = ("appendfsync", "no-appendfsync-on-rewrite")
     with translated():
         try:
-            found = engine.client.config_get("appendfsync")
+            found = engine.client.config_get(*names)
         except (exceptions.NoPermissionError, exceptions.ResponseError) as exc:
             if isinstance(exc, exceptions.NoPermissionError) or "unknown" in str(exc):
-                return None
+                return {}
             raise
-    setting = cast("Mapping[str, str]", found).get("appendfsync")
-    return None if setting is None else str(setting)
+    said = cast("Mapping[str, str]", found)
+    return {name: str(said[name]) for name in names if said.get(name) is not None}
 
 
 def stored(engine: Engine) -> tuple[int, int] | None:

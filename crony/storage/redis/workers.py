@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from crony import errors
 from crony.model.worker import Key, Worker
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, Workers
@@ -23,13 +24,18 @@ class RedisWorkers(Workers):
 
     def register(self, worker: Worker, key: Key, *, quota: int | None) -> Worker:
         keys.point(self._engine, key)
-        done = self._engine.call(
-            "worker_register",
-            worker.tenant,
-            worker=document_out(worker),
-            key=document_out(key),
-            quota=quota,
-        )
+        try:
+            done = self._engine.call(
+                "worker_register",
+                worker.tenant,
+                worker=document_out(worker),
+                key=document_out(key),
+                quota=quota,
+            )
+        except (errors.Conflict, errors.QuotaExceeded):
+            # It was refused: the secret leads nowhere.
+            keys.unpoint(self._engine, [key.digest])
+            raise
         keys.unpoint(self._engine, done["digests"])
         return value_in(Worker, done["worker"])
 

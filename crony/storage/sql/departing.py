@@ -123,7 +123,11 @@ def runs(connection: Connection, names: Sequence[str]) -> tuple[MovedRun, ...]:
     return tuple(
         MovedRun(
             run=found[name],
-            output={token: tuple(of) for token, of in output[name].items()},
+            output={
+                token: tuple(of)
+                for token, of in output[name].items()
+                if token in found[name].tokens
+            },
             says=says[name],
             follow_ups=tuple(owed[name]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crony.model.policy import NO_LIMIT
 from crony.model.state import AttemptState, RunState
 from crony.storage.contract import Store
 from crony.testing.storage.scene import TENANT, Scene, second
@@ -74,6 +75,19 @@ class TestAdmission:
         assert ready == {(TENANT, "default")}
         expected = sorted(run.id for run in runs)[:2]
         assert scene.leased(scene.worker()) == expected
+
+    def test_what_waited_for_a_limit_is_given_once_there_is_none(
+        self, store: Store
+    ) -> None:
+        scene = Scene(store)
+        schedule = scene.schedule()
+        runs = [scene.manual(schedule) for _ in range(3)]
+        stored = scene.stored(schedule)
+        _, ready = store.schedules.update(
+            stored, limit=NO_LIMIT, expected=stored, settled=(), now=scene.now
+        )
+        assert ready == {(TENANT, "default")}
+        assert scene.leased(scene.worker()) == sorted(run.id for run in runs)
 
     def test_a_lowered_limit_takes_admission_from_what_is_not_leased(
         self, store: Store

@@ -170,6 +170,27 @@ class TestAgain(Moving):
         (moved,) = runs(scene.store)
         assert moved.follow_ups == (later, earlier)
 
+    def test_a_tenant_that_was_deleted_takes_all_in_anew(
+        self, scene: Scene, source: Scene
+    ) -> None:
+        source.manual(source.schedule(tenant="other"), tenant="other")
+        here = scene.store
+        for _ in range(2):
+            revision = scene.tenant("other", held=True).revision
+            move(source.store, here, tenant="other")
+            left = runs(here, tenant="other")
+            assert left == runs(source.store, tenant="other")
+            assert schedules(here, tenant="other") == schedules(
+                source.store, tenant="other"
+            )
+            assert here.moving.remove_runs("other", [left[0].run.id]) == 1
+            (item,) = schedules(here, tenant="other")
+            assert item.schedule is not None
+            here.schedules.delete(
+                item.schedule, settled=(), cancel_running=False, now=scene.now
+            )
+            assert here.tenants.delete("other", expected=revision)
+
 
 class TestRemoval(Moving):
     def test_what_is_removed_was_never_here(self, scene: Scene, source: Scene) -> None:

@@ -57,6 +57,22 @@ class TestRoundTrip(Moving):
         assert schedules(source.store) == schedules(scene.store)
         assert runs(source.store) == runs(scene.store)
 
+    def test_output_of_an_offer_that_was_taken_back_stays(
+        self, scene: Scene, source: Scene
+    ) -> None:
+        scene.manual(scene.schedule())
+        worker = scene.worker()
+        (offer,) = scene.lease(worker)
+        chunk = factories.make_chunk(data=b"early")
+        scene.store.logs.append(
+            TENANT, worker.id, offer.run.id, offer.token, [chunk], head=9, bound=9
+        )
+        scene.after(60)
+        scene.store.leases.expire(now=scene.now, limit=9, include_leases=False)
+        (moved,) = runs(scene.store)
+        assert moved.run.state is RunState.PENDING
+        assert not moved.output
+
     def test_lists_are_by_id(self, scene: Scene) -> None:
         fill(scene)
         names = [item.id for item in schedules(scene.store)]
