@@ -6,11 +6,12 @@ about it, which looks again: others may have done it since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar, cast
 
+from crony import errors
 from crony.model.lease import Change, Loss, Ready
 from crony.model.state import RunState
 from crony.storage.codec import cut, instant_in, instant_out
@@ -85,22 +86,43 @@ def expire(
         dues.append(_Due("lease_ends", instant_out(now)))
     found = [(due, due.find(engine, limit=limit)) for due in dues]
     tenants = dict.fromkeys(tenant for _, runs in found for tenant in runs)
+
+    def expire(book: Book) -> Sequence[Loss]:
+        gone = [
+            record
+            for due, runs in found
+            for record in due.still(book, runs.get(book.work.tenant, ()))
+        ]
+        return take(book, gone, now=now)
+
     losses: list[Loss] = []
     ready: set[tuple[str, str]] = set()
-    for tenant in tenants:
-
-        def expire(book: Book, tenant: str = tenant) -> Sequence[Loss]:
-            gone = [
-                record
-                for due, runs in found
-                for record in due.still(book, runs.get(tenant, ()))
-            ]
-            return take(book, gone, now=now)
-
-        lost, lines = changing(engine, tenant, expire)
+    for lost, lines in _apart(tenants, lambda name: changing(engine, name, expire)):
         losses += lost
         ready |= lines
     return tuple(losses), frozenset(ready)
+
+
+def _apart(tenants: Iterable[str], do: Callable[[str], _Item]) -> Iterator[_Item]:
+    """Meet what came of each tenant.
+
+    One that others write to all the time holds up no other, and has its turn in the
+    next step. Where nobody is served the store itself is away.
+    """
+    failed: errors.StoreUnavailable | None = None
+    served = False
+    for tenant in tenants:
+        try:
+            answer = do(tenant)
+        except errors.StoreUnavailable as exc:
+            if failed is not None and not served:
+                raise
+            failed = exc
+            continue
+        served = True
+        yield answer
+    if failed is not None and not served:
+        raise failed
 
 
 def overlap(
@@ -147,16 +169,16 @@ def _each(
     limit: int,
 ) -> tuple[Sequence[_Item], Ready]:
     """Do something with each run that is due."""
+    found = due.find(engine, limit=limit)
+
+    def verb(book: Book) -> list[_Item]:
+        still = due.still(book, found[book.work.tenant])
+        book.schedules.load(record.run.schedule for record in still)
+        return [item for record in still for item in do(book, record)]
+
     items: list[_Item] = []
     ready: set[tuple[str, str]] = set()
-    for tenant, runs in due.find(engine, limit=limit).items():
-
-        def verb(book: Book, runs: Sequence[str] = runs) -> list[_Item]:
-            still = due.still(book, runs)
-            book.schedules.load(record.run.schedule for record in still)
-            return [item for record in still for item in do(book, record)]
-
-        done, lines = changing(engine, tenant, verb)
+    for done, lines in _apart(found, lambda name: changing(engine, name, verb)):
         items += done
         ready |= lines
     return tuple(items), frozenset(ready)
@@ -165,23 +187,20 @@ def _each(
 def promote(engine: Engine, *, horizon: datetime, limit: int) -> Ready:
     """Make waiting runs leasable."""
     due = _Due("ready_at", instant_out(horizon))
-    ready: set[tuple[str, str]] = set()
-    for tenant, runs in due.find(engine, limit=limit).items():
+    found = due.find(engine, limit=limit)
 
-        def promote(work: Work, runs: Sequence[str] = runs) -> set[tuple[str, str]]:
-            book = Book(work)
-            still = due.still(book, runs)
-            for record in still:
-                keeping = replace(record.keeping, waiting=False)
-                book.keep(Record(record.run, keeping))
-            return {
-                (record.run.tenant, record.run.queue)
-                for record in still
-                if record.offered
-            }
+    def promote(work: Work) -> set[tuple[str, str]]:
+        book = Book(work)
+        still = due.still(book, found[work.tenant])
+        for record in still:
+            keeping = replace(record.keeping, waiting=False)
+            book.keep(Record(record.run, keeping))
+        return {
+            (record.run.tenant, record.run.queue) for record in still if record.offered
+        }
 
-        ready |= engine.verb(tenant, promote)
-    return frozenset(ready)
+    lines = _apart(found, lambda name: engine.verb(name, promote))
+    return frozenset(line for some in lines for line in some)
 
 
 def earliest(engine: Engine) -> datetime | None:
