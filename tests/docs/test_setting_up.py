@@ -17,6 +17,7 @@ from crony.testing.servers.process import program
 from crony.testing.servers.redis import Redis
 from tests.docs.follow import follow
 from tests.docs.walkthrough import steps
+from tests.folders import Folders
 
 TEXT = (Path(__file__).parents[2] / "docs" / "howto" / "choose-a-store.md").read_text(
     encoding="utf-8"
@@ -41,8 +42,10 @@ def given_url(scheme: str, *, at: str, instead: tuple[str, str] = ("", "")) -> s
     return re.sub(r"[^@/]*example\.org(:\d+)?", at, url.replace(*instead))
 
 
-def test_postgresql_that_was_set_up_so_promises_all(tmp_path: Path) -> None:
-    with PostgreSQL(tmp_path / "server") as server:
+def test_postgresql_that_was_set_up_so_promises_all(
+    tmp_path: Path, in_memory: Folders
+) -> None:
+    with PostgreSQL(in_memory("server")) as server:
         environ = {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(server.port),
@@ -84,11 +87,13 @@ def test_redis_that_was_set_up_so_promises_all(tmp_path: Path) -> None:
             instead={"redis-cli": f"redis-cli -p {server.port}"},
         )
         assert not promises(server.url)
+        url = given_url("redis", at=f"127.0.0.1:{server.port}")
+        assert not promises(url)
         server.stop()
         server.start()
-        assert not promises(server.url)
+        assert not promises(url)
 
 
-def test_mongodb_by_itself_promises_all(tmp_path: Path) -> None:
-    with MongoDb(tmp_path / "server") as server:
+def test_mongodb_by_itself_promises_all(in_memory: Folders) -> None:
+    with MongoDb(in_memory("server") / "data") as server:
         assert not promises(server.url)

@@ -38,6 +38,8 @@ def outcome(folder: Path, *options: str) -> tuple[int, str]:
         "xdist",
     ]
     command += ["-p", "no:cacheprovider", "--rootdir", str(folder), str(folder)]
+    # The usual place is that of the tests around this one, and would be closed.
+    command += ["--basetemp", str(folder / "temporary")]
     done = subprocess.run(
         [*command, *options],
         cwd=ROOT,

@@ -17,6 +17,7 @@ from crony import errors
 from crony.client import Client
 from crony.testing.servers.postgresql import PostgreSQL
 from crony.testing.service import running_service
+from tests.folders import Folders
 from tests.integration.stores import holder
 from tests.integration.stores.house import House
 from tests.integration.stores.load import WRITES
@@ -70,9 +71,11 @@ def test_a_node_that_stands_still_at_any_moment_holds_up_no_other(
         it.verify(slowest=_PATIENCE)
 
 
-def test_who_stands_still_with_a_tenant_s_lock_loses_it(tmp_path: Path) -> None:
+def test_who_stands_still_with_a_tenant_s_lock_loses_it(
+    tmp_path: Path, in_memory: Folders
+) -> None:
     with (
-        PostgreSQL(tmp_path / "server") as server,
+        PostgreSQL(in_memory("server")) as server,
         running_service(tmp_path / "home", storage=server.url) as service,
     ):
         client = Client(service.url, key=service.admin_key)

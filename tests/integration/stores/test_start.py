@@ -20,6 +20,7 @@ from redis import Redis as Client
 from crony.testing.servers.postgresql import PostgreSQL
 from crony.testing.servers.redis import Redis
 from crony.testing.service import ServiceProcess, free_port, running_service
+from tests.folders import Folders
 from tests.integration.stores.black_hole import black_hole
 from tests.integration.stores.places import Place
 
@@ -35,11 +36,9 @@ _KINDS = {"postgresql": "/crony", "mongodb": "/crony", "redis": "/0"}
 
 
 @pytest.fixture(scope="module", params=list(_KINDS))
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, in_memory: Folders) -> Iterator[Place]:
     """A server of each kind."""
-    made = Place(request.param, tmp_path_factory.mktemp(request.param))
+    made = Place(request.param, in_memory(request.param))
     try:
         made.start()
         yield made
@@ -130,8 +129,9 @@ def _until(so: Callable[[], bool]) -> None:
 
 def test_a_database_that_is_not_there_or_another_s_is_refused(
     tmp_path: Path,
+    in_memory: Folders,
 ) -> None:
-    with PostgreSQL(tmp_path / "server") as server:
+    with PostgreSQL(in_memory("server")) as server:
         url = server.url_of("other")
         assert "database is not there" in refused(tmp_path, url, code=1)
 

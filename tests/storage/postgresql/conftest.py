@@ -11,6 +11,7 @@ import pytest
 from crony.storage import open_store
 from crony.storage.contract import Store
 from crony.testing.servers.postgresql import PostgreSQL
+from tests.folders import Folders
 from tests.storage.stands import Stand
 
 
@@ -30,9 +31,9 @@ def store(url: str) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+def server(in_memory: Folders) -> Iterator[PostgreSQL]:
     """A server that may be killed and frozen, and promises little."""
-    directory = tmp_path_factory.mktemp("other") / "server"
+    directory = in_memory("other") / "server"
     with PostgreSQL(directory, fsync="off", full_page_writes="off") as server:
         yield server
 
