@@ -49,7 +49,7 @@ def test_without_its_package_it_says_what_to_install(
         if name.startswith(("psycopg", "crony.storage.sql.postgresql")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(errors.InvalidSetting, match=r"crony\[postgresql\]"):
+    with pytest.raises(errors.InvalidSetting, match=r"install '\.\[postgresql\]'"):
         open_store("postgresql://host/crony")
 
 
