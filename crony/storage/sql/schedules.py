@@ -45,10 +45,11 @@ from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 from crony.storage.sql.settling import drop_offers, settle
 
 _FIND = text(
-    f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.tenant = :tenant"
-    " AND s.state <> 'deleted' AND s.id IN (SELECT :reference"
+    f"SELECT {SCHEDULE_COLUMNS} FROM (SELECT :reference AS id"
     " UNION ALL SELECT n.id FROM schedules n"
-    " WHERE n.tenant = :tenant AND n.name = :reference)"
+    " WHERE n.tenant = :tenant AND n.name = :reference) named"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = named.id AND s.tenant = :tenant"
+    " AND s.state <> 'deleted'"
 )
 _DEFINITION = text(
     "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"

@@ -26,9 +26,10 @@ _COLUMNS = (
 )
 _BY_ID = text(f"SELECT {_COLUMNS} FROM workers WHERE id = :worker AND tenant = :tenant")
 _FIND = text(
-    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant AND id IN"
-    " (SELECT :reference UNION ALL SELECT n.id FROM workers n"
-    " WHERE n.tenant = :tenant AND n.name = :reference)"
+    f"SELECT {_COLUMNS} FROM (SELECT :reference AS reference"
+    " UNION ALL SELECT n.id FROM workers n"
+    " WHERE n.tenant = :tenant AND n.name = :reference) named"
+    " CROSS JOIN workers WHERE id = named.reference AND tenant = :tenant"
 )
 _NAMED = text("SELECT id, machine FROM workers WHERE tenant = :tenant AND name = :name")
 _COUNT = text("SELECT count(*) FROM workers WHERE tenant = :tenant")
