@@ -99,8 +99,8 @@ def test_a_run_now_reaches_a_worker_that_asks_the_other_node(
         for state in ("running", "succeeded"):
             assert worker.report(lease, state=state).ok
     if both.notifies:
-        # Some milliseconds; a busy machine needs more, but less than a look would.
-        assert statistics.median(took) < 0.2, took
+        # Some milliseconds; a busy machine needs more, and a look would be a second.
+        assert statistics.median(took) < 0.1, took
     assert max(took) < _LOOKED, took
 
 
