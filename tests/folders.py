@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 _MEMORY = Path("/dev/shm")
-#: The servers of one process of the tests take a tenth of it.
+#: The servers of one process of the tests take a quarter of it.
 _SPARE = 4 << 30
 _PREFIX = "crony-tests-"
 

@@ -19,7 +19,7 @@ import redis as library
 from crony import errors
 from crony.storage import open_store
 from crony.storage.contract import Store
-from crony.storage.redis import RedisStore, engine, layout, setup
+from crony.storage.redis import RedisStore, engine, keys, layout, setup
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.servers.redis import Redis
@@ -70,6 +70,28 @@ def store(server: Redis, client: library.Redis) -> Iterator[Store]:
     store.open()
     yield store
     store.close()
+
+
+def test_a_secret_that_was_refused_leaves_nothing(
+    store: Store, client: library.Redis
+) -> None:
+    store.workers.register(
+        factories.make_worker(name="a"), factories.make_key(), quota=None
+    )
+    key = factories.make_key()
+    assert store.keys.insert(key)
+    pointers = client.hgetall(keys._POINTERS)
+    with pytest.raises(errors.NameTaken):
+        store.workers.register(
+            factories.make_worker(name="a", machine="other"),
+            factories.make_key(),
+            quota=None,
+        )
+    with pytest.raises(errors.QuotaExceeded):
+        store.workers.register(factories.make_worker(), factories.make_key(), quota=1)
+    assert not store.keys.insert(factories.make_key(id=key.id, digest="0" * 64))
+    assert client.hgetall(keys._POINTERS) == pointers
+    assert store.keys.by_digest(key.digest) == key
 
 
 class TestSetUp:

@@ -13,7 +13,7 @@ from datetime import datetime
 from crony.model.hook import FollowUp
 from crony.model.moving import MovedRun
 from crony.model.run import Run
-from crony.model.state import EXECUTING, HELD, AttemptState, Reason, RunState
+from crony.model.state import EXECUTING, HELD, AttemptState, RunState
 from crony.storage import rules
 
 #: By how much the token of a run grows that goes on here: nobody was ever given such
@@ -31,7 +31,7 @@ def arrived(moved: MovedRun, *, deleted: bool, at: datetime) -> MovedRun:
         return moved
     owed = moved.follow_ups
     if run.state in EXECUTING:
-        run = _lost(run, deleted=deleted, at=at)
+        run = rules.lost(run, deleted=deleted, now=at)
         owed += _owed(run, at=at)
     elif run.state in HELD:
         # An offer is no attempt yet.
@@ -44,34 +44,6 @@ def arrived(moved: MovedRun, *, deleted: bool, at: datetime) -> MovedRun:
     if not run.over:
         run = replace(run, token=run.token + STEP)
     return replace(moved, run=run, follow_ups=owed)
-
-
-def _lost(run: Run, *, deleted: bool, at: datetime) -> Run:
-    """Return a run whose live attempt was lost, as ``Leases.expire`` leaves it."""
-    verdict = rules.loss_verdict(
-        run.state,
-        run.reason,
-        lost=run.lost + 1,
-        max_lost=run.max_lost,
-        deleted=deleted,
-        now=at,
-    )
-    over = verdict.retry_at is None
-    ended = replace(
-        run.attempts[-1],
-        state=AttemptState.LOST,
-        reason=Reason.LOST,
-        finished_at=at,
-    )
-    return replace(
-        run,
-        state=verdict.state,
-        reason=verdict.reason,
-        lost=run.lost + 1,
-        available_at=verdict.retry_at or run.available_at,
-        finished_at=at if over else None,
-        attempts=(*run.attempts[:-1], ended),
-    )
 
 
 def _owed(run: Run, *, at: datetime) -> tuple[FollowUp, ...]:

@@ -71,7 +71,9 @@ class _Seat:
     def held(self) -> Iterator[None]:
         """Hold the verbs of this process up, which wait for as long as for answers."""
         if not self.lock.acquire(timeout=_PATIENCE):
-            raise faults.unavailable("the store does not answer others either")
+            raise faults.unavailable(
+                "earlier requests of this tenant wait for the store still"
+            )
         try:
             yield
         finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar, cast
 
-from crony import errors
+from crony import errors, log
 from crony.model.lease import Change, Loss, Ready
 from crony.model.state import RunState
 from crony.storage.codec import cut, instant_in, instant_out
@@ -23,6 +23,8 @@ from crony.storage.mongodb.engine import Engine
 from crony.storage.mongodb.matching import Filter
 from crony.storage.mongodb.records import Record
 from crony.storage.mongodb.work import BY_KEY, Work, id_of
+
+_log = log.get(__name__)
 
 _Item = TypeVar("_Item")
 
@@ -118,6 +120,7 @@ def _apart(tenants: Iterable[str], do: Callable[[str], _Item]) -> Iterator[_Item
             if failed is not None and not served:
                 raise
             failed = exc
+            _log.warning("tenant left for the next step", tenant=tenant, why=str(exc))
             continue
         served = True
         yield answer

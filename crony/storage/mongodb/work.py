@@ -356,11 +356,8 @@ def _merged(
 
 
 def _part(shelf: _Shelf, tenant: str, *, reborn: bool) -> Document:
-    """Return what is to be written of one kind.
-
-    In a tenant that was ``reborn`` what is new here may have been there before: what
-    moves in again has the ids that it had.
-    """
+    """Return what is to be written of one kind; ``reborn``: what is new here may have
+    been there before, since what moves in again has the ids that it had."""
     part: defaultdict[str, list[object]] = defaultdict(list)
     for id, now in shelf.now.items():
         before = shelf.read.get(id)

@@ -8,7 +8,7 @@ from crony.model import spoken
 from crony.model.hook import HookKind
 from crony.model.lease import Closing
 from crony.model.run import Attempt, ErrorEntry, Progress, Run
-from crony.model.state import AttemptState, Reason
+from crony.model.state import FAILURES, AttemptState, Reason
 
 #: How many progress entries of a schedule are kept.
 PROGRESS_KEPT = 20
@@ -17,7 +17,7 @@ PROGRESS_KEPT = 20
 ERROR_TEXT = 4096
 
 #: The attempts that a schedule's list of errors shows.
-FAULTS = frozenset({AttemptState.FAILED, AttemptState.TIMED_OUT, AttemptState.LOST})
+FAULTS = FAILURES | {AttemptState.LOST}
 
 
 def fault(run: Run, attempt: Attempt, *, says: str | None) -> ErrorEntry | None:
