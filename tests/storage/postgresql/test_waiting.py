@@ -95,7 +95,9 @@ def test_a_verb_that_has_to_give_way_is_begun_again(url: str) -> None:
     for thread in both:
         thread.join()
     database.close()
-    assert len(begun) == 3
+    # Once more, or more than once: the one that gave way may be back at its first row
+    # before the other has got it.
+    assert len(begun) > 2
     found = rows(url, "SELECT duty, last FROM duties WHERE duty IN ('a', 'b')")
     assert sorted(found) == [("a", 1), ("b", 1)]
 
@@ -198,3 +200,16 @@ def test_verbs_after_the_end_are_refused(url: str) -> None:
     for verb in (store.ping, store.now, lambda: store.tell(b"x")):
         with pytest.raises(errors.StoreUnavailable, match="closed"):
             verb()
+
+
+def test_a_migration_may_stop_for_longer_than_a_verb(url: str) -> None:
+    name = "idle_in_transaction_session_timeout"
+    ask = f"SELECT setting::int FROM pg_settings WHERE name = '{name}'"
+    database = PostgresqlDatabase(url)
+    database.connect()
+    found = []
+    for transaction in (database.writing, database.migrating, database.writing):
+        with transaction() as connection:
+            found.append(connection.exec_driver_sql(ask).scalar_one())
+    database.close()
+    assert found == [3_000, 60_000, 3_000]

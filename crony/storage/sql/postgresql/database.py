@@ -42,6 +42,13 @@ _NOW = sa.text(
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _PATIENTLY = "; SET LOCAL statement_timeout = 0"
+# Between two statements a migration reads its next step from the disk of a host that
+# may have much else to do.
+_MIGRATING = (
+    _PATIENTLY
+    + "; SET LOCAL idle_in_transaction_session_timeout = 60000"
+    + "; SET LOCAL lock_timeout = 0"
+)
 
 
 class PostgresqlDatabase(Database):
@@ -108,8 +115,9 @@ class PostgresqlDatabase(Database):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        begin = _WRITE + _PATIENTLY + "; SET LOCAL lock_timeout = 0" + _lock([""])
-        with self._transaction(begin, patient=True) as connection:
+        with self._transaction(
+            _WRITE + _MIGRATING + _lock([""]), patient=True
+        ) as connection:
             yield connection
 
     @contextmanager
