@@ -13,6 +13,7 @@ PATCHES = Path(__file__).parent / "planted"
 
 _PACKAGE = Path(crony.__file__).parent
 _CAUGHT = re.compile(r"^Caught as: (.+)$", re.MULTILINE)
+_SEED = re.compile(r"^Last caught by seed: (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class Bug:
         found = _CAUGHT.search(self.text)
         assert found is not None, f"{self.name} does not say what it is caught as"
         return frozenset(found[1].split(", "))
+
+    @property
+    def seed(self) -> int:
+        """The history that is played first: it caught the bug when last searched for."""
+        found = _SEED.search(self.text)
+        assert found is not None, f"{self.name} does not say which seed caught it"
+        return int(found[1])
 
     def plant(self, folder: Path) -> Path:
         """Copy the package into a folder and put the bug into it."""

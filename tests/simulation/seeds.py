@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 FIRST = int(os.environ.get("CRONY_SIMULATION_SEED", "0"))
-COUNT = int(os.environ.get("CRONY_SIMULATION_COUNT", "400"))
+COUNT = int(os.environ.get("CRONY_SIMULATION_COUNT", "200"))
 
 #: So many are one test.
 PIECE = 25

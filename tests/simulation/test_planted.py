@@ -29,17 +29,28 @@ def test_the_bugs_that_must_be_caught_are_kept() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
 def test_a_planted_bug_is_caught(bug: Bug, tmp_path: Path) -> None:
+    assert bug.seed in DEFAULT
     home = bug.plant(tmp_path)
+    said = _played(home, range(bug.seed, bug.seed + 1))
+    if _FOUND.search(said) is None:
+        # Histories have changed since; another one catches it.
+        said = _played(home, DEFAULT)
+    found = _FOUND.search(said)
+    assert found is not None, f"not caught: {said}"
+    assert found[2] in bug.kinds, said
+
+
+def _played(home: Path, seeds: range) -> str:
+    """Return what is told of some histories, up to the first that breaks a rule."""
     played = subprocess.run(
         [
             *(sys.executable, "-m", "crony.testing.simulation"),
-            *("--seed", str(DEFAULT.start), "--count", str(len(DEFAULT))),
+            *("--seed", str(seeds.start), "--count", str(len(seeds))),
         ],
         cwd=home,
         env=os.environ | {"PYTHONPATH": str(home)},
         capture_output=True,
         text=True,
+        check=False,
     )
-    found = _FOUND.search(played.stdout)
-    assert found is not None, f"not caught: {played.stdout}{played.stderr}"
-    assert found[2] in bug.kinds, played.stdout
+    return played.stdout + played.stderr
