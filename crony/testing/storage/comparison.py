@@ -1,7 +1,7 @@
 """Two stores side by side: the same verbs, the same answers, the same state.
 
-Hypothesis makes up histories; after each step everything that can be seen of one
-store must equal what can be seen of the other.
+Hypothesis makes up histories; after every few steps everything that can be seen of one
+store must equal what can be seen of the other, and what each step answers always.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ CHECKS = [
 ]
 
 #: Enough to meet each rule of a body now and then, and not to hold up the others.
-EXAMPLES = 12
+EXAMPLES = 6
 
 DURATIONS = st.builds(
     lambda count, unit: f"{count}{unit}",
