@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import os
 import socket
@@ -39,6 +40,10 @@ def serve(settings: Settings, *, environ: Mapping[str, str] | None = None) -> in
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     _log.info("listening", url=f"{scheme}://{shown}:{port}")
+    # What there is by now stays as it is: the processes share its pages, and no
+    # collection goes through it.
+    gc.freeze()
+    gc.enable()
     try:
         Program(settings, home=home, listener=listener).run()
     except SystemExit as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeVar
@@ -14,6 +15,9 @@ from crony.errors import Fault
 from crony.model.task import Json
 
 B = TypeVar("B", bound=BaseModel)
+
+#: Two threads must not build a model at once.
+_building = threading.Lock()
 
 #: How many unknown members get a hint: each costs a comparison with every known name,
 #: and a body of 1 MiB has room for 100,000 of them.
@@ -41,6 +45,9 @@ def checked(
     model: type[B], value: Json, *, at: str = ""
 ) -> tuple[B | None, list[Fault]]:
     """Return the value as a model, or every fault it has; ``at`` is its pointer."""
+    if not model.__pydantic_complete__:
+        with _building:
+            model.model_rebuild()
     try:
         return model.model_validate(value), []
     except ValidationError as exc:
