@@ -1,8 +1,9 @@
 """How late do runs start? One schedule that is due each second, sandboxed.
 
 A real service and a real worker on this machine. The task's first instruction is
-the read of the host's clock: its difference to the occurrence is the sample. Raw
-samples are kept under bench/results/.
+the read of the host's clock: its difference to the occurrence is the sample. Half a
+second later the same command is started bare, by a timer of its own: what of the
+lateness is the machine's.
 
     make bench ROW=punctuality
     python bench/punctuality.py --seconds 60
@@ -10,94 +11,83 @@ samples are kept under bench/results/.
 
 from __future__ import annotations
 
-import argparse
-import statistics
 import sys
 import tempfile
-import time
+from datetime import timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.measuring.samples import keep, machine
+from bench.measuring.report import Report, Target, arguments, percentile
+from bench.measuring.spawns import at_instant
+from bench.measuring.stage import CLOCK, Stage, soon, stage
 from crony import wire
-from crony.client import Client
-from crony.testing.service import ServiceProcess, running_service
-from crony.testing.worker import running_worker
+from crony.model.task import Json
 
-#: Prints the host's clock as soon as it runs; the time that it takes to be loaded
-#: is part of the sample.
-_CLOCK = ["/bin/date", "+%s.%N"]
+_HALF = timedelta(milliseconds=500)
 
 
-def measure(service: ServiceProcess, *, seconds: int) -> list[dict[str, object]]:
-    """Run the schedule for so long; return what became of each occurrence."""
-    client = Client(service.url, key=service.admin_key)
-    body = {"name": "each-second", "cron": "* * * * * *", "task": {"command": _CLOCK}}
-    client.create_schedule(body)
-    # The first occurrence was not known in advance; it is no sample.
-    time.sleep(seconds + 2)
-    client.pause_schedule("each-second")
-    time.sleep(1)
-    samples = [
-        _sample(client, str(run["id"]), str(run["scheduled_for"]))
-        for run in client.each_run("each-second", state="succeeded")
+def measure(
+    scene: Stage, folder: Path, *, seconds: int, name: str
+) -> dict[str, list[float]]:
+    """Let a schedule run so long; return how late each of both kinds began."""
+    body = {"name": name, "cron": "* * * * * *", "task": {"command": list(CLOCK)}}
+    scene.client.create_schedule(body)
+    # The first occurrences were not known in advance; they are no samples.
+    first = soon(2)
+    bare = []
+    for number in range(seconds):
+        instant = first + timedelta(seconds=number) + _HALF
+        (began,) = at_instant(CLOCK, 1, instant=instant, folder=folder, threads=1)
+        bare.append(began - instant.timestamp())
+    scene.client.pause_schedule(name)
+    last = first + timedelta(seconds=seconds)
+    runs = [
+        run
+        for run in scene.client.each_run(name, state="succeeded", limit=1000)
+        if first <= wire.parse_instant(str(run["scheduled_for"])) < last
     ]
-    client.close()
-    return sorted(samples, key=lambda sample: str(sample["scheduled_for"]))[1:]
+    return {"late": [lateness(scene, run) for run in runs], "bare": bare}
 
 
-def _sample(client: Client, run: str, scheduled_for: str) -> dict[str, object]:
-    began = float(client.get_log(run).split()[0])
-    due = wire.parse_instant(scheduled_for).timestamp()
-    attempt = client.get_run(run)
-    return {
-        "run": run,
-        "scheduled_for": scheduled_for,
-        "late": began - due,
-        "reported": attempt["lateness"],
-    }
-
-
-def shown(samples: list[dict[str, object]]) -> dict[str, float]:
-    """Return the figures of a series, in seconds."""
-    late = sorted(float(str(sample["late"])) for sample in samples)
-    return {
-        "min": late[0],
-        "median": statistics.median(late),
-        "p99": late[min(len(late) - 1, int(len(late) * 0.99))],
-        "max": late[-1],
-    }
+def lateness(scene: Stage, run: dict[str, Json]) -> float:
+    """Return how long after its occurrence a task's first instruction was."""
+    began = float(scene.client.get_log(str(run["id"])).split()[0])
+    return began - wire.parse_instant(str(run["scheduled_for"])).timestamp()
 
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=60)
+    parser, command = arguments(__doc__, repetitions=3)
+    parser.add_argument("--seconds", type=int, default=30, help="of each repetition")
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        home = Path(place)
-        with (
-            running_service(home / "service") as service,
-            running_worker(service, home / "worker"),
-        ):
-            samples = measure(service, seconds=wanted.seconds)
-            client = Client(service.url, key=service.admin_key)
-            level = next(client.each_worker())["sandbox_level"]
-            client.close()
-    figures = shown(samples)
-    said = {
-        "sandbox": level,
-        "machine": machine(),
-        "figures": figures,
-        "samples": samples,
+    report = Report(
+        "punctuality",
+        "Start lateness of one schedule each second, sandboxed",
+        command,
+    )
+    kinds = {"late": "sandboxed run", "bare": "bare spawn by a timer"}
+    shares = {"median": 0.5, "p99": 0.99}
+    series = {
+        (kind, share): report.add(f"{title}, {share}", "ms")
+        for kind, title in kinds.items()
+        for share in shares
     }
-    kept = keep("punctuality", said)
-    print(f"punctuality: {len(samples)} runs, sandbox {level}")
-    for name, value in figures.items():
-        print(f"  {name:<7}{value * 1000:9.3f} ms")
-    print(f"  samples in {kept}")
-    return 0 if samples else 1
+    with tempfile.TemporaryDirectory() as place, stage(Path(place), slots=4) as scene:
+        for number in range(wanted.repetitions):
+            name = f"each-{number}"
+            found = measure(scene, Path(place), seconds=wanted.seconds, name=name)
+            report.raw[f"repetition {number + 1}"] = found
+            if len(found["late"]) != wanted.seconds:
+                raise AssertionError(f"{len(found['late'])} runs succeeded")
+            for (kind, share), each in series.items():
+                late = percentile(found[kind], shares[share])
+                each.samples.append(late * 1000)
+    report.targets += [
+        Target("median", series["late", "median"].median, 2, unit="ms"),
+        Target("p99", series["late", "p99"].median, 10, unit="ms"),
+    ]
+    return report.finish(publish=wanted.publish)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What people use today, doing the same work: each in an environment of its own."""
