@@ -31,7 +31,7 @@ class Bug:
 
     @property
     def seed(self) -> int:
-        """The history that is played first: it caught the bug when last searched for."""
+        """The history that is played first: it caught the bug last."""
         found = _SEED.search(self.text)
         assert found is not None, f"{self.name} does not say which seed caught it"
         return int(found[1])
