@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from unittest.mock import patch
 
 from crony.model.hook import HookKind
 from crony.model.policy import Policy
@@ -18,6 +16,7 @@ from crony.model.webhook import DeliveryState
 from crony.model.worker import Worker
 from crony.storage import open_store
 from crony.storage.contract import Creation, RunQuery, ScheduleQuery
+from crony.storage.sql.connection import Answer, Connection
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import TENANT, Scene
@@ -27,15 +26,14 @@ from crony.testing.storage.scene import TENANT, Scene
 def caught() -> Iterator[list[tuple[str, Any]]]:
     """Collect the statements that are sent."""
     statements: list[tuple[str, Any]] = []
+    send = Connection._send
 
-    def listen(_c: Any, _cu: Any, sql: str, values: Any, _x: Any, _m: Any) -> None:
+    def listen(self: Connection, sql: str, values: Any) -> Answer:
         statements.append((sql, values))
+        return send(self, sql, values)
 
-    event.listen(Engine, "before_cursor_execute", listen)
-    try:
+    with patch.object(Connection, "_send", listen):
         yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", listen)
 
 
 def verbs(url: str) -> None:

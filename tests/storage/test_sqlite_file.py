@@ -39,7 +39,7 @@ def test_commits_are_durable_and_readers_do_not_wait(
     database.connect()
     with database.reading() as connection:
         settings = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            name: connection.command(f"PRAGMA {name}").scalar()
             for name in ("synchronous", "journal_mode", "foreign_keys", "busy_timeout")
         }
     database.close()

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from crony import errors
 from crony.model.policy import PolicySettings, SandboxSettings, resolve
@@ -18,6 +17,7 @@ from crony.model.run import Run
 from crony.storage import codec, open_store
 from crony.storage.contract import Store
 from crony.storage.sql import schema
+from crony.storage.sql.sqlite import SqliteDatabase
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
@@ -25,10 +25,12 @@ from crony.testing.storage.scene import Scene
 
 def make_older(path: Path, version: str) -> sqlite3.Connection:
     """Make a store's file as an older release made it."""
-    writer = sa.create_engine(f"sqlite:///{path}")
-    with writer.begin() as connection:
-        schema.upgrade(connection, version)
-    writer.dispose()
+    database = SqliteDatabase(path)
+    database.create()
+    database.connect()
+    with database.migrating() as connection:
+        schema.upgrade(connection, database.alchemy_url(), version)
+    database.close()
     older = sqlite3.connect(path)
     older.execute("PRAGMA journal_mode = WAL")
     return older

@@ -11,10 +11,9 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from sqlalchemy.engine import Connection
-
 from crony.model.lease import Ready
 from crony.storage.sql import dialect, places
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import among, each, packed, text
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import ids
@@ -74,7 +73,7 @@ def _admit(connection: Connection, schedules: Collection[str]) -> Ready:
             by_room[free].append(schedule)
     for free, names in by_room.items():
         found = connection.execute(_FIRST, {"schedules": ids(names), "free": free})
-        for group in found.scalars().all():
+        for group in found.scalars():
             first.update(json.loads(group))
     if admitted - first:
         connection.execute(_DISMISS, {"runs": ids(admitted - first)})

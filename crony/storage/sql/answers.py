@@ -7,8 +7,8 @@ from datetime import datetime
 
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Answer, Answers
+from crony.storage.sql.connection import Parameters
 from crony.storage.sql.dialect import text
-from crony.storage.sql.engine import Parameters
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import Columns
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.moving import MovedRun, MovedSchedule
 from crony.model.run import Attempt, LogChunk, Run
@@ -21,8 +19,8 @@ from crony.storage.codec import (
 )
 from crony.storage.sql import defining, hooks, logs, places, pruning, rows
 from crony.storage.sql import holding as hands
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import among, each, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.settling import values_of
 
 _OWNER = text("SELECT tenant FROM schedules WHERE id = :schedule")
@@ -69,7 +67,7 @@ def schedule(connection: Connection, item: MovedSchedule) -> bool:
         }
         for number, entry in enumerate(reversed(item.progress), 1)
     ]
-    execute_each(connection, _KEEP_PROGRESS, entries)
+    connection.execute_each(_KEEP_PROGRESS, entries)
     return True
 
 
@@ -116,9 +114,11 @@ def replaceable(
     """Return which of a tenant's runs no worker has, with their schedules."""
     held = {state.value for state in HELD}
     return {
-        row.id: row.schedule
-        for row in connection.execute(_THERE, {"runs": rows.ids(runs)})
-        if row.tenant == tenant and row.state not in held
+        run: schedule
+        for run, owner, schedule, state in connection.execute(
+            _THERE, {"runs": rows.ids(runs)}
+        )
+        if owner == tenant and state not in held
     }
 
 
@@ -135,7 +135,7 @@ def _attempts(connection: Connection, item: MovedRun) -> None:
     if not arrived.attempts:
         return
     kept = [_attempt(arrived, each, item.says) for each in arrived.attempts]
-    execute_each(connection, hands.KEEP_ATTEMPT, kept)
+    connection.execute_each(hands.KEEP_ATTEMPT, kept)
     preempted = sum(each.state is AttemptState.PREEMPTED for each in arrived.attempts)
     newest = {"run": arrived.id, "worker": arrived.attempts[-1].worker}
     connection.execute(_TRIED, newest | {"preempted": preempted})

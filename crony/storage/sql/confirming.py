@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
 from crony.model.lease import Confirmed, Holding, Standing
 from crony.model.state import RunState
 from crony.storage import rules
@@ -18,6 +16,7 @@ from crony.storage.codec import (
     maybe_instant_in,
 )
 from crony.storage.sql import rows
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import among, greatest, text
 from crony.storage.sql.holding import Hand, Held
 

@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.schedule import Schedule
 from crony.storage import changes, rules
 from crony.storage.codec import instant_out
 from crony.storage.contract import Creation
 from crony.storage.sql import defining, events, rows
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import Statement, each, text, total
-from crony.storage.sql.engine import execute_each
 
 _TENANT_HELD = text("SELECT held FROM tenants WHERE name = :tenant")
 _IDS = text(
@@ -179,7 +177,7 @@ def _insert(
         row["tenant_held"] = stands[schedule.tenant].held
         # What is due at its very beginning stands under its first version.
         row["since"] = instant_out(schedule.created_at) - 1
-    execute_each(connection, defining.DEFINE, values)
-    execute_each(connection, _INSERT, values)
-    execute_each(connection, _FIRST_VERSION, values)
+    connection.execute_each(defining.DEFINE, values)
+    connection.execute_each(_INSERT, values)
+    connection.execute_each(_FIRST_VERSION, values)
     events.of_new_schedules(connection, schedules)

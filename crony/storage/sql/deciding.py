@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model import policy
 from crony.model.lease import Change, Ready
 from crony.model.state import EXECUTING, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql.admission import admit
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
 from crony.storage.sql.places import Place

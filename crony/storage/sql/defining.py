@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.moving import MovedSchedule
 from crony.model.schedule import Schedule, Version
@@ -21,8 +19,8 @@ from crony.storage.codec import (
     trigger_kind,
 )
 from crony.storage.sql import events, lanes, references
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import text
-from crony.storage.sql.engine import Parameters
 
 _HOLDER = text(
     "SELECT id FROM schedules WHERE tenant = :tenant AND name = :name AND id <> :id"

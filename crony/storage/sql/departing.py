@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.model.hook import FollowUp, HookKind
 from crony.model.moving import MovedRun, MovedSchedule
 from crony.model.run import LogChunk, Progress
 from crony.model.schedule import Definition, Version
 from crony.storage.codec import definition_in, instant_in
 from crony.storage.sql import pruning, rows
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, text
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 

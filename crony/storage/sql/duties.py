@@ -36,10 +36,12 @@ class SqlDuties(Noun, Duties):
         instant = instant_out(now)
         with self._database.writing(f"/duty/{duty}") as connection:
             known = connection.execute(_FIND, {"duty": duty}).first()
-            last = None if known is None else instant_in(known.last)
+            last = None
+            newest = instant
             if known is not None:
-                mine = known.holder in (None, holder)
-                if not mine and known.until > instant:
+                of, until, looked = known
+                last, newest = instant_in(looked), max(instant, looked)
+                if of not in (None, holder) and until > instant:
                     return False, last
             connection.execute(
                 _TAKE,
@@ -47,7 +49,7 @@ class SqlDuties(Noun, Duties):
                     "duty": duty,
                     "holder": holder,
                     "until": after(instant, ttl),
-                    "last": instant if known is None else max(instant, known.last),
+                    "last": newest,
                 },
             )
             return True, last

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.lease import Change
 from crony.model.state import HELD, Reason, RunState
 from crony.storage.codec import instant_out
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import among, text
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import Columns, ids, reason_in

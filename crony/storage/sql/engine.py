@@ -6,17 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import exc
-from sqlalchemy.engine import Connection
 
 from crony import errors
 from crony.storage.contract import Capabilities
-from crony.storage.sql.dialect import Statement, batch
-
-#: What a statement is given, by name.
-Parameters = dict[str, Any]
+from crony.storage.sql.connection import Connection
 
 RETRY_AFTER = timedelta(seconds=1)
 
@@ -86,6 +79,10 @@ class Database(ABC):
         """Give a connection in a write transaction, alone with the whole database."""
 
     @abstractmethod
+    def alchemy_url(self) -> str:
+        """Return what SQLAlchemy calls the database's dialect and driver."""
+
+    @abstractmethod
     def now(self) -> datetime:
         """Return the database's own time, or the host's where it is a file."""
 
@@ -106,28 +103,10 @@ class Database(ABC):
 
 @contextmanager
 def translated(
-    meaning: Callable[[BaseException | None], errors.CronyError],
-    foreign: type[Exception],
+    meaning: Callable[[BaseException], errors.CronyError], foreign: type[Exception]
 ) -> Iterator[None]:
     """Raise the database's errors as ours, without their text."""
     try:
         yield
-    except exc.DBAPIError as caught:
-        raise meaning(caught.orig) from caught
     except foreign as caught:
         raise meaning(caught) from caught
-    except exc.TimeoutError as caught:
-        raise unavailable("the store has no free connection") from caught
-
-
-def execute_each(
-    connection: Connection, statement: Statement, rows: Sequence[Parameters]
-) -> None:
-    """Execute a statement once for each row of parameters.
-
-    PERF: they go to the database's driver as they are; to have SQLAlchemy look at
-    each takes as long as the write itself.
-    """
-    if rows:
-        text, given = batch(statement, rows, connection.dialect)
-        connection.exec_driver_sql(text, given)

@@ -10,8 +10,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.event import Event
 from crony.model.schedule import Schedule
 from crony.model.worker import Worker
@@ -19,8 +17,8 @@ from crony.storage import changes
 from crony.storage.codec import dumps, instant_in, instant_out, object_in
 from crony.storage.contract import Events
 from crony.storage.sql import dialect, rows
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, place_in, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.rows import SUMMARY_COLUMNS_OF_E, Columns
 
@@ -127,7 +125,7 @@ def of_schedule(
 def of_new_schedules(connection: Connection, schedules: Sequence[Schedule]) -> None:
     """Tell of schedules that they were created, in order."""
     told = [_told(each, "created", now=each.created_at) for each in schedules]
-    execute_each(connection, _NOTE, told)
+    connection.execute_each(_NOTE, told)
 
 
 def _told(schedule: Schedule, word: str, *, now: datetime) -> Parameters:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.model.group import DEFAULT_GROUP, Group
 from crony.model.lease import Ready
 from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Groups, Page, Position
 from crony.storage.sql import lanes, places, references
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, text
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of

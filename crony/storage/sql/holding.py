@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.hook import HookKind
 from crony.model.lease import Closing, Loss, Standing
 from crony.model.policy import Verdict
@@ -32,8 +30,8 @@ from crony.storage.codec import (
     maybe_instant_in,
 )
 from crony.storage.sql import hooks, rows
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, part, part_number, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import Columns
 
@@ -352,8 +350,8 @@ class Endings:
 
     def write(self) -> None:
         """Write all that was added."""
-        execute_each(self._connection, _END, self._runs)
-        execute_each(self._connection, KEEP_ATTEMPT, self._attempts)
+        self._connection.execute_each(_END, self._runs)
+        self._connection.execute_each(KEEP_ATTEMPT, self._attempts)
         hooks.owe(self._connection, self._owed)
         self._runs, self._attempts, self._owed = [], [], []
 

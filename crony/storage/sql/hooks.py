@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.engine import Connection
-
 from crony.model.hook import FollowUp, HookKind
 from crony.model.run import Progress
 from crony.storage import rules
 from crony.storage.codec import duration_in, instant_in, instant_out
 from crony.storage.sql import events, rows
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, part, part_number, text
-from crony.storage.sql.engine import Parameters, execute_each
 
 _OWE = text(
     "INSERT INTO follow_ups (run, attempt, kind, number, tenant, schedule, at)"
@@ -104,7 +102,7 @@ def owed(run: Attempted, kind: HookKind, *, number: int, at: int) -> Parameters:
 
 def owe(connection: Connection, items: Sequence[Parameters]) -> None:
     """Leave hooks that are owed."""
-    execute_each(connection, _OWE, items)
+    connection.execute_each(_OWE, items)
 
 
 def follow_ups(connection: Connection, *, limit: int) -> Sequence[FollowUp]:
@@ -147,7 +145,7 @@ def pulse(connection: Connection, runs: Sequence[Pulsing], *, now: datetime) -> 
         )
         later.append({"run": run.id, "pulse_at": instant_out(at), "pulses": number})
     owe(connection, left)
-    execute_each(connection, _NEXT, later)
+    connection.execute_each(_NEXT, later)
 
 
 def note(connection: Connection, schedule: str, entry: Progress) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.worker import Key, Role
 from crony.storage.codec import (
     instant_in,
@@ -14,6 +12,7 @@ from crony.storage.codec import (
     maybe_instant_out,
 )
 from crony.storage.contract import Keys, Page, Position
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of

@@ -11,13 +11,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.run import Run
 from crony.model.schedule import Definition
 from crony.model.state import Origin
 from crony.storage import rules
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import (
     among_numbers,
     by_index,
@@ -147,6 +146,6 @@ def forget(connection: Connection, tenant: str, group: str) -> None:
     Every worker looks through the lanes of its queues: there must not be one for each
     group that ever was.
     """
-    used = connection.execute(_IN_USE, {"tenant": tenant}).scalars().all()
-    asked = {"tenant": tenant, "group": group, "lanes": json.dumps(list(used))}
+    used = connection.execute(_IN_USE, {"tenant": tenant}).scalars()
+    asked = {"tenant": tenant, "group": group, "lanes": json.dumps(used)}
     connection.execute(_FORGET, asked)

@@ -44,7 +44,6 @@ from crony.storage.sql import (
 from crony.storage.sql import holding as hands
 from crony.storage.sql.admission import admit
 from crony.storage.sql.dialect import greatest, text
-from crony.storage.sql.engine import execute_each
 from crony.storage.sql.holding import Endings, Hand, Held, held
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.workers import worker_by_id
@@ -126,8 +125,7 @@ class SqlLeases(Noun, Leases):
                     reason = _cause(run, item, live=live)
                     revoked.append(Revoked(item.run, item.token, reason))
             ends = {r.run: instant_out(r.expires_at) for r in renewed}
-            execute_each(
-                connection,
+            connection.execute_each(
                 _PROLONG,
                 [{"run": run, "expires_at": end} for run, end in ends.items()],
             )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.storage.contract import Creation
 from crony.storage.sql import rows
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, text
-from crony.storage.sql.engine import execute_each
 
 _LIMITS = text(
     "SELECT s.id, s.max_concurrent, s.revision, s.state"
@@ -22,11 +20,13 @@ def others(connection: Connection, batch: Sequence[Creation]) -> Mapping[str, in
     """Return the limits of those that are stored at that revision with another."""
     given = {item.schedule.id: item for item in batch}
     return {
-        row.id: given[row.id].limit
-        for row in connection.execute(_LIMITS, {"schedules": rows.ids(given)})
-        if row.state != "deleted"
-        and row.revision == given[row.id].schedule.revision
-        and row.max_concurrent != given[row.id].limit
+        id: given[id].limit
+        for id, state, revision, limit in connection.execute(
+            _LIMITS, {"schedules": rows.ids(given)}
+        )
+        if state != "deleted"
+        and revision == given[id].schedule.revision
+        and limit != given[id].limit
     }
 
 
@@ -41,4 +41,4 @@ def change(connection: Connection, limits: Mapping[str, int]) -> None:
 def write(connection: Connection, limits: Mapping[str, int]) -> None:
     """Give schedules these limits; they are to be admitted anew."""
     values = [{"id": name, "limit": limit} for name, limit in limits.items()]
-    execute_each(connection, _LIMIT, values)
+    connection.execute_each(_LIMIT, values)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlalchemy.engine import Connection
-
 from crony.model.group import DEFAULT_GROUP
 from crony.model.run import Run
 from crony.model.schedule import Schedule
@@ -18,6 +16,7 @@ from crony.model.state import Origin, RunState, ScheduleState
 from crony.storage.codec import instant_out
 from crony.storage.contract import Page, Position, RunQuery, ScheduleQuery
 from crony.storage.sql import dialect, rows
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import (
     among,
     each,
@@ -28,7 +27,6 @@ from crony.storage.sql.dialect import (
     text,
     unpacked,
 )
-from crony.storage.sql.engine import Parameters
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, SUMMARY_COLUMNS_OF_R
 

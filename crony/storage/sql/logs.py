@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.model.lease import Standing
 from crony.model.run import LogChunk
 from crony.model.state import HELD, TERMINAL, RunState
 from crony.storage import rules
 from crony.storage.contract import Logs
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.holding import Hand
 from crony.storage.sql.noun import Noun
 
@@ -89,28 +87,28 @@ class SqlLogs(Noun, Logs):
             found = connection.execute(_RUN, {"run": run, "tenant": tenant}).first()
             if found is None:
                 return (), True
-            state = RunState(found.state)
-            live = state in HELD and found.attempt == attempt
+            state, newest, held = RunState(found[0]), found[1], found[2]
+            live = state in HELD and newest == attempt
             token = (
-                found.token
+                held
                 if live
                 else connection.execute(
                     _TOKEN, {"run": run, "number": attempt}
                 ).scalar()
             )
             if token is None:
-                return (), state in TERMINAL or attempt <= found.attempt
+                return (), state in TERMINAL or attempt <= newest
             asked = {"run": run, "token": token, "after": after}
             pieces = connection.execute(_PIECES, asked).all()
         chunks = tuple(
             LogChunk(
-                sequence=row.sequence,
-                stream=row.stream,
-                offset=row.start,
-                data=row.data,
-                dropped=row.dropped,
+                sequence=sequence,
+                stream=stream,
+                offset=start,
+                data=data,
+                dropped=dropped,
             )
-            for row in pieces
+            for sequence, stream, start, data, dropped in pieces
         )
         return chunks, not live
 
@@ -152,7 +150,7 @@ def keep(
         }
         for chunk in chunks
     ]
-    execute_each(connection, _KEEP_PIECE, pieces)
+    connection.execute_each(_KEEP_PIECE, pieces)
 
 
 class _Output:
@@ -204,7 +202,7 @@ class _Output:
     def write(self, *, tenant: str) -> None:
         """Write what came, and drop what is too much."""
         if self._new:
-            self._connection.execute(_KEEP_PIECE, self._new)
+            self._connection.execute_each(_KEEP_PIECE, self._new)
         if self._kept > self._bound:
             self._drop()
         self._connection.execute(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.moving import MovedRun, MovedSchedule
 from crony.storage.contract import Moving, Page, Position
 from crony.storage.sql import arriving, departing, places
 from crony.storage.sql.admission import admit
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 from crony.storage.sql.noun import Noun
 
@@ -35,7 +34,7 @@ class SqlMoving(Noun, Moving):
     ) -> Page[MovedSchedule]:
         asked = {"tenant": tenant, "after": _last(after), "limit": limit + 1}
         with self._database.snapshot() as connection:
-            found = connection.execute(_SCHEDULES, asked).scalars().all()
+            found = connection.execute(_SCHEDULES, asked).scalars()
             names = found[:limit]
             items = departing.schedules(connection, tenant, names)
         return Page(items, _next(found, limit))
@@ -45,7 +44,7 @@ class SqlMoving(Noun, Moving):
     ) -> Page[MovedRun]:
         asked = {"tenant": tenant, "after": _last(after), "limit": limit + 1}
         with self._database.snapshot() as connection:
-            found = connection.execute(_RUNS, asked).scalars().all()
+            found = connection.execute(_RUNS, asked).scalars()
             items = departing.runs(connection, found[:limit])
         return Page(items, _next(found, limit))
 

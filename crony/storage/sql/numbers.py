@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.state import ScheduleState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.contract import QueueStats, Stats
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text, total, unpacked
 
 #: The oldest of each line is one look into an index.

@@ -6,8 +6,6 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.engine import Connection
-
 from crony.clock import EPOCH
 from crony.model.lease import Offer
 from crony.model.run import Run
@@ -21,6 +19,7 @@ from crony.storage.codec import (
     instant_out,
 )
 from crony.storage.sql import dialect, lanes, places, rows
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import (
     among,
     among_numbers,
@@ -32,7 +31,6 @@ from crony.storage.sql.dialect import (
     part_number,
     text,
 )
-from crony.storage.sql.engine import Parameters
 from crony.storage.sql.rows import RUN_COLUMNS, Columns
 
 _FREE_FOR = (

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model import policy
 from crony.model.lease import Loss, Ready
 from crony.model.state import RunState
 from crony.storage.codec import instant_out, maybe_instant_in
 from crony.storage.sql import rows
 from crony.storage.sql.admission import admit
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import among, text
 from crony.storage.sql.holding import COLUMNS, Endings, Held, held, offers
 from crony.storage.sql.settling import drop_offers

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Connection
-
 from crony.model.lease import Ready
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, part, text
 from crony.storage.sql.rows import ids
 

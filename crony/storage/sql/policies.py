@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy.engine import Connection
-
 from crony.model.run import Run
 from crony.storage.codec import policy_out
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, text
 
 _FIND = text(

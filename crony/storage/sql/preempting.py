@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model import policy
 from crony.model.lease import Change
 from crony.model.state import Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql import dialect, places
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import among, each_number, packed_rows, text
 from crony.storage.sql.ending import Changed, stop
 from crony.storage.sql.rows import ids
@@ -146,7 +145,7 @@ def waiting(connection: Connection, *, now: datetime, limit: int) -> list[_Candi
     asked = {"above": least, "now": instant_out(now), "limit": limit}
     asked["since"] = instant_out(now - policy.PREEMPT_AFTER)
     found = connection.execute(_LANES, {"above": least}).all()
-    tenants = {row.id: row.tenant for row in found}
+    tenants = {lane: tenant for lane, tenant, *_ in found}
     candidates = []
     for catch_up in (0, 1):
         named = {**asked, "lanes": json.dumps(list(tenants)), "catch_up": catch_up}

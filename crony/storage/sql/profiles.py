@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.model.group import Profile, ProfileUse
 from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out, settings_in, settings_out
 from crony.storage.contract import Page, Position, Profiles
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import each, text
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
@@ -95,7 +94,7 @@ class SqlProfiles(Noun, Profiles):
             if stored is None or stored.revision != expected:
                 return False
             schedules, groups, tenants = (
-                connection.execute(users, named).scalars().all() for users in _USERS
+                connection.execute(users, named).scalars() for users in _USERS
             )
             if schedules or groups or tenants:
                 raise changes.profile_in_use(

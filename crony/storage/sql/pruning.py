@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Connection
-
 from crony.model.moving import Pruned
 from crony.model.schedule import Schedule
 from crony.model.state import RunState
 from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Position
 from crony.storage.sql import dialect, rows, walking
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import among, each, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 
 _ENDED = (
@@ -156,13 +154,13 @@ def _gone(
     ).first()
     # What ended before comes up to the last millisecond, whatever its id.
     last = (bounds.before - 1, "~")
-    asked["at"], asked["edge"] = last if edge is None else max(last, tuple(edge))
+    asked["at"], asked["edge"] = last if edge is None else max(last, edge)
     found = [
         *connection.execute(_GONE, asked),
         *connection.execute(_ORPHANED, asked),
     ]
     gone: list[str] = []
-    for _, run in sorted(tuple(row) for row in found):
+    for _, run in sorted(found):
         hooks = {"parent": run, "limit": limit - len(gone)}
         gone += [*connection.execute(_HOOKS, hooks).scalars(), run]
         if len(gone) >= limit:
@@ -175,11 +173,12 @@ def _withdrawn(
 ) -> list[str]:
     """Return the withdrawn runs that will not be due again."""
     found = connection.execute(_SCHEDULE, {"schedule": schedule}).first()
+    state, cursor = found or ("deleted", None)
     end = bounds.before
-    if found is None or found.state == "deleted":
+    if state == "deleted":
         end = dialect.NEVER
-    elif found.cursor is not None:
-        end = min(end, found.cursor)
+    elif cursor is not None:
+        end = min(end, cursor)
     asked = {"schedule": schedule, "end": end, "limit": limit}
     return list(connection.execute(_WITHDRAWN, asked).scalars())
 
@@ -189,7 +188,7 @@ def _to_forget(connection: Connection, schedule: str) -> bool:
     asked = {"schedule": schedule}
     found = connection.execute(_SCHEDULE, asked).first()
     return (
-        (found is None or found.state == "deleted")
+        (found is None or found[0] == "deleted")
         and connection.execute(_ANY_RUN, asked).first() is None
         and connection.execute(_ANY_DEFINITION, asked).first() is not None
     )
@@ -226,7 +225,7 @@ def keep(
         for kind, counts in counted.items()
         for state, count in counts.items()
     ]
-    execute_each(connection, _KEEP_PRUNED, kept)
+    connection.execute_each(_KEEP_PRUNED, kept)
 
 
 def prunable(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy.engine import Connection
-
 from crony.model import policy
 from crony.model.run import Run
 from crony.model.state import Origin
 from crony.storage.codec import instant_out
 from crony.storage.sql import dialect
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 from crony.storage.sql.places import Place, of_groups, of_tenant
 from crony.storage.sql.settling import drop_offers

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.schedule import Schedule
 from crony.storage import changes
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 
 _GROUP = text(

@@ -8,8 +8,6 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy.engine import Connection
-
 from crony import log
 from crony.model.hook import HookKind
 from crony.model.run import Attempt, Progress, Run
@@ -37,8 +35,8 @@ from crony.storage.codec import (
     policy_out,
 )
 from crony.storage.sql import dialect
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, text
-from crony.storage.sql.engine import Parameters
 
 _log = log.get(__name__)
 

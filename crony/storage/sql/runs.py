@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.hook import FollowUp, HookKind
 from crony.model.lease import Ready
@@ -19,6 +17,7 @@ from crony.storage.codec import instant_in, instant_out
 from crony.storage.contract import Page, Position, RunQuery, Runs
 from crony.storage.sql import dialect, hooks, listing, pruning, recalling, rows
 from crony.storage.sql.admission import admit
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import (
     each,
     packed_rows,

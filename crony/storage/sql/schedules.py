@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
@@ -37,8 +35,8 @@ from crony.storage.sql import (
     walking,
 )
 from crony.storage.sql.admission import admit
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, same, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
@@ -221,7 +219,7 @@ class SqlSchedules(Noun, Schedules):
     ) -> Sequence[str]:
         asked = {"tenant": tenant, "now": instant_out(now), "after": after or ""}
         with self._database.reading() as connection:
-            found = connection.execute(_AHEAD, asked).scalars().all()
+            found = connection.execute(_AHEAD, asked).scalars()
         return tuple(sorted(found)[:limit])
 
     def unfinished(
@@ -261,9 +259,9 @@ class SqlSchedules(Noun, Schedules):
             before = _stored(connection, expected.id)
             settle(connection, settled, now=now)
             mine = {"schedule": expected.id, "now": instant_out(now)}
-            held = connection.execute(_HELD, mine).scalars().all()
+            held = connection.execute(_HELD, mine).scalars()
             runs = rows.full_runs(connection, held)
-            leased = connection.execute(_LEASED, mine).scalars().all()
+            leased = connection.execute(_LEASED, mine).scalars()
             end = (RunState.CANCELLED, Reason.DELETED)
             left = drop_offers(connection, leased, now=now, state=end[0], reason=end[1])
             connection.execute(_STRIKE, mine)
@@ -313,7 +311,7 @@ class SqlSchedules(Noun, Schedules):
                 }
                 for name, item in last.items()
             ]
-            execute_each(connection, _MOVE, moves)
+            connection.execute_each(_MOVE, moves)
             _finish(connection, [m["id"] for m in moves if m["cursor"] is None], now)
             # The newest limit that an item of it gives.
             limits = {i.schedule: i.limit for i in items if i.limit is not None}
@@ -384,5 +382,5 @@ def _withdraw(
     left = drop_offers(
         connection, [row[0] for row in leased], now=now, state=RunState.WITHDRAWN
     )
-    withdrawn = connection.execute(_WITHDRAW, asked).scalars().all()
+    withdrawn = connection.execute(_WITHDRAW, asked).scalars()
     return sum(withdrawn) + sum(row[1] for row in leased), left

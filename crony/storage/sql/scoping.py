@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.model import policy
 from crony.model.lease import Scope
 from crony.model.state import Origin
 from crony.storage import rules
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 
 _RUN = text(

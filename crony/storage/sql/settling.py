@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.run import Run
 from crony.model.state import Reason, RunState
 from crony.storage.codec import instant_out
 from crony.storage.sql import lanes, policies
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import among, each, flag, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import INSERT_RUN, ids, run_out
 
@@ -52,7 +50,7 @@ _DROP = text(
 
 def insert(connection: Connection, runs: Iterable[Run]) -> None:
     """Insert runs that are made just now. Their schedules are to be admitted anew."""
-    execute_each(connection, INSERT_RUN, values_of(connection, runs, now=None))
+    connection.execute_each(INSERT_RUN, values_of(connection, runs, now=None))
 
 
 def values_of(
@@ -96,8 +94,8 @@ def settle(
         states[run.id] = run.state.value
         grown[run.schedule] = grown.get(run.schedule, 0) + run.range_count
     values = values_of(connection, fresh + again, now=now)
-    execute_each(connection, INSERT_RUN, values[: len(fresh)])
-    execute_each(connection, _TAKE_BACK, values[len(fresh) :])
+    connection.execute_each(INSERT_RUN, values[: len(fresh)])
+    connection.execute_each(_TAKE_BACK, values[len(fresh) :])
     return grown
 
 

@@ -15,16 +15,18 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import ConnectionPoolEntry
-
 from crony import clock, errors
 from crony.storage.contract import Capabilities
 from crony.storage.sql import engine
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import sqlite as dialect
 from crony.storage.sql.engine import Database, closed, unavailable
+from crony.storage.sql.pool import Pool
+
+#: A process may have as many as it has threads; an idle one costs some kilobytes.
+_CONNECTIONS = 1000
+#: So many statements stay prepared in each: all that there are.
+_PREPARED = 500
 
 #: Result codes (the low byte) that pass, and what the store says of them.
 _UNAVAILABLE = {
@@ -55,7 +57,7 @@ def translated() -> Iterator[None]:
         yield
 
 
-def _meaning(caught: BaseException | None) -> errors.CronyError:
+def _meaning(caught: BaseException) -> errors.CronyError:
     code = getattr(caught, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
     if primary in _UNAVAILABLE:
@@ -76,8 +78,7 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._reader: Engine | None = None
-        self._writer: Engine | None = None
+        self._pool: Pool[sqlite3.Connection] | None = None
 
     def unconnected(self) -> Database:
         return SqliteDatabase(self.path)
@@ -95,52 +96,66 @@ class SqliteDatabase(Database):
     def connect(self) -> None:
         if not self.path.is_file():
             raise errors.StoreUnusable(f"there is no store at {self.path}")
-        self._reader = self._engine(isolation_level="AUTOCOMMIT")
-        self._writer = self._engine()
-        event.listen(self._writer, "begin", _begin_write)
-
-    def _engine(self, **options: str) -> Engine:
-        made = sa.create_engine(
-            sa.URL.create("sqlite", database=str(self.path)),
-            hide_parameters=True,
-            pool_size=4,
-            max_overflow=-1,
-            **options,
+        self._pool = Pool(
+            self._connected,
+            sqlite3.Connection.close,
+            usable=lambda _: True,
+            clean=_is_clean,
+            kept=_CONNECTIONS,
+            most=_CONNECTIONS,
         )
-        event.listen(made, "connect", _set_up)
+
+    def _connected(self) -> sqlite3.Connection:
+        made = sqlite3.connect(
+            self.path,
+            # Python's driver would begin transactions by itself, and too late.
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_PREPARED,
+        )
+        for statement in dialect.CONNECTION_SETTINGS:
+            made.execute(statement)
         return made
 
     def close(self) -> None:
-        for pool in (self._reader, self._writer):
-            if pool is not None:
-                pool.dispose()
-        self._reader = self._writer = None
-
-    def _engines(self) -> tuple[Engine, Engine]:
-        """Return the engine of the reads and that of the writes."""
-        if self._reader is None or self._writer is None:
-            raise closed()
-        return self._reader, self._writer
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        with translated(), self._engines()[0].connect() as connection:
-            yield connection
+        pool = self._pool
+        if pool is None:
+            raise closed()
+        with translated():
+            taken = pool.take()
+            try:
+                yield Connection(taken, "sqlite")
+            finally:
+                pool.give_back(taken)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        with self.reading() as connection:
-            connection.exec_driver_sql(dialect.BEGIN_READ)
-            try:
-                yield connection
-            finally:
-                connection.exec_driver_sql("COMMIT")
+        with self._transaction(dialect.BEGIN_READ) as connection:
+            yield connection
 
     @contextmanager
     def writing(self, *names: str) -> Iterator[Connection]:
-        writer = self._engines()[1]
-        with translated(), self._lock, writer.begin() as connection:
+        with self._lock, self._transaction(dialect.BEGIN_WRITE) as connection:
             yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Connection]:
+        with self.reading() as connection:
+            connection.command(begin)
+            try:
+                yield connection
+            except BaseException:
+                # Some failures have ended it already.
+                if connection.driver.in_transaction:
+                    connection.command("ROLLBACK")
+                raise
+            connection.command("COMMIT")
 
     @contextmanager
     def clearing(self, name: str) -> Iterator[Connection]:
@@ -150,9 +165,12 @@ class SqliteDatabase(Database):
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         with self.reading() as connection:
-            connection.exec_driver_sql(dialect.FILE_SETTINGS)
+            connection.command(dialect.FILE_SETTINGS)
         with self.writing() as connection:
             yield connection
+
+    def alchemy_url(self) -> str:
+        return "sqlite+pysqlite://"
 
     def now(self) -> datetime:
         return clock.host_now()
@@ -169,12 +187,6 @@ class SqliteDatabase(Database):
         return ()
 
 
-def _set_up(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # Python's driver would begin transactions by itself, and too late.
-    connection.isolation_level = None
-    for statement in dialect.CONNECTION_SETTINGS:
-        connection.execute(statement)
-
-
-def _begin_write(connection: Connection) -> None:
-    connection.exec_driver_sql(dialect.BEGIN_WRITE)
+def _is_clean(connection: sqlite3.Connection) -> bool:
+    """Return whether nothing was left open: a failed commit may be."""
+    return not connection.in_transaction

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import text
-
 from crony import errors
 from crony.storage.contract import Capabilities, Stats, Store
 from crony.storage.sql import numbers, tenants, versions
 from crony.storage.sql.answers import SqlAnswers
 from crony.storage.sql.databases import database_of
+from crony.storage.sql.dialect import text
 from crony.storage.sql.duties import SqlDuties
 from crony.storage.sql.engine import Database
 from crony.storage.sql.events import SqlEvents
@@ -61,9 +60,6 @@ class SqlStore(Store):
         return self._database.capabilities
 
     def migrate(self) -> None:
-        # Alembic takes long to import, and only this needs it.
-        from crony.storage.sql import schema
-
         database = self._database.unconnected()
         database.create()
         database.connect()
@@ -73,7 +69,10 @@ class SqlStore(Store):
             # Of two that migrate at once, one waits here, and finds it done.
             with database.migrating() as connection:
                 if versions.is_behind(versions.current(connection)):
-                    schema.upgrade(connection)
+                    # What it needs takes long to import, and only this needs it.
+                    from crony.storage.sql import schema
+
+                    schema.upgrade(connection, database.alchemy_url())
                 tenants.ensure_default(connection, now=database.now())
         finally:
             database.close()

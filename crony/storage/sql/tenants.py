@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
@@ -15,6 +13,7 @@ from crony.storage import changes
 from crony.storage.codec import instant_in, instant_out, retention_in, retention_out
 from crony.storage.contract import Page, Position, Tenants
 from crony.storage.sql import groups, places, references
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text, total
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
@@ -88,8 +87,7 @@ class SqlTenants(Noun, Tenants):
 
     def find(self, tenant: str) -> Tenant | None:
         with self._database.reading() as connection:
-            row = connection.execute(_FIND, {"tenant": tenant}).first()
-        return None if row is None else _tenant(row)
+            return _find(connection, tenant)
 
     def page(self, *, limit: int, after: Position | None) -> Page[Tenant]:
         asked = {"name": "" if after is None else after[1], "limit": limit + 1}
@@ -101,12 +99,12 @@ class SqlTenants(Noun, Tenants):
 
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
         with self._database.writing(tenant.name) as connection:
-            stored = connection.execute(_FIND, {"tenant": tenant.name}).first()
+            stored = _find(connection, tenant.name)
             if (stored.revision if stored else None) != expected:
                 return False, frozenset()
             references.check_profile(connection, tenant.name, tenant.profile)
             was_open = places.is_open(connection, tenant.name)
-            was_held = stored is not None and bool(stored.held)
+            was_held = stored is not None and stored.held
             _put(connection, tenant, new=stored is None)
             if stored is None or was_held != tenant.held:
                 # Also of the schedules of an earlier tenant: nobody asks for those.
@@ -123,7 +121,7 @@ class SqlTenants(Noun, Tenants):
             raise errors.InUse("the tenant default always exists")
         asked = {"tenant": tenant}
         with self._database.clearing(tenant) as connection:
-            stored = connection.execute(_FIND, asked).first()
+            stored = _find(connection, tenant)
             if stored is None or stored.revision != expected:
                 return False
             usage = _usage(connection, tenant)
@@ -165,6 +163,11 @@ def _put(connection: Connection, tenant: Tenant, *, new: bool) -> None:
     }
     connection.execute(_INSERT if new else _REPLACE, values)
     groups.add(connection, changes.default_group(tenant))
+
+
+def _find(connection: Connection, name: str) -> Tenant | None:
+    row = connection.execute(_FIND, {"tenant": name}).first()
+    return None if row is None else _tenant(row)
 
 
 def _tenant(row: Columns) -> Tenant:

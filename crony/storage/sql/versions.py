@@ -6,9 +6,8 @@ two releases can stand side by side.
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import tables, text
 
 #: All versions up to this release's, oldest first.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy.engine import Connection
-
 from crony.storage.contract import Position
+from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 
 _WALKED = text(
@@ -22,5 +21,5 @@ def walk(
     tenant, identity = after or ("", "")
     asked = {"tenant": tenant, "id": identity, "limit": limit}
     walked = connection.execute(_WALKED, asked).all()
-    end = (walked[-1].tenant, walked[-1].id) if len(walked) == limit else None
-    return [row.id for row in walked], end
+    end = (walked[-1][0], walked[-1][1]) if len(walked) == limit else None
+    return [identity for _, identity in walked], end

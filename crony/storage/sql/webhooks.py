@@ -6,8 +6,6 @@ import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony.model.webhook import Delivery, DeliveryState, Webhook
 from crony.storage.codec import (
     dumps,
@@ -18,8 +16,8 @@ from crony.storage.codec import (
 )
 from crony.storage.contract import Page, Position, Webhooks
 from crony.storage.sql import dialect
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, part, text
-from crony.storage.sql.engine import Parameters, execute_each
 from crony.storage.sql.events import event_in, event_out
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
@@ -181,7 +179,7 @@ class SqlWebhooks(Noun, Webhooks):
             asked = {**named, "most": most}
             if connection.execute(_PENDING, asked).scalar_one() >= most:
                 return False
-            execute_each(connection, _ADD, [_delivery_out(each) for each in deliveries])
+            connection.execute_each(_ADD, [_delivery_out(each) for each in deliveries])
             connection.execute(_MOVE, {**named, "position": position})
             return True
 

@@ -6,16 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import Connection
-
 from crony import errors
 from crony.model.worker import Key, Worker
 from crony.storage import rules
 from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import events, keys
+from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, members, text, unpacked
-from crony.storage.sql.engine import Parameters
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
@@ -76,8 +74,8 @@ class SqlWorkers(Noun, Workers):
         with self._database.writing(worker.tenant) as connection:
             asked = {"tenant": worker.tenant, "name": worker.name}
             known = connection.execute(_NAMED, asked).first()
-            if known is not None and known.machine != worker.machine:
-                raise errors.NameTaken("worker", worker.name, holder=known.id)
+            if known is not None and known[1] != worker.machine:
+                raise errors.NameTaken("worker", worker.name, holder=known[0])
             values = _values(worker)
             if known is None:
                 count = connection.execute(_COUNT, asked).scalar_one()
@@ -88,9 +86,9 @@ class SqlWorkers(Noun, Workers):
                     )
                 connection.execute(_INSERT, values)
             else:
-                values["id"] = known.id
+                values["id"] = known[0]
                 connection.execute(_RENEW, values)
-                keys.forget_of_worker(connection, known.id)
+                keys.forget_of_worker(connection, known[0])
             keys.put(connection, key, worker=values["id"])
             stored = worker_by_id(connection, worker.tenant, values["id"])
             events.of_worker(connection, stored, "registered", now=stored.seen_at)

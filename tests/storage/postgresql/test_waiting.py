@@ -8,12 +8,12 @@ import sys
 import threading
 
 import pytest
-import sqlalchemy as sa
 
 from crony import errors
 from crony.storage import open_store
 from crony.storage.contract import NEWS_BYTES, Store
 from crony.storage.sql import SqlStore
+from crony.storage.sql.dialect import text
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.postgresql import PostgresqlDatabase, connection
 from crony.testing import factories
@@ -31,7 +31,7 @@ with database.writing("default") as connection:
     os.kill(os.getpid(), signal.SIGSTOP)
 """
 
-WRITE = sa.text(
+WRITE = text(
     "INSERT INTO duties (duty, until, last) VALUES (:name, 0, 0)"
     " ON CONFLICT (duty) DO UPDATE SET last = duties.last + 1"
 )
@@ -210,6 +210,6 @@ def test_a_migration_may_stop_for_longer_than_a_verb(url: str) -> None:
     found = []
     for transaction in (database.writing, database.migrating, database.writing):
         with transaction() as connection:
-            found.append(connection.exec_driver_sql(ask).scalar_one())
+            found.append(connection.command(ask).scalar_one())
     database.close()
     assert found == [3_000, 60_000, 3_000]

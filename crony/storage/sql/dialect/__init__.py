@@ -25,7 +25,6 @@ from crony.storage.sql.dialect.triggers import (
     EVENT_NUMBERS,
     EVENT_TRIGGERS,
 )
-from crony.storage.sql.dialect.types import NUMBER, TEXT, serial
 from crony.storage.sql.dialect.words import (
     among,
     among_numbers,
@@ -59,10 +58,8 @@ __all__ = [
     "FAULT",
     "NAMELESS",
     "NEVER",
-    "NUMBER",
     "OF_HOOK",
     "SCHEDULE_SORTS",
-    "TEXT",
     "TURN",
     "UNTRIED",
     "Statement",
@@ -84,7 +81,6 @@ __all__ = [
     "place_in",
     "same",
     "say",
-    "serial",
     "tables",
     "tally_triggers",
     "text",

@@ -13,6 +13,9 @@ from crony.storage.sql.dialect.rows import Row
 #: each up. Of JSON it supposes a hundred, and reads a whole table for them.
 _EACH = "unnest(ARRAY(SELECT json_array_elements_text(CAST({0} AS json))))"
 
+#: How the driver has parameters.
+PARAMETERS = "pyformat"
+
 #: See ``statement``; what each word means stands in ``words``.
 FORMS = {
     "each": f"{_EACH} {{1}}(value)",

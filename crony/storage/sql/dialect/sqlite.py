@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from crony.storage.sql.dialect.rows import Row
 
+#: How the driver has parameters.
+PARAMETERS = "named"
+
 #: See ``statement``; what each word means stands in ``words``.
 FORMS = {
     "each": "json_each({0}) {1}",

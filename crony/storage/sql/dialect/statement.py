@@ -12,12 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
-import sqlalchemy as sa
-from sqlalchemy import TextClause
-from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-
 from crony.storage.sql.dialect import postgresql, sqlite
 from crony.storage.sql.dialect.rows import Row
 
@@ -36,6 +30,10 @@ class _Way(Protocol):
     @property
     def TUNING(self) -> Sequence[str]:  # noqa: N802
         """What is said once to a database that has all tables."""
+
+    @property
+    def PARAMETERS(self) -> str:  # noqa: N802
+        """How its driver has parameters: ``named`` or ``pyformat``, as PEP 249 says."""
 
     def batch(self, sql: str, rows: Sequence[Row]) -> tuple[str, Any]:
         """Return what does for each row what a statement does for one."""
@@ -77,14 +75,27 @@ def tuning(database: str) -> Sequence[str]:
     return _DATABASES[database].TUNING
 
 
-class Statement(TextClause):
+class Statement:
     """SQL with words, and with parameters as ``:name``."""
 
-    inherit_cache = True
+    __slots__ = ("_names", "_said", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._names = frozenset(_PARAMETER.findall(text))
+        self._said: dict[str, str] = {}
+
+    def said(self, database: str) -> str:
+        """Return it as the database's driver takes it."""
+        known = self._said.get(database)
+        if known is None:
+            known = _for_driver(say(self.text, database), database)
+            self._said[database] = known
+        return known
 
     def taking(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of the values that it has parameters for."""
-        return {name: values[name] for name in self._bindparams}
+        return {name: values[name] for name in self._names}
 
 
 def text(sql: str) -> Statement:
@@ -92,25 +103,16 @@ def text(sql: str) -> Statement:
     return Statement(sql)
 
 
-@compiles(Statement)
-def _compiled(statement: Statement, compiler: SQLCompiler, **options: Any) -> str:
-    said = say(statement.text, compiler.dialect.name)
-    return str(compiler.process(sa.text(said), **options))
-
-
-def batch(
-    statement: Statement, rows: Sequence[Row], dialect: Dialect
-) -> tuple[str, Any]:
+def batch(statement: Statement, rows: Sequence[Row], database: str) -> tuple[str, Any]:
     """Return the text, and the parameters, that a database's driver itself takes to do
     for each row what the statement does for one."""
-    said, given = _DATABASES[dialect.name].batch(
-        say(statement.text, dialect.name), rows
-    )
-    if dialect.paramstyle == "pyformat":
-        said = _to_pyformat(said)
-    return said, given
+    said, given = _DATABASES[database].batch(say(statement.text, database), rows)
+    return _for_driver(said, database), given
 
 
 @cache
-def _to_pyformat(sql: str) -> str:
+def _for_driver(sql: str, database: str) -> str:
+    """Return SQL with the parameters as the database's driver has them."""
+    if _DATABASES[database].PARAMETERS == "named":
+        return sql
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))

@@ -11,16 +11,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import ConnectionPoolEntry
+import psycopg
+from psycopg import pq
 
 from crony.storage.codec import instant_in
 from crony.storage.contract import Capabilities
+from crony.storage.sql.connection import Connection
+from crony.storage.sql.dialect import text
 from crony.storage.sql.engine import Database, closed
+from crony.storage.sql.pool import Pool
 from crony.storage.sql.postgresql import promises, telling
 from crony.storage.sql.postgresql.connection import (
     BoundedConnection,
@@ -30,10 +30,10 @@ from crony.storage.sql.postgresql.connection import (
 )
 from crony.storage.sql.postgresql.meaning import translated
 
-#: So many a process keeps, and so many more it may have at once.
-_KEPT, _MORE = 5, 35
+#: So many a process keeps, and so many it may have at once.
+_KEPT, _MOST = 5, 40
 
-_NOW = sa.text(
+_NOW = text(
     "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"
 )
 
@@ -63,7 +63,7 @@ class PostgresqlDatabase(Database):
     def __init__(self, url: str) -> None:
         self._url = url
         self._given = parameters(url)
-        self._engine: Engine | None = None
+        self._pool: Pool[BoundedConnection] | None = None
 
     def unconnected(self) -> Database:
         return PostgresqlDatabase(self._url)
@@ -72,30 +72,31 @@ class PostgresqlDatabase(Database):
         """Do nothing: a database is made by those who run the server."""
 
     def connect(self) -> None:
-        self._engine = sa.create_engine(
-            "postgresql+psycopg://",
-            creator=lambda: connect(self._given),
-            isolation_level="AUTOCOMMIT",
-            hide_parameters=True,
-            use_native_hstore=False,
-            pool_size=_KEPT,
-            max_overflow=_MORE,
-            pool_timeout=10,
-            pool_use_lifo=True,
+        self._pool = Pool(
+            lambda: connect(self._given),
+            BoundedConnection.close,
+            usable=lambda idle: not is_stale(idle),
+            clean=_is_clean,
+            kept=_KEPT,
+            most=_MOST,
         )
-        event.listen(self._engine, "checkout", _check)
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-        self._engine = None
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        if self._engine is None:
+        pool = self._pool
+        if pool is None:
             raise closed()
-        with translated(), self._engine.connect() as connection:
-            yield connection
+        with translated():
+            taken = pool.take()
+            try:
+                yield Connection(taken, "postgresql")
+            finally:
+                pool.give_back(taken)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -125,13 +126,16 @@ class PostgresqlDatabase(Database):
         self, begin: str, *, patient: bool = False
     ) -> Iterator[Connection]:
         with self.reading() as connection, _patience(connection, given=patient):
-            connection.exec_driver_sql(begin)
+            connection.command(begin)
             try:
                 yield connection
             except BaseException:
                 _roll_back(connection)
                 raise
-            connection.exec_driver_sql("COMMIT")
+            connection.command("COMMIT")
+
+    def alchemy_url(self) -> str:
+        return "postgresql+psycopg://"
 
     def now(self) -> datetime:
         with self.reading() as connection:
@@ -144,7 +148,7 @@ class PostgresqlDatabase(Database):
     def listen(
         self, hear: Callable[[bytes], None], *, until: Callable[[], bool]
     ) -> None:
-        if self._engine is None:
+        if self._pool is None:
             raise closed()
         with translated(), connect(self._given) as connection:
             telling.listen(connection, hear, until=until)
@@ -171,32 +175,27 @@ def _key(name: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
-def _check(connection: Any, _: ConnectionPoolEntry, __: object) -> None:
-    """Have a connection replaced that the server has ended meanwhile."""
-    if is_stale(connection):
-        raise exc.DisconnectionError
+def _is_clean(connection: BoundedConnection) -> bool:
+    """Return whether it is whole, and nothing was left open."""
+    return connection.info.transaction_status == pq.TransactionStatus.IDLE
 
 
 @contextmanager
 def _patience(connection: Connection, *, given: bool) -> Iterator[None]:
     """Let answers take as long as they do meanwhile, if that is given."""
-    ours = connection.connection.driver_connection
-    if not given or not isinstance(ours, BoundedConnection):
-        yield
-        return
-    ours.patient = True
+    connection.driver.patient = given
     try:
         yield
     finally:
-        ours.patient = False
+        connection.driver.patient = False
 
 
 def _roll_back(connection: Connection) -> None:
     """End a transaction that failed; what keeps us from it must not hide why."""
-    if connection.invalidated:
+    if connection.driver.closed:
         # It ended with its connection.
         return
     try:
-        connection.exec_driver_sql("ROLLBACK")
-    except exc.DBAPIError:
-        connection.invalidate()
+        connection.command("ROLLBACK")
+    except psycopg.Error:
+        connection.driver.close()

@@ -61,7 +61,7 @@ def translated() -> Iterator[None]:
         yield
 
 
-def meaning(caught: BaseException | None) -> errors.CronyError:
+def meaning(caught: BaseException) -> errors.CronyError:
     """Return what an error of the database's driver means."""
     state = getattr(caught, "sqlstate", None)
     if state is None:
@@ -78,7 +78,7 @@ def meaning(caught: BaseException | None) -> errors.CronyError:
     return errors.StoreUnusable(f"the store refused a statement: {state}")
 
 
-def _of_connection(caught: BaseException | None) -> errors.CronyError:
+def _of_connection(caught: BaseException) -> errors.CronyError:
     """Return what it means when there is no connection, or none any more."""
     if not isinstance(caught, psycopg.OperationalError):
         name = type(caught).__name__

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from crony.storage.sql.connection import Connection
+from crony.storage.sql.dialect import text
 
-_SETTINGS = sa.text(
+_SETTINGS = text(
     "SELECT current_setting('fsync'), current_setting('full_page_writes'),"
     " current_setting('synchronous_commit'),"
     " current_setting('synchronous_standby_names'),"

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+
+from crony.storage.sql.connection import Connection
+from crony.storage.sql.dialect import text
 
 _CHANNEL = "crony"
-_TELL = sa.text(f"SELECT pg_notify('{_CHANNEL}', :news)")
+_TELL = text(f"SELECT pg_notify('{_CHANNEL}', :news)")
 
 #: Seconds between two looks at whether to go on.
 _LOOK = 0.5

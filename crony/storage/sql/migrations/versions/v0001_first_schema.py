@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from crony.storage.sql import dialect
+from crony.storage.sql.migrations import clauses
 
 revision = "0001"
 down_revision = None
@@ -30,23 +31,23 @@ def upgrade() -> None:
     _workers()
     _service()
     for statement in dialect.tally_triggers(op.get_bind().dialect.name):
-        op.execute(dialect.text(statement))
+        op.execute(clauses.text(statement))
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
-    return sa.Column(name, dialect.TEXT, nullable=null)
+    return sa.Column(name, clauses.TEXT, nullable=null)
 
 
 def _int(name: str, *, null: bool = False) -> sa.Column[int]:
-    return sa.Column(name, dialect.NUMBER, nullable=null)
+    return sa.Column(name, clauses.NUMBER, nullable=null)
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
-    clause = None if where is None else dialect.text(where)
+    clause = None if where is None else clauses.text(where)
     op.create_index(
         name,
         table,
-        [dialect.text(column) for column in columns],
+        [clauses.text(column) for column in columns],
         sqlite_where=clause,
         postgresql_where=clause,
     )
@@ -114,7 +115,7 @@ def _schedules() -> None:
     )
     op.create_table(
         "lanes",
-        dialect.serial("id"),
+        clauses.serial("id"),
         _text("tenant"),
         _text("queue"),
         _text("requires"),

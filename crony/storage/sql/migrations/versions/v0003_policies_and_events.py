@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from crony.storage.sql import dialect
+from crony.storage.sql.migrations import clauses
 
 revision = "0003"
 down_revision = "0002"
@@ -41,29 +42,29 @@ def upgrade() -> None:
     op.drop_column("definitions", "lane")
     op.drop_column("definitions", "queue")
     for statement in dialect.EVENT_TRIGGERS:
-        op.execute(dialect.text(statement))
+        op.execute(clauses.text(statement))
     for statement in dialect.tuning(op.get_bind().dialect.name):
-        op.execute(dialect.text(statement))
+        op.execute(clauses.text(statement))
 
 
 def _text(
     name: str, *, null: bool = False, default: str | None = None
 ) -> sa.Column[str]:
-    return sa.Column(name, dialect.TEXT, nullable=null, server_default=default)
+    return sa.Column(name, clauses.TEXT, nullable=null, server_default=default)
 
 
 def _int(
     name: str, *, null: bool = False, default: str | None = None
 ) -> sa.Column[int]:
-    return sa.Column(name, dialect.NUMBER, nullable=null, server_default=default)
+    return sa.Column(name, clauses.NUMBER, nullable=null, server_default=default)
 
 
 def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
-    clause = None if where is None else dialect.text(where)
+    clause = None if where is None else clauses.text(where)
     op.create_index(
         name,
         table,
-        [dialect.text(column) for column in columns],
+        [clauses.text(column) for column in columns],
         sqlite_where=clause,
         postgresql_where=clause,
     )
@@ -160,10 +161,10 @@ def _policies() -> None:
     # Each once: a policy is the same for very many runs.
     op.create_table(
         "policies",
-        dialect.serial("id"),
+        clauses.serial("id"),
         _text("body"),
     )
-    op.execute(dialect.text(dialect.unique_text("policies", "body")))
+    op.execute(clauses.text(dialect.unique_text("policies", "body")))
 
 
 def _runs() -> None:
@@ -194,7 +195,7 @@ def _lanes() -> None:
     # In another name first: a constraint's columns can't be changed.
     op.create_table(
         "new_lanes",
-        dialect.serial("id"),
+        clauses.serial("id"),
         _text("tenant"),
         _text("queue"),
         _text("requires"),
@@ -218,7 +219,7 @@ def _lanes() -> None:
     op.rename_table("new_lanes", "lanes")
     each = "tenant, queue, group_name, requires, level"
     unique = dialect.unique_texts("lanes", each, short="tenant, queue, group_name")
-    op.execute(dialect.text(unique))
+    op.execute(clauses.text(unique))
 
 
 def _run_indexes() -> None:
@@ -307,7 +308,7 @@ def _events() -> None:
     # The members of a run as columns: written and read without a detour.
     op.create_table(
         "events",
-        dialect.serial("sequence"),
+        clauses.serial("sequence"),
         _text("type"),
         _int("at"),
         _text("data", null=True),
@@ -389,4 +390,4 @@ def _fill() -> None:
         f" JOIN policies p ON p.body = {body} WHERE d.schedule = runs.schedule"
         f" AND d.revision = runs.revision)",
     ):
-        op.execute(dialect.text(statement))
+        op.execute(clauses.text(statement))
