@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import falcon.asgi
+from pydantic_core import to_json
 
 from crony.api import params
 from crony.api.request import Request
@@ -30,7 +30,7 @@ class Made:
 
 def encoded(body: Json) -> bytes:
     """Return JSON as it goes over the wire."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(body)
 
 
 def send(resp: Response, body: Json, *, status: int = 200) -> None:

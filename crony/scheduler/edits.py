@@ -213,7 +213,9 @@ class Edits:
         except errors.Unavailable:
             # The schedule is stored and acknowledged; the ticker goes on.
             _log.warning("a schedule waits for the ticker", schedule=schedule.id)
-        self._wakes.publish_tick()
+        # PERF: a round does much; one for each schedule would leave time for little.
+        if not self._materializer.is_far(schedule, now):
+            self._wakes.publish_tick()
 
     def ahead(self, schedule: Schedule, now: datetime) -> int:
         """Return how many runs lie ahead of their instant and have not ended."""

@@ -32,6 +32,9 @@ _RUNS = 5_000
 #: but each gets on.
 _LEAST = 10
 
+#: Longer than from one round of the ticker to the next, whatever happens.
+_SOON = timedelta(seconds=3)
+
 
 class Materializer:
     """Makes runs of what is due within the look-ahead."""
@@ -90,6 +93,12 @@ class Materializer:
         )
         if settlement is not None:
             self._write([_item(schedule, settlement, policy)], now=now)
+
+    def is_far(self, schedule: Schedule, now: datetime) -> bool:
+        """Return whether rounds that come by themselves are in time for a schedule."""
+        if schedule.state is not ScheduleState.ACTIVE or schedule.cursor is None:
+            return True
+        return schedule.cursor - self._ahead > now + _SOON
 
     def catch_up(self, schedule: Schedule, now: datetime) -> None:
         """Settle what is due of a schedule for which nothing ticked until now."""

@@ -63,12 +63,15 @@ def test_commits_are_durable_and_readers_do_not_wait(
     ],
 )
 def test_an_error_of_the_database_is_ours_and_keeps_its_text_to_itself(
-    code: int, expected: type[errors.CronyError]
+    code: int, expected: type[errors.CronyError], new_file: Callable[[], Path]
 ) -> None:
+    database = sqlite.SqliteDatabase(new_file())
+    database.connect()
     foreign = sqlite3.OperationalError("secret text")
     foreign.sqlite_errorcode = code
-    with pytest.raises(expected) as caught, sqlite.translated():
+    with pytest.raises(expected) as caught, database.reading():
         raise foreign
+    database.close()
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is foreign
 

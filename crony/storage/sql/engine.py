@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from crony import errors
@@ -99,14 +99,3 @@ class Database(ABC):
     @abstractmethod
     def cannot_promise(self) -> Sequence[str]:
         """Do as ``Store.cannot_promise``."""
-
-
-@contextmanager
-def translated(
-    meaning: Callable[[BaseException], errors.CronyError], foreign: type[Exception]
-) -> Iterator[None]:
-    """Raise the database's errors as ours, without their text."""
-    try:
-        yield
-    except foreign as caught:
-        raise meaning(caught) from caught

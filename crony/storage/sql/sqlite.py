@@ -11,16 +11,16 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from crony import clock, errors
 from crony.storage.contract import Capabilities
-from crony.storage.sql import engine
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import sqlite as dialect
 from crony.storage.sql.engine import Database, closed, unavailable
+from crony.storage.sql.lending import Loan, Transaction
 from crony.storage.sql.pool import Pool
 
 #: A process may have as many as it has threads; an idle one costs some kilobytes.
@@ -48,13 +48,6 @@ _UNUSABLE = {
     sqlite3.SQLITE_PERM: "the store's file can't be accessed",
     sqlite3.SQLITE_AUTH: "the store's file can't be accessed",
 }
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raise SQLite's errors as ours, without their text."""
-    with engine.translated(_meaning, sqlite3.Error):
-        yield
 
 
 def _meaning(caught: BaseException) -> errors.CronyError:
@@ -122,45 +115,25 @@ class SqliteDatabase(Database):
             self._pool.close()
         self._pool = None
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Loan:
         pool = self._pool
         if pool is None:
             raise closed()
-        with translated():
-            taken = pool.take()
-            try:
-                yield Connection(taken, "sqlite")
-            finally:
-                pool.give_back(taken)
+        return Loan(pool, "sqlite", foreign=sqlite3.Error, meaning=_meaning)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        with self._transaction(dialect.BEGIN_READ) as connection:
-            yield connection
+    def snapshot(self) -> Transaction:
+        return Transaction(self.reading(), dialect.BEGIN_READ, roll_back=_roll_back)
 
-    @contextmanager
-    def writing(self, *names: str) -> Iterator[Connection]:
-        with self._lock, self._transaction(dialect.BEGIN_WRITE) as connection:
-            yield connection
+    def writing(self, *names: str) -> Transaction:
+        return Transaction(
+            self.reading(),
+            dialect.BEGIN_WRITE,
+            roll_back=_roll_back,
+            lock=self._lock,
+        )
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[Connection]:
-        with self.reading() as connection:
-            connection.command(begin)
-            try:
-                yield connection
-            except BaseException:
-                # Some failures have ended it already.
-                if connection.driver.in_transaction:
-                    connection.command("ROLLBACK")
-                raise
-            connection.command("COMMIT")
-
-    @contextmanager
-    def clearing(self, name: str) -> Iterator[Connection]:
-        with self.writing(name) as connection:
-            yield connection
+    def clearing(self, name: str) -> Transaction:
+        return self.writing(name)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -185,6 +158,14 @@ class SqliteDatabase(Database):
 
     def cannot_promise(self) -> Sequence[str]:
         return ()
+
+
+def _roll_back(connection: Connection) -> None:
+    """End a transaction that failed; some failures have ended it already."""
+    if connection.driver.in_transaction:
+        # One that is left open is not lent again.
+        with suppress(sqlite3.Error):
+            connection.command("ROLLBACK")
 
 
 def _is_clean(connection: sqlite3.Connection) -> bool:

@@ -20,6 +20,7 @@ from crony.storage.contract import Capabilities
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 from crony.storage.sql.engine import Database, closed
+from crony.storage.sql.lending import Loan, Transaction
 from crony.storage.sql.pool import Pool
 from crony.storage.sql.postgresql import promises, telling
 from crony.storage.sql.postgresql.connection import (
@@ -28,7 +29,7 @@ from crony.storage.sql.postgresql.connection import (
     is_stale,
     parameters,
 )
-from crony.storage.sql.postgresql.meaning import translated
+from crony.storage.sql.postgresql.meaning import meaning, translated
 
 #: So many a process keeps, and so many it may have at once.
 _KEPT, _MOST = 5, 40
@@ -86,53 +87,33 @@ class PostgresqlDatabase(Database):
             self._pool.close()
         self._pool = None
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> Loan:
         pool = self._pool
         if pool is None:
             raise closed()
-        with translated():
-            taken = pool.take()
-            try:
-                yield Connection(taken, "postgresql")
-            finally:
-                pool.give_back(taken)
+        return Loan(pool, "postgresql", foreign=psycopg.Error, meaning=meaning)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        with self._transaction(_READ) as connection:
-            yield connection
+    def snapshot(self) -> Transaction:
+        return self._transaction(_READ)
 
-    @contextmanager
-    def writing(self, *names: str) -> Iterator[Connection]:
-        with self._transaction(_WRITE + _lock(names)) as connection:
-            yield connection
+    def writing(self, *names: str) -> Transaction:
+        return self._transaction(_WRITE + _lock(names))
+
+    def _transaction(self, begin: str) -> Transaction:
+        return Transaction(self.reading(), begin, roll_back=_roll_back)
 
     @contextmanager
     def clearing(self, name: str) -> Iterator[Connection]:
         begin = _WRITE + _PATIENTLY + _lock([name])
-        with self._transaction(begin, patient=True) as connection:
+        with self._transaction(begin) as connection, _patience(connection):
             yield connection
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        with self._transaction(
-            _WRITE + _MIGRATING + _lock([""]), patient=True
-        ) as connection:
+        begin = _WRITE + _MIGRATING
+        with self._transaction(begin) as connection, _patience(connection):
+            connection.command(_lock([""]).removeprefix("; "))
             yield connection
-
-    @contextmanager
-    def _transaction(
-        self, begin: str, *, patient: bool = False
-    ) -> Iterator[Connection]:
-        with self.reading() as connection, _patience(connection, given=patient):
-            connection.command(begin)
-            try:
-                yield connection
-            except BaseException:
-                _roll_back(connection)
-                raise
-            connection.command("COMMIT")
 
     def alchemy_url(self) -> str:
         return "postgresql+psycopg://"
@@ -181,9 +162,9 @@ def _is_clean(connection: BoundedConnection) -> bool:
 
 
 @contextmanager
-def _patience(connection: Connection, *, given: bool) -> Iterator[None]:
-    """Let answers take as long as they do meanwhile, if that is given."""
-    connection.driver.patient = given
+def _patience(connection: Connection) -> Iterator[None]:
+    """Let answers take as long as they do meanwhile."""
+    connection.driver.patient = True
     try:
         yield
     finally:

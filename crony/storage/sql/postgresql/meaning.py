@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import psycopg
 
 from crony import errors
-from crony.storage.sql import engine
 from crony.storage.sql.engine import RETRY_AFTER, Contended, unavailable
 
 #: To be done again from the beginning. A key that is taken is one that another
@@ -57,8 +56,10 @@ _REFUSALS = {
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise PostgreSQL's errors as ours, without their text."""
-    with engine.translated(meaning, psycopg.Error):
+    try:
         yield
+    except psycopg.Error as caught:
+        raise meaning(caught) from caught
 
 
 def meaning(caught: BaseException) -> errors.CronyError:
