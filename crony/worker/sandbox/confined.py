@@ -149,6 +149,8 @@ class BwrapSandbox(Sandbox):
         self._first = memory_file(first.program())
         self._etc = etc
         self._meter = Meter()
+        #: Empty networks are made ahead where the worker is root.
+        self._networks = task_uids is not None and spawner.prepare_networks()
 
     def describe(self) -> str:
         groups = (
@@ -165,6 +167,7 @@ class BwrapSandbox(Sandbox):
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
         uid = uids.uid_of(self._uids, slot)
+        ready_made = self._networks and limits.network == "none"
         self._etc.refresh()
         places = self._allowed.check(command, limits)
         group: Group | None = None
@@ -174,12 +177,23 @@ class BwrapSandbox(Sandbox):
             if self._groups is not None:
                 group = self._groups.make(run_key, limits)
             status = pipes.from_child(_JSON)
-            self._pass_files(pipes, command, limits, places)
+            self._pass_files(
+                pipes,
+                command,
+                limits,
+                places,
+                new_network=limits.network == "none" and not ready_made,
+            )
             argv = launcher(doors=() if group is None else group.doors, uid=uid)
             argv += [self._bwrap.program, "--args", str(_ARGS), "--", _INIT]
             argv += ["/bin/sh", "-c", self._bounds(limits) + gate.SCRIPT]
             argv += [gate.NAME, *command.argv]
-            pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
+            pid = self._spawner.spawn(
+                argv,
+                run_key=run_key,
+                fds=pipes.theirs,
+                network_of=slot if ready_made else None,
+            )
         except (OSError, errors.SandboxFailed) as exc:
             places.close()
             pipes.close_theirs()
@@ -205,7 +219,13 @@ class BwrapSandbox(Sandbox):
         )
 
     def _pass_files(
-        self, pipes: Pipes, command: Command, limits: Limits, places: Places
+        self,
+        pipes: Pipes,
+        command: Command,
+        limits: Limits,
+        places: Places,
+        *,
+        new_network: bool,
     ) -> None:
         """Give bubblewrap its arguments, the filter, and the files to make."""
         pipes.pass_on({_FILTER: reopened(self._filter)})
@@ -222,6 +242,7 @@ class BwrapSandbox(Sandbox):
             runtime=self._runtime,
             places=places,
             data=data,
+            new_network=new_network,
         )
         options += ["--add-seccomp-fd", str(_FILTER), "--json-status-fd", str(_JSON)]
         arguments = b"".join(os.fsencode(option) + b"\0" for option in options)

@@ -67,16 +67,18 @@ def options(
     runtime: Sequence[str],
     places: Places,
     data: Mapping[str, tuple[int, int]],
+    new_network: bool,
 ) -> list[str]:
     """Give bubblewrap's options for one run.
 
     ``root``: what ``host_root`` gave, found once. ``etc``: the folder that is its
     ``/etc``. ``runtime``: directories of the operator's interpreter. ``places``:
     the checked paths of the host. ``data``: path -> descriptor and mode of a file
-    made from that descriptor.
+    made from that descriptor. ``new_network``: it is to make an empty network, and
+    does not start in one.
     """
     made = [*_ISOLATION]
-    if limits.network == "none":
+    if new_network:
         made.append("--unshare-net")
     for name, value in environment(command, home=WORKSPACE).items():
         made += ["--setenv", name, value]

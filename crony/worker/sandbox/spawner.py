@@ -19,6 +19,7 @@ from typing import TypeVar
 from crony import errors
 from crony.worker.sandbox import gate, linux
 from crony.worker.sandbox.leash import Leash
+from crony.worker.sandbox.networks import Networks
 
 Result = TypeVar("Result")
 
@@ -50,6 +51,15 @@ class Spawner:
             target=self._run, name="crony-spawner", daemon=True
         )
         self._thread.start()
+        self._networks: Networks | None = None
+
+    def prepare_networks(self) -> bool:
+        """Make the networks of slots from now on; return whether that is possible."""
+        try:
+            self._networks = self.call(Networks)
+        except OSError:
+            return False
+        return True
 
     def _run(self) -> None:
         while (call := self._calls.get()) is not None:
@@ -69,26 +79,51 @@ class Spawner:
         return future.result()
 
     def spawn(
-        self, argv: Sequence[str], *, run_key: str, fds: Mapping[int, int]
+        self,
+        argv: Sequence[str],
+        *,
+        run_key: str,
+        fds: Mapping[int, int],
+        network_of: int | None = None,
     ) -> int:
         """Start ``argv`` in a session of its own, with its mark as environment.
 
         ``fds`` says which descriptor of ours becomes which one of the child's; it
-        gets no others but the leash. Returns the pid.
+        gets no others but the leash. ``network_of`` is the slot whose network it is to
+        have, else it has the host's. Returns the pid.
         """
         held = {} if self.leash.fd is None else {gate.LEASH: self.leash.fd}
         name, _, value = self.leash.mark(run_key).partition("=")
         try:
-            return self.call(lambda: _spawn(argv, {**fds, **held}, {name: value}))
+            return self.call(
+                lambda: self._spawn(
+                    argv, {**fds, **held}, {name: value}, network_of=network_of
+                )
+            )
         except (OSError, ValueError) as exc:
             raise errors.SandboxFailed(
                 f"the sandbox could not be started: {exc}"
             ) from exc
 
+    def _spawn(
+        self,
+        argv: Sequence[str],
+        fds: Mapping[int, int],
+        env: Mapping[str, str],
+        *,
+        network_of: int | None,
+    ) -> int:
+        if network_of is None:
+            return _spawn(argv, fds, env)
+        assert self._networks is not None
+        return self._networks.within(network_of, lambda: _spawn(argv, fds, env))
+
     def close(self) -> None:
         """End the thread: whatever it spawned with die-with-parent dies now."""
         self._calls.put(None)
         self._thread.join()
+        if self._networks is not None:
+            self._networks.close()
 
 
 def _spawn(argv: Sequence[str], fds: Mapping[int, int], env: Mapping[str, str]) -> int:
