@@ -22,13 +22,19 @@ class Rates:
 
     def allowed(self, tenant: str, find: Callable[[], Tenant]) -> int | None:
         """Return a tenant's requests a second; ``find`` looks it up now and then."""
-        now = time.monotonic()
-        known = self._allowed.get(tenant)
-        if known is not None and now - known[1] < _CURRENT:
+        known = self.known(tenant)
+        if known is not None:
             return known[0]
         quota = find().quotas.requests_per_second
-        self._allowed[tenant] = (quota, now)
+        self._allowed[tenant] = (quota, time.monotonic())
         return quota
+
+    def known(self, tenant: str) -> tuple[int | None] | None:
+        """Return a tenant's requests a second, if they were looked up just now."""
+        known = self._allowed.get(tenant)
+        if known is None or time.monotonic() - known[1] >= _CURRENT:
+            return None
+        return (known[0],)
 
     def forget(self, tenant: str) -> None:
         """Look a tenant's quota up again, as after a change."""

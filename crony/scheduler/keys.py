@@ -117,17 +117,27 @@ class Keys:
         for that.
         """
         now = self._clock.now()
+        key = self.remembered(secret)
+        if key is not None:
+            return key
         # SECURITY: digests are compared by the index of the store and of a dict;
         # whoever measures that learns nothing of a secret's other 256 bits.
         digest = digest_of(secret)
-        key = self._remembered(digest, now)
+        key = self._store.keys.by_digest(digest)
         if key is None:
-            key = self._store.keys.by_digest(digest)
-            if key is None:
-                raise errors.Unauthenticated("this key is not known here")
-            self._remember(digest, _Known(key, now))
+            raise errors.Unauthenticated("this key is not known here")
+        self._remember(digest, _Known(key, now))
         if key.expires_at is not None and key.expires_at <= now:
             raise errors.Unauthenticated("this key has expired")
+        self._note(key, now)
+        return key
+
+    def remembered(self, secret: str) -> Key | None:
+        """Return the key of a secret without a look into the store, if that will do."""
+        now = self._clock.now()
+        key = self._remembered(digest_of(secret), now)
+        if key is None or (key.expires_at is not None and key.expires_at <= now):
+            return None
         self._note(key, now)
         return key
 

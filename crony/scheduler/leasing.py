@@ -25,6 +25,7 @@ from crony.model.lease import (
 from crony.model.policy import Policy, backoff
 from crony.model.run import LogChunk, Progress, Run
 from crony.model.state import FAILURES, TERMINAL, RunState
+from crony.model.worker import Worker
 from crony.scheduler import hooks
 from crony.scheduler.losses import tell
 from crony.scheduler.timing import Timing
@@ -43,6 +44,8 @@ class Polled:
     revoked: Sequence[Revoked]
     offers: Sequence[Offer]
     draining: bool
+    #: Who asked, as the store has it; ``None`` where that was not looked up.
+    worker: Worker | None = None
 
 
 class Leasing:
@@ -82,29 +85,39 @@ class Leasing:
         worker = self._store.leases.begin(
             tenant, worker_id, session=session, sequence=sequence, now=now
         )
-        renewed, revoked = self._store.leases.renew(
-            tenant,
-            worker_id,
-            session=session,
-            holding=holding,
-            now=now,
-            lease_ttl=self._timing.lease_ttl,
-        )
-        losses, ready = self._store.leases.reclaim(
-            tenant,
-            worker_id,
-            session=session,
-            sequence=sequence,
-            holding=holding,
-            now=now,
-        )
-        tell(losses, wakes=self._wakes)
-        self._wakes.publish(ready)
+        renewed: Sequence[Renewed] = ()
+        revoked: Sequence[Revoked] = ()
+        if holding:
+            renewed, revoked = self._store.leases.renew(
+                tenant,
+                worker_id,
+                session=session,
+                holding=holding,
+                now=now,
+                lease_ttl=self._timing.lease_ttl,
+            )
+        # PERF: to look costs no write. Nothing is given to the worker meanwhile: this
+        # is its newest poll.
+        if self._store.workers.running(tenant, [worker_id])[worker_id]:
+            losses, ready = self._store.leases.reclaim(
+                tenant,
+                worker_id,
+                session=session,
+                sequence=sequence,
+                holding=holding,
+                now=now,
+            )
+            tell(losses, wakes=self._wakes)
+            self._wakes.publish(ready)
         offers = self._lease(
             tenant, worker_id, session=session, sequence=sequence, slots=slots
         )
         return Polled(
-            renewed=renewed, revoked=revoked, offers=offers, draining=worker.draining
+            renewed=renewed,
+            revoked=revoked,
+            offers=offers,
+            draining=worker.draining,
+            worker=worker,
         )
 
     def again(

@@ -88,10 +88,10 @@ class Leases:
                 self._node.service.wakes.publish_worker(asked.worker)
             if self._tells(asked, polled) or clock.boottime() >= until:
                 return polled
-            worker = await self._node.pool.run(
-                self._node.service.workers.find, req.caller.tenant, asked.worker
+            assert polled.worker is not None
+            return await self._wait(
+                req, asked, poll, polled.worker, polled, until=until
             )
-            return await self._wait(req, asked, poll, worker, polled, until=until)
         finally:
             polls.leave(poll)
 
