@@ -47,7 +47,7 @@ class Stage:
                 "name": f"{batch}-{number}",
                 "at": wire.format_instant(instant),
                 "task": {"command": list(command)},
-                "policy": policy or {},
+                **(policy or {}),
             }
             for number in range(count)
         ]
