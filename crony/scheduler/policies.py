@@ -36,11 +36,15 @@ _Level = tuple[str, PolicySettings]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The policy that holds, from where each field of it came, and the group."""
+    """The policy that holds, from where each field of it came, and the group.
+
+    ``held``: nothing of the tenant starts, since it is about to move.
+    """
 
     policy: Policy
     sources: Mapping[str, str]
     group: Group
+    held: bool
 
 
 class Policies:
@@ -87,17 +91,21 @@ class _Lookup:
             (SCHEDULE, definition.policy),
         )
         policy, sources = _laid(levels)
-        return Resolved(policy, sources, group)
+        found = self._tenant(tenant)
+        return Resolved(policy, sources, group, found is not None and found.held)
 
     def of_tenant(self, tenant: str) -> tuple[_Level, ...]:
         """Return what a tenant says: its profile, and its own retention over that."""
-        found = _once(self._tenants, tenant, lambda: self._store.tenants.find(tenant))
+        found = self._tenant(tenant)
         if found is None:
             return ()
         of_profile = self._of_profile(TENANT, tenant, found.profile)
         if found.retention == RetentionSettings():
             return of_profile
         return (*of_profile, (TENANT, PolicySettings(retention=found.retention)))
+
+    def _tenant(self, name: str) -> Tenant | None:
+        return _once(self._tenants, name, lambda: self._store.tenants.find(name))
 
     def _group(self, tenant: str, name: str) -> Group:
         return _once(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from crony import log
-from crony.model.lease import Change
+from crony.model.lease import Change, Ready
 from crony.scheduler.losses import tell
 from crony.scheduler.timing import Timing
 from crony.scheduler.wakes import Wakes
@@ -35,14 +35,23 @@ class Reaper:
         Without ``include_leases`` only offers are taken back: the workers had no
         chance to renew yet. Returns whether another step at once would do more.
         """
-        # What is decided at an instant comes first, to the millisecond.
-        moved = self._overlap(now)
-        moved = self._lapse(now) or moved
-        moved = self._expire(now, include_leases=include_leases) or moved
-        moved = self._preempt(now) or moved
-        promoted = self._store.leases.promote(horizon=now + self._ahead, limit=_LIMIT)
-        self._wakes.publish(promoted)
+        # PERF: most often nothing has come, and to see that takes no write.
         earliest = self._store.leases.earliest()
+        come = earliest is not None and earliest <= now + self._ahead
+        moved = False
+        promoted: Ready = frozenset()
+        if come:
+            # What is decided at an instant comes first, to the millisecond.
+            moved = self._overlap(now)
+            moved = self._lapse(now) or moved
+            moved = self._expire(now, include_leases=include_leases) or moved
+        if self._store.leases.preemptible():
+            moved = self._preempt(now) or moved
+        if come:
+            horizon = now + self._ahead
+            promoted = self._store.leases.promote(horizon=horizon, limit=_LIMIT)
+            self._wakes.publish(promoted)
+            earliest = self._store.leases.earliest()
         if earliest is None or earliest > now:
             return False
         # What is left alone for now is no reason to come again at once.

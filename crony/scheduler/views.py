@@ -62,8 +62,6 @@ class Views:
         progress = self._store.runs.progress(tenant, known, limit=_ENTRIES)
         holds = self._policies.many(schedules)
         served = doubts.served(self._store, schedules)
-        found = self._store.tenants.find(tenant)
-        is_held = found is not None and found.held
         views: list[ScheduleView] = []
         for schedule in schedules:
             held = holds[schedule.id]
@@ -86,7 +84,7 @@ class Views:
                         held.policy,
                         recent,
                         served=schedule.id in served,
-                        held=is_held,
+                        held=held.held,
                         now=now,
                     ),
                 )
