@@ -132,7 +132,7 @@ def measure(report: Report, *, repetitions: int, count: int) -> dict[str, Series
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
+    parser, command = arguments(__doc__, repetitions=2)
     parser.add_argument("--count", type=int, default=1000, help="of single requests")
     wanted = parser.parse_args()
     report = Report("api", "Requests that a node answers in a second", command)

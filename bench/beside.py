@@ -123,7 +123,7 @@ def judge(report: Report, done: dict[str, Series]) -> None:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
+    parser, command = arguments(__doc__, repetitions=1)
     parser.add_argument("--count", type=int, default=1000, help="at one instant")
     parser.add_argument("--runs", type=int, default=1000, help="of the backlog")
     wanted = parser.parse_args()

@@ -110,7 +110,7 @@ def _first(client: Client, *, after: datetime) -> datetime:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
+    parser, command = arguments(__doc__, repetitions=1)
     wanted = parser.parse_args()
     report = Report("crash", "How soon work goes on after a kill", command)
     elsewhere = report.add(f"a worker killed, lease time {TTL:g} s", "s")

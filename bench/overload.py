@@ -1,4 +1,4 @@
-"""What happens at three times what a worker can do, for a minute?
+"""What happens at three times what a worker can do, for a while?
 
 Runs of high and of low priority come due each second, three times as many as the
 worker's slots can take; when that is over, all is worked off. Every run must be
@@ -84,7 +84,7 @@ def judge(report: Report, runs: list[dict[str, Json]], *, seconds: int) -> None:
 def main() -> int:
     """Measure, print, and keep the samples."""
     parser, command = arguments(__doc__, repetitions=1)
-    parser.add_argument("--seconds", type=int, default=60, help="of the load")
+    parser.add_argument("--seconds", type=int, default=20, help="of the load")
     wanted = parser.parse_args()
     report = Report("overload", f"{_TIMES} times what the slots can take", command)
     with (

@@ -48,7 +48,7 @@ def through(
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
+    parser, command = arguments(__doc__, repetitions=2)
     parser.add_argument("--runs", type=int, default=500, help="in each repetition")
     parser.add_argument("--level", default="auto", help="of the sandbox")
     wanted = parser.parse_args()

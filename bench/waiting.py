@@ -153,7 +153,7 @@ async def _ask(service: ServiceProcess, crowd: Crowd) -> float:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=2)
+    parser, command = arguments(__doc__, repetitions=1)
     parser.add_argument("--workers", type=int, default=1000, help="how many wait")
     parser.add_argument("--seconds", type=float, default=20, help="for how long")
     wanted = parser.parse_args()
