@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -30,7 +31,11 @@ class Made:
 
 def encoded(body: Json) -> bytes:
     """Return JSON as it goes over the wire."""
-    return to_json(body)
+    try:
+        return to_json(body)
+    except ValueError:
+        # Deeper than it goes: only what moved in is as deep.
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def send(resp: Response, body: Json, *, status: int = 200) -> None:

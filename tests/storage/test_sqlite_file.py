@@ -14,10 +14,12 @@ import pytest
 from crony import errors
 from crony.model.state import AttemptState
 from crony.storage import open_store
+from crony.storage.contract import Creation
 from crony.storage.sql import SqlStore, sqlite
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
+from tests.storage.hot_path import caught
 
 
 def test_file_and_what_sqlite_adds_are_the_owners_alone(tmp_path: Path) -> None:
@@ -69,11 +71,11 @@ def test_an_error_of_the_database_is_ours_and_keeps_its_text_to_itself(
     database.connect()
     foreign = sqlite3.OperationalError("secret text")
     foreign.sqlite_errorcode = code
-    with pytest.raises(expected) as caught, database.reading():
+    with pytest.raises(expected) as raised, database.reading():
         raise foreign
     database.close()
-    assert "secret" not in str(caught.value)
-    assert caught.value.__cause__ is foreign
+    assert "secret" not in str(raised.value)
+    assert raised.value.__cause__ is foreign
 
 
 def test_a_locked_store_is_unavailable(
@@ -108,6 +110,39 @@ def test_a_full_disk_is_unavailable_and_nothing_is_half_done(
         store.schedules.create(schedule, limit=1, quota=None)
     assert store.schedules.find("default", schedule.id) is None
     assert store.tenants.usage("default").schedules == 0
+    store.close()
+
+
+def test_a_disk_that_is_full_during_a_migration_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (*sqlite.dialect.CONNECTION_SETTINGS, "PRAGMA max_page_count=20")
+    store = open_store(f"sqlite:///{tmp_path}/crony.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite.dialect, "CONNECTION_SETTINGS", settings)
+        with pytest.raises(errors.StoreUnavailable, match="full"):
+            store.migrate()
+    # Nothing of it was kept.
+    store.migrate()
+    store.open()
+    assert store.tenants.find("default") is not None
+    store.close()
+
+
+def test_limits_that_are_so_already_are_not_written(
+    new_file: Callable[[], Path],
+) -> None:
+    store = open_store(f"sqlite:///{new_file()}")
+    store.open()
+    kept, gone = factories.make_schedule(), factories.make_schedule()
+    for schedule in (kept, gone):
+        store.schedules.create(schedule, limit=3, quota=None)
+    store.schedules.delete(gone, settled=(), cancel_running=False, now=store.now())
+    with caught() as statements:
+        store.schedules.limit([Creation(kept, 3), Creation(gone, 7)])
+        assert not [sql for sql, _ in statements if sql.startswith("UPDATE")]
+        store.schedules.limit([Creation(kept, 4)])
+    assert [sql for sql, _ in statements if sql.startswith("UPDATE schedules")]
     store.close()
 
 

@@ -80,13 +80,15 @@ class Transaction(AbstractContextManager[Connection]):
         self._lock = lock
 
     def __enter__(self) -> Connection:
-        if self._lock is not None:
-            self._lock.acquire()
+        # An interrupt may come between any two of these.
+        locked = False
         try:
+            if self._lock is not None:
+                locked = self._lock.acquire()
             self._connection = self._loan.__enter__()
             self._command(self._begin)
         except BaseException:
-            if self._lock is not None:
+            if self._lock is not None and locked:
                 self._lock.release()
             raise
         return self._connection
@@ -100,9 +102,12 @@ class Transaction(AbstractContextManager[Connection]):
         try:
             if caught is None:
                 self._command("COMMIT")
+                self._loan.__exit__(None, None, None)
             else:
-                self._roll_back(self._connection)
-            self._loan.__exit__(kind, caught, trace)
+                try:
+                    self._roll_back(self._connection)
+                finally:
+                    self._loan.__exit__(kind, caught, trace)
         finally:
             if self._lock is not None:
                 self._lock.release()

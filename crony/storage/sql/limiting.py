@@ -21,7 +21,7 @@ def others(connection: Connection, batch: Sequence[Creation]) -> Mapping[str, in
     given = {item.schedule.id: item for item in batch}
     return {
         id: given[id].limit
-        for id, state, revision, limit in connection.execute(
+        for id, limit, revision, state in connection.execute(
             _LIMITS, {"schedules": rows.ids(given)}
         )
         if state != "deleted"

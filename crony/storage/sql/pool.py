@@ -66,20 +66,25 @@ class Pool(Generic[Driver]):
     def give_back(self, connection: Driver) -> None:
         """Take one back, and keep it if it is as good as new."""
         try:
-            if (
-                not self._closed
-                and len(self._idle) < self._kept
-                and self._clean(connection)
-            ):
+            if self._clean(connection) and len(self._idle) < self._kept:
                 self._idle.append(connection)
             else:
                 self._close(connection)
+            if self._closed:
+                self._drain()
         finally:
             self._places.release()
+
+    def distrust(self) -> None:
+        """Close all that are idle: what broke one may have broken them as well."""
+        self._drain()
 
     def close(self) -> None:
         """Close all that are idle; those that are out, when they come back."""
         self._closed = True
+        self._drain()
+
+    def _drain(self) -> None:
         while (idle := self._last()) is not None:
             self._close(idle)
 

@@ -23,8 +23,8 @@ from crony.storage.sql.engine import Database, closed, unavailable
 from crony.storage.sql.lending import Loan, Transaction
 from crony.storage.sql.pool import Pool
 
-#: A process may have as many as it has threads; an idle one costs some kilobytes.
-_CONNECTIONS = 1000
+#: So many a process keeps, each with its cache, and so many it may have at once.
+_KEPT, _MOST = 16, 1000
 #: So many statements stay prepared in each: all that there are.
 _PREPARED = 500
 
@@ -94,8 +94,8 @@ class SqliteDatabase(Database):
             sqlite3.Connection.close,
             usable=lambda _: True,
             clean=_is_clean,
-            kept=_CONNECTIONS,
-            most=_CONNECTIONS,
+            kept=_KEPT,
+            most=_MOST,
         )
 
     def _connected(self) -> sqlite3.Connection:
@@ -162,12 +162,16 @@ class SqliteDatabase(Database):
 
 def _roll_back(connection: Connection) -> None:
     """End a transaction that failed; some failures have ended it already."""
-    if connection.driver.in_transaction:
-        # One that is left open is not lent again.
-        with suppress(sqlite3.Error):
+    # One that is left open, or closed, is not lent again.
+    with suppress(sqlite3.Error):
+        if connection.driver.in_transaction:
             connection.command("ROLLBACK")
 
 
 def _is_clean(connection: sqlite3.Connection) -> bool:
     """Return whether nothing was left open: a failed commit may be."""
-    return not connection.in_transaction
+    try:
+        return not connection.in_transaction
+    except sqlite3.ProgrammingError:
+        # Somebody has closed it.
+        return False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from crony.worker.sandbox import linux, networks
 from crony.worker.sandbox.leash import Leash
 from crony.worker.sandbox.networks import Networks
 from crony.worker.sandbox.spawner import Spawner
@@ -19,9 +20,9 @@ Within = Callable[[int, Callable[[], int]], int]
 def within() -> Iterator[Within]:
     """Call something in the network of a slot, on a spawner's thread."""
     spawner = Spawner(Leash())
-    networks = spawner.call(Networks)
-    yield lambda slot, call: spawner.call(lambda: networks.within(slot, call))
-    networks.close()
+    made = spawner.call(Networks)
+    yield lambda slot, call: spawner.call(lambda: made.within(slot, call))
+    made.close()
     spawner.close()
 
 
@@ -67,13 +68,44 @@ def test_a_network_in_which_a_connection_is_remembered_is_replaced(
     assert within(1, which) != first
 
 
-def test_a_network_in_which_somebody_listens_is_replaced(within: Within) -> None:
+@pytest.mark.parametrize("kind", ["listener", "unbound", "abstract", "datagrams"])
+def test_a_network_of_which_somebody_has_a_socket_is_replaced(
+    within: Within, kind: str
+) -> None:
     left: list[socket.socket] = []
 
-    def listen() -> int:
-        left.append(socket.create_server(("127.0.0.1", 0)))
+    def leave() -> int:
+        if kind == "listener":
+            left.append(socket.create_server(("127.0.0.1", 0)))
+        elif kind == "abstract":
+            left.append(socket.socket(socket.AF_UNIX))
+            left[0].bind("\0crony-test")
+            left[0].listen()
+        else:
+            kinds = {"unbound": socket.SOCK_STREAM, "datagrams": socket.SOCK_DGRAM}
+            left.append(socket.socket(socket.AF_INET, kinds[kind]))
         return which()
 
-    first = within(1, listen)
+    first = within(1, leave)
     assert within(1, which) != first
     left[0].close()
+
+
+def test_a_host_that_can_t_come_back_has_none_and_its_thread_stays_at_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: int) -> None:
+        raise PermissionError
+
+    spawner = Spawner(Leash())
+    monkeypatch.setattr(linux, "enter_network", refuse)
+    assert not spawner.prepare_networks()
+    assert spawner.call(which) == os.stat("/proc/self/ns/net").st_ino
+    spawner.close()
+
+
+def test_a_kernel_without_ipv6_has_networks_too(
+    within: Within, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "_COUNTS_V6", "/proc/self/net/not-there")
+    assert within(1, which) == within(1, which)

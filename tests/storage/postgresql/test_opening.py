@@ -15,6 +15,7 @@ import pytest
 from crony import errors
 from crony.storage import open_store
 from crony.testing.servers.postgresql import PostgreSQL
+from tests.folders import Folders
 from tests.storage.postgresql.conftest import rows
 
 MIGRATE = """
@@ -146,3 +147,14 @@ def test_a_newer_schema_says_which_releases_may_work_on_it(
         else:
             step()
     store.close()
+
+
+def test_a_user_who_may_make_no_tables_is_told_so(in_memory: Folders) -> None:
+    with PostgreSQL(in_memory("rights") / "server") as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+        url = server.url.replace(
+            server.url.partition("@")[0], "postgresql://guest:guest"
+        )
+        with pytest.raises(errors.StoreUnusable, match="may not do what is needed"):
+            open_store(url).migrate()

@@ -77,10 +77,18 @@ class PostgresqlDatabase(Database):
             lambda: connect(self._given),
             BoundedConnection.close,
             usable=lambda idle: not is_stale(idle),
-            clean=_is_clean,
+            clean=self._is_clean,
             kept=_KEPT,
             most=_MOST,
         )
+
+    def _is_clean(self, connection: BoundedConnection) -> bool:
+        """Return whether one that comes back is whole, and nothing was left open."""
+        connection.patient = False
+        if connection.closed and self._pool is not None:
+            # The others may lead to the same server, and be silent.
+            self._pool.distrust()
+        return connection.info.transaction_status == pq.TransactionStatus.IDLE
 
     def close(self) -> None:
         if self._pool is not None:
@@ -105,13 +113,15 @@ class PostgresqlDatabase(Database):
     @contextmanager
     def clearing(self, name: str) -> Iterator[Connection]:
         begin = _WRITE + _PATIENTLY + _lock([name])
-        with self._transaction(begin) as connection, _patience(connection):
+        with self._transaction(begin) as connection:
+            connection.driver.patient = True
             yield connection
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         begin = _WRITE + _MIGRATING
-        with self._transaction(begin) as connection, _patience(connection):
+        with self._transaction(begin) as connection:
+            connection.driver.patient = True
             connection.command(_lock([""]).removeprefix("; "))
             yield connection
 
@@ -154,21 +164,6 @@ def _key(name: str) -> int:
     """Return the number of the lock of a name, among all locks of the database."""
     digest = hashlib.sha256(b"crony\0" + name.encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
-
-
-def _is_clean(connection: BoundedConnection) -> bool:
-    """Return whether it is whole, and nothing was left open."""
-    return connection.info.transaction_status == pq.TransactionStatus.IDLE
-
-
-@contextmanager
-def _patience(connection: Connection) -> Iterator[None]:
-    """Let answers take as long as they do meanwhile."""
-    connection.driver.patient = True
-    try:
-        yield
-    finally:
-        connection.driver.patient = False
 
 
 def _roll_back(connection: Connection) -> None:
