@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -84,6 +84,11 @@ def measure(
     return figures
 
 
+def _kept(figures: Figures) -> None:
+    """Keep what was measured: of much that is stored, the removal may fail."""
+    print(f"samples in {samples.keep('stores', figures.raw())}")
+
+
 def _play_round(
     places: Sequence[Place],
     sizes: Sizes,
@@ -115,7 +120,8 @@ def _measure_idle(
     with ExitStack() as stack:
         shelves: Shelves = {}
         for place, count in product(places, plan.idle):
-            shelf = Shelf(stack.enter_context(new_store(place)))
+            url = place.new()
+            shelf = Shelf(stack.enter_context(opened(place, url)), url=url)
             shelves[place.name, count] = shelf
         _fill(places, shelves, progress)
         # What is read for the first time takes longer, whatever there is of it.
@@ -126,6 +132,7 @@ def _measure_idle(
             for verb, seconds in shelf.sample().items():
                 figures.beside(name, verb, count).append(seconds)
             progress.advance(task)
+        _kept(figures)
 
 
 def _fill(places: Sequence[Place], shelves: Shelves, progress: Progress) -> None:
@@ -143,10 +150,14 @@ def _fill(places: Sequence[Place], shelves: Shelves, progress: Progress) -> None
             pass
 
 
-@contextmanager
-def new_store(place: Place) -> Iterator[Store]:
+def new_store(place: Place) -> AbstractContextManager[Store]:
     """Have an empty store of that place, migrated and open."""
-    url = place.new()
+    return opened(place, place.new())
+
+
+@contextmanager
+def opened(place: Place, url: str) -> Iterator[Store]:
+    """Have the empty store of a URL, migrated and open."""
     store = open_store(url)
     store.migrate()
     store.open()
@@ -212,10 +223,10 @@ def main(words: Sequence[str] = ()) -> int:
             stack.enter_context(place.running())
         progress = stack.enter_context(_progress())
         figures = measure(places, plan, progress=progress, command=command)
-    kept = samples.keep("stores", figures.raw())
+    if not plan.idle:
+        _kept(figures)
     for line in telling.text(figures):
         print(line)
-    print(f"samples in {kept}")
     if asked.publish:
         publish(figures)
     uneven = figures.uneven()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from bench.measuring import copies
 from bench.measuring.rates import took
 from bench.measuring.trial import NOW, TENANT, TTL, Miscounted, batches
 from crony.model.lease import Holding
@@ -30,8 +31,10 @@ _IDLE = Cron("0 3 1 * *", "Europe/Berlin")
 class Shelf:
     """One store, and how many idle schedules are in it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, url: str | None = None) -> None:
+        """``url``: where most idle schedules may be copies, inside the database."""
         self.store = store
+        self._url = url
         self.idle = 0
         self.now = NOW
         self.busy = self._made(BUSY, cursor=NOW)
@@ -52,10 +55,24 @@ class Shelf:
 
     def fill(self, count: int) -> Iterator[int]:
         """Add idle schedules up to that count; say how many after each step."""
-        for numbers in batches(range(self.idle, count), _LOAD):
-            self._store(self._made(len(numbers), cursor=NOW + _YEAR))
+        made = count if self._url is None else min(count, _LOAD)
+        for numbers in batches(range(made), _LOAD):
+            added = self._made(len(numbers), cursor=NOW + _YEAR)
+            self._store(added)
             self.idle += len(numbers)
             yield len(numbers)
+        if self._url is not None and count > made:
+            for stored in copies.of(self._url)(self._url, added[0].id, count - made):
+                self.idle += stored
+                yield stored
+            self._check(count - made)
+
+    def _check(self, copied: int) -> None:
+        """See that the store takes a copy for one of its own."""
+        for number in (0, copied - 1):
+            found = self.store.schedules.find(TENANT, copies.identity(number))
+            if found is None or found.cursor != NOW + _YEAR:
+                raise Miscounted(f"copy {number} is no schedule: {found}")
 
     def sample(self) -> dict[str, float]:
         """Return how long each verb takes, in seconds."""

@@ -194,8 +194,9 @@ class Redis(Place):
     def forget(self, url: str) -> None:
         import redis
 
-        with redis.Redis.from_url(url) as client:
-            client.flushdb()
+        with redis.Redis.from_url(url, socket_timeout=300) as client:
+            # A million of them take longer than a connection waits for.
+            client.flushdb(asynchronous=True)
         self._free.append(int(url.rpartition("/")[2]))
 
     def bare(self) -> Bare:
