@@ -214,7 +214,9 @@ class Edits:
             # The schedule is stored and acknowledged; the ticker goes on.
             _log.warning("a schedule waits for the ticker", schedule=schedule.id)
         # PERF: a round does much; one for each schedule would leave time for little.
-        if not self._materializer.is_far(schedule, now):
+        if self._materializer.is_far(schedule, now):
+            self._wakes.publish_events()
+        else:
             self._wakes.publish_tick()
 
     def ahead(self, schedule: Schedule, now: datetime) -> int:
