@@ -95,54 +95,46 @@ def in_postgresql(url: str, original: str, count: int) -> Iterator[int]:
 def in_mongodb(url: str, original: str, count: int) -> Iterator[int]:
     """Copy one schedule so often; say how many after each step."""
     import pymongo
+    from pymongo.write_concern import WriteConcern
 
-    number = {"$concat": ["0" * _DIGITS, {"$toString": "$n"}]}
-    padded = {
-        "$substrCP": [
-            number,
-            {"$subtract": [{"$strLenCP": number}, _DIGITS]},
-            _DIGITS,
-        ]
-    }
-    id_ = {"$concat": ["sch_", padded]}
-    collections = {
-        "definitions": ({"schedule": original}, "schedule"),
-        "versions": ({"schedule": original}, "schedule"),
-        "schedules": ({"id": original}, "id"),
-    }
-    replaced = {"$replaceOne": {"input": "$_id", "find": original, "replacement": id_}}
+    owners = {"definitions": "schedule", "versions": "schedule", "schedules": "id"}
     with pymongo.MongoClient[dict[str, object]](url) as client:
-        database = client.get_default_database()
+        # It is no verb, and nobody waits for it: the last one is durable, and so all.
+        database = client.get_default_database().with_options(
+            write_concern=WriteConcern(w=1, j=False)
+        )
         for start, end in _pieces(count):
-            for name, (match, column) in collections.items():
-                database[name].aggregate(
-                    [
-                        {"$match": match},
-                        {"$set": {"n": {"$range": [start, end]}}},
-                        {"$unwind": "$n"},
-                        {"$set": {"_id": replaced, column: id_}},
-                        {"$unset": "n"},
-                        {"$merge": {"into": name}},
-                    ]
-                )
+            for name, column in owners.items():
+                (found,) = database[name].find({column: original})
+                one = str(found["_id"])
+                copies = []
+                for number in range(start, end):
+                    id = identity(number)
+                    copies.append(
+                        found | {"_id": one.replace(original, id), column: id}
+                    )
+                database[name].insert_many(copies, ordered=False)
             yield end - start
 
 
 #: ARGV: the original's id, where to start and end, and what is copied, as JSON: the
-#: kind, the key, and what is in it.
+#: kind, the key, where in ARGV its bytes are, and whether the id is in the key, in the
+#: first and in the second of them.
 _COPY = """
 local original, digits = ARGV[1], tonumber(ARGV[2])
 local entries = cjson.decode(ARGV[5])
 for number = tonumber(ARGV[3]), tonumber(ARGV[4]) - 1 do
   local copy = 'sch_' .. string.format('%0' .. digits .. 'd', number)
   for _, entry in ipairs(entries) do
-    local kind, key = entry[1], (entry[2]:gsub(original, copy))
-    local at = tonumber(entry[3])
-    local text = (ARGV[at]:gsub(original, (copy:gsub('%%', '%%%%'))))
+    local kind, key, at = entry[1], entry[2], tonumber(entry[3])
+    local text, value = ARGV[at], ARGV[at + 1]
+    if entry[4] then key = key:gsub(original, copy) end
+    if entry[5] then text = text:gsub(original, copy) end
     if kind == 'zset' then
-      redis.call('ZADD', key, ARGV[at + 1], text)
+      redis.call('ZADD', key, value, text)
     elseif kind == 'hash' then
-      redis.call('HSET', key, text, (ARGV[at + 1]:gsub(original, copy)))
+      if entry[6] then value = value:gsub(original, copy) end
+      redis.call('HSET', key, text, value)
     else
       redis.call('RPUSH', key, text)
     end
@@ -185,7 +177,8 @@ def _entries_of(
     words: list[bytes] = []
 
     def note(kind: str, key: bytes, *parts: bytes) -> None:
-        entries.append([kind, key.decode(), 6 + len(words)])
+        has = [name in each for each in (key, *parts)]
+        entries.append([kind, key.decode(), 6 + len(words), *has])
         words.extend(parts)
 
     name = original.encode()
