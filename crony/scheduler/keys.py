@@ -116,10 +116,10 @@ class Keys:
         Its use is noted here and written by ``flush``, so that no request waits
         for that.
         """
-        now = self._clock.now()
         key = self.remembered(secret)
         if key is not None:
             return key
+        now = self._clock.now()
         # SECURITY: digests are compared by the index of the store and of a dict;
         # whoever measures that learns nothing of a secret's other 256 bits.
         digest = digest_of(secret)

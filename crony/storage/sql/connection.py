@@ -27,9 +27,6 @@ class Cursor(Protocol):
     def executemany(self, sql: str, given: Any, /) -> object:
         """Run a statement once for each of what is given."""
 
-    def fetchone(self) -> Columns | None:
-        """Return the next row."""
-
     def fetchall(self) -> list[Columns]:
         """Return all rows that are left."""
 

@@ -71,20 +71,17 @@ class Pool(Generic[Driver]):
             else:
                 self._close(connection)
             if self._closed:
-                self._drain()
+                self.drain()
         finally:
             self._places.release()
-
-    def distrust(self) -> None:
-        """Close all that are idle: what broke one may have broken them as well."""
-        self._drain()
 
     def close(self) -> None:
         """Close all that are idle; those that are out, when they come back."""
         self._closed = True
-        self._drain()
+        self.drain()
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Close all that are idle: as what broke one may have broken them as well."""
         while (idle := self._last()) is not None:
             self._close(idle)
 

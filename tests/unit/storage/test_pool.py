@@ -105,5 +105,5 @@ def test_where_one_is_broken_the_idle_ones_go_too() -> None:
     pool, _ = made()
     first, second = pool.take(), pool.take()
     pool.give_back(first)
-    pool.distrust()
+    pool.drain()
     assert (first.closed, second.closed) == (True, False)

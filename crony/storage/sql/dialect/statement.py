@@ -78,20 +78,15 @@ def tuning(database: str) -> Sequence[str]:
 class Statement:
     """SQL with words, and with parameters as ``:name``."""
 
-    __slots__ = ("_names", "_said", "text")
+    __slots__ = ("_names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._names = frozenset(_PARAMETER.findall(text))
-        self._said: dict[str, str] = {}
 
     def said(self, database: str) -> str:
         """Return it as the database's driver takes it."""
-        known = self._said.get(database)
-        if known is None:
-            known = _for_driver(say(self.text, database), database)
-            self._said[database] = known
-        return known
+        return _for_driver(say(self.text, database), database)
 
     def taking(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of the values that it has parameters for."""

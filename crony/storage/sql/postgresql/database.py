@@ -87,7 +87,7 @@ class PostgresqlDatabase(Database):
         connection.patient = False
         if connection.closed and self._pool is not None:
             # The others may lead to the same server, and be silent.
-            self._pool.distrust()
+            self._pool.drain()
         return connection.info.transaction_status == pq.TransactionStatus.IDLE
 
     def close(self) -> None:
