@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +17,11 @@ import redis as library
 from crony import errors
 from crony.storage import open_store
 from crony.storage.contract import Store
-from crony.storage.redis import RedisStore, engine, keys, layout, setup
+from crony.storage.redis import engine, keys, layout, setup
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.servers.redis import Redis
-
-SECRET = "a-password-of-a-test"
+from tests.storage.test_redis_url import SECRET
 
 
 class OtherRedis(Redis):
@@ -201,24 +198,6 @@ class TestSchema:
 
 
 class TestUrl:
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "redis://",
-            f"redis://:{SECRET}@/0",
-            f"redis://:{SECRET}@host:port/0",
-            f"redis://:{SECRET}@host/name",
-            f"redis://:{SECRET}@host/0?socket_timeout=soon",
-            f"redis://:{SECRET}@host/0?colour=blue",
-        ],
-    )
-    def test_one_that_names_no_server_is_refused_without_its_password(
-        self, url: str
-    ) -> None:
-        with pytest.raises(errors.InvalidSetting) as caught:
-            open_store(url)
-        assert SECRET not in str(caught.value)
-
     def test_a_password_that_is_wrong_is_not_told(
         self, server: Redis, store: Store
     ) -> None:
@@ -226,18 +205,6 @@ class TestUrl:
         with pytest.raises(errors.StoreUnusable, match="password") as caught:
             open_store(url).open()
         assert SECRET not in str(caught.value)
-
-    def test_the_package_that_is_missing_is_named(self) -> None:
-        script = (
-            "import sys; sys.modules['msgpack'] = None\n"
-            "from crony.storage import open_store\n"
-            "open_store('redis://127.0.0.1:1/0')"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=False
-        )
-        assert "InvalidSetting" in done.stderr
-        assert "pip install '.[redis]'" in done.stderr
 
 
 class TestFaults:
@@ -398,8 +365,3 @@ def test_each_error_of_a_server_has_a_meaning(
         made.call("first", "default", keys=[])
     detail = error.partition(" ")[2]
     assert detail not in str(caught.value)
-
-
-def test_a_redis_store_is_what_both_schemes_name() -> None:
-    for scheme in ("redis", "rediss"):
-        assert isinstance(open_store(f"{scheme}://127.0.0.1:6379/0"), RedisStore)
