@@ -20,6 +20,7 @@ from bench.measuring.report import Report, Target, arguments, percentile
 from bench.measuring.stage import CLOCK, Stage, stage
 
 _NAME = "by-hand"
+_REST = 0.25
 
 
 def measure(scene: Stage, *, runs: int) -> list[float]:
@@ -28,6 +29,8 @@ def measure(scene: Stage, *, runs: int) -> list[float]:
 
 
 def _once(scene: Stage) -> float:
+    # Each finds a worker that has come to rest, as one asked for by a person does.
+    time.sleep(_REST)
     asked = time.time()
     run = scene.client.run_schedule(_NAME)
     # It ends when the run has.

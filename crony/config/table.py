@@ -177,6 +177,12 @@ class Worker:
         "2 x cores",
         "How many runs it executes at once.",
     )
+    spares: int = row(
+        count(least=0, most=1000),
+        2,
+        "For how many slots a sandbox stands ready before there is a run for it; each "
+        "takes about 5 MB.",
+    )
     labels: Mapping[str, str] = row(
         LABELS,
         MappingProxyType({}),
@@ -219,6 +225,12 @@ class Worker:
         PATH,
         None,
         "The interpreter of python tasks; at default the worker's own.",
+    )
+    python_ahead: bool = row(
+        FLAG,
+        True,
+        "The interpreter of a python task starts before the task's instant, and waits "
+        "for it.",
     )
     http_allow: tuple[str, ...] = row(
         WORDS,

@@ -94,7 +94,11 @@ def _check_level(level: str, credentials: Credentials) -> None:
 def _run(settings: Settings, credentials: Credentials, host: _Host) -> int:
     _tune()
     daemon = Daemon(settings, credentials, host.sandbox, host.watchdog, host.place)
-    return daemon.run()
+    host.sandbox.keep_ready(min(settings.worker.spares, credentials.slots))
+    try:
+        return daemon.run()
+    finally:
+        host.sandbox.keep_ready(0)
 
 
 def _tune() -> None:

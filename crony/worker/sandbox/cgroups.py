@@ -10,7 +10,7 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -35,13 +35,22 @@ class Usage:
 class Group(ABC):
     """The control group of one run."""
 
-    #: The directories of the group, one for each hierarchy.
+    #: The directories that are this run's alone; all its processes are in each.
     paths: tuple[str, ...]
 
-    @property
-    def doors(self) -> tuple[str, ...]:
-        """The files into which a process writes ``0`` to join."""
-        return tuple(f"{path}/cgroup.procs" for path in self.paths)
+    def joined(self) -> AbstractContextManager[None]:
+        """Have the calling thread in the group, where the kernel lets one thread in.
+
+        Whatever it starts meanwhile begins in there.
+        """
+        return nullcontext()
+
+    def door(self) -> int | None:
+        """Open the file into which a process writes ``0`` to join by itself.
+
+        ``None`` where it begins in there.
+        """
+        return None
 
     @abstractmethod
     def usage(self) -> Usage:
@@ -80,8 +89,8 @@ class Hierarchy(ABC):
     version: int
 
     @abstractmethod
-    def make(self, name: str, limits: Limits) -> Group:
-        """Make a run's group with its limits set."""
+    def make(self, name: str, limits: Limits, *, slot: int) -> Group:
+        """Make a run's group with its limits set; nobody else is in that slot."""
 
     @abstractmethod
     def close(self) -> None:

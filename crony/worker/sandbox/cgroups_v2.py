@@ -19,6 +19,9 @@ class GroupV2(cgroups.Group):
         self._path = path
         self.paths = (path,)
 
+    def door(self) -> int:
+        return os.open(f"{self._path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+
     def on_shortage(self, call: Callable[[], None]) -> None:
         pass  # ``memory.oom.group``: the kernel kills all of it
 
@@ -53,7 +56,7 @@ class HierarchyV2(cgroups.Hierarchy):
             # A worker that is root may use the top, which systemd keeps open.
             self._root = _below(where, name)
 
-    def make(self, name: str, limits: Limits) -> cgroups.Group:
+    def make(self, name: str, limits: Limits, *, slot: int) -> cgroups.Group:
         path = str(self._root / name)
         with suppress(FileExistsError):
             os.mkdir(path)

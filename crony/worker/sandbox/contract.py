@@ -78,6 +78,10 @@ class Sandbox(ABC):
         """Say in one line what confines the tasks, for the status and the log."""
 
     @abstractmethod
+    def keep_ready(self, count: int) -> None:
+        """Have sandboxes stand in reserve for the first ``count`` slots; 0 ends it."""
+
+    @abstractmethod
     def prepare(
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:

@@ -1,7 +1,5 @@
 """The level ``none``: limits and a session of its own, and nothing else."""
 
-import re
-import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +9,16 @@ from crony.worker.sandbox import gate, processes, profile, uids, watchdog, works
 from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.cgroups import Group, Hierarchy
 from crony.worker.sandbox.contract import Prepared, Sandbox
-from crony.worker.sandbox.pipes import Pipes, memory_file
+from crony.worker.sandbox.order import order
+from crony.worker.sandbox.pipes import Pipes
 from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.process import Process
 from crony.worker.sandbox.spawner import Spawner
-from crony.worker.sandbox.stages import launcher
 from crony.worker.sandbox.values import Command, Limits
 
-_ENV = 6
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: SECURITY: the programs before the gate run with more rights than the task, so its
+#: environment reaches the process with its order and not earlier.
+_SCRIPT = 'cd "$1" || exit 125; unset OLDPWD\n'
 
 
 class Direct(Process):
@@ -105,6 +104,9 @@ class DirectSandbox(Sandbox):
         who = "the worker's own rights" if self._uids is None else "task uids"
         return f"{self.level}: NOT CONFINED; tasks run with {who}"
 
+    def keep_ready(self, count: int) -> None:
+        pass  # a shell in a session of its own is made at once
+
     def prepare(
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
@@ -116,14 +118,18 @@ class DirectSandbox(Sandbox):
         try:
             workspace.make(home, command.files, uid)
             pipes = Pipes.make(command.stdin)
-            pipes.pass_on({_ENV: memory_file(_exports(command, str(home)))})
+            pipes.give_order(
+                order(command.argv, profile.environment(command, home=str(home)))
+            )
             if self._groups is not None:
-                group = self._groups.make(run_key, limits)
-            argv = launcher(doors=() if group is None else group.doors, uid=uid)
-            argv += self._confine(limits, home, places, pipes)
-            argv += ["/bin/sh", "-c", self._bounds(limits, uid) + _SCRIPT, gate.NAME]
-            argv += [profile.workdir(command, workspace=str(home)), *command.argv]
-            pid = self._spawner.spawn(argv, run_key=run_key, fds=pipes.theirs)
+                group = self._groups.make(run_key, limits, slot=slot)
+            argv = [*self._confine(limits, home, places, pipes)]
+            script = _SCRIPT + gate.script(stands=command.stands)
+            argv += ["/bin/sh", "-c", self._bounds(limits, uid) + script, gate.NAME]
+            argv += [profile.workdir(command, workspace=str(home))]
+            pid = self._spawner.spawn(
+                argv, run_key=run_key, fds=pipes.theirs, uid=uid, group=group
+            )
         except (OSError, errors.SandboxFailed) as exc:
             pipes.close_theirs()
             pipes.close()
@@ -164,20 +170,3 @@ class DirectSandbox(Sandbox):
         workspace.remove(self._homes)
         if self._groups is not None:
             self._groups.close()
-
-
-#: SECURITY: the programs before the gate run with more rights than the task, so
-#: its environment reaches the process here and not earlier.
-_SCRIPT = (
-    f". /proc/self/fd/{_ENV}; exec {_ENV}<&-\n"
-    'cd "$1" || exit 125; shift; unset OLDPWD\n' + gate.SCRIPT
-)
-
-
-def _exports(command: Command, home: str) -> bytes:
-    lines = []
-    for name, value in profile.environment(command, home=home).items():
-        if not _NAME.fullmatch(name):
-            raise errors.SandboxFailed(f"{name!r} can't be set in an environment")
-        lines.append(f"export {name}={shlex.quote(value)}\n")
-    return "".join(lines).encode(errors="surrogateescape")

@@ -3,7 +3,8 @@
 A shell, because every host has one and it starts in half a millisecond. It runs
 *inside* the sandbox, says that it is there, and reads the go byte with a check:
 end-of-file, which is what the death of the worker looks like, makes it exit.
-bwrap's own ``--block-fd`` takes end-of-file for go.
+bwrap's own ``--block-fd`` takes end-of-file for go. What it becomes then is in its
+order.
 
 In a pid namespace it is the child of ``first``, which waits for the task, so that the
 environment and the filter of pid 1 are those of the task too, and reports its end.
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crony import errors
+from crony.worker.sandbox import linux
+from crony.worker.sandbox.order import READ
 
 GATE = 3
 STATUS = 4
@@ -35,11 +38,24 @@ _STATUS = struct.Struct("=i")
 NAME = "crony"
 
 #: Becomes the task itself.
-SCRIPT = """
+SCRIPT = f"""
 echo r >&4
 IFS= read -r go <&3 || exit 125
+{READ}
 exec "$@" 3<&- 4>&- 9>&-
 """
+
+
+#: Becomes a program that does the same itself, where ``call`` of the tasks is one.
+PROGRAM = f"""
+{READ}
+exec "$@"
+"""
+
+
+def script(*, stands: bool) -> str:
+    """Give what the shell executes; ``stands``: the program stands there itself."""
+    return PROGRAM if stands else SCRIPT
 
 
 def bounds(*, disk: int, memory: int | None = None, pids: int | None = None) -> str:
@@ -90,7 +106,7 @@ def signal_name(number: int) -> str:
 def go(fd: int) -> None:
     """Open the gate."""
     try:
-        os.write(fd, _GO)
+        linux.write(fd, _GO)
     except OSError as exc:
         raise errors.SandboxFailed("the prepared process is gone") from exc
 

@@ -1,12 +1,23 @@
 """Open the level that is asked for, and prove it before it is used."""
 
+import sys
+
 from crony import errors
-from crony.worker.sandbox import bwrap, cgroups, folders, hidden, python, selftest, uids
+from crony.worker.sandbox import (
+    bwrap,
+    cgroups,
+    folders,
+    hidden,
+    python,
+    rights,
+    selftest,
+    uids,
+)
 from crony.worker.sandbox.allowed import Allowed
 from crony.worker.sandbox.cgroups import Hierarchy
 from crony.worker.sandbox.cgroups_v1 import HierarchyV1
 from crony.worker.sandbox.cgroups_v2 import HierarchyV2
-from crony.worker.sandbox.confined import BwrapSandbox
+from crony.worker.sandbox.confining import BwrapSandbox
 from crony.worker.sandbox.contract import Sandbox
 from crony.worker.sandbox.direct import DirectSandbox
 from crony.worker.sandbox.etc import Etc
@@ -55,6 +66,7 @@ def _open_bwrap(operator: Operator, groups: Hierarchy | None, leash: Leash) -> S
     if task_uids is not None:
         readable = (*program.needs, *runtime, *allowed.ro_roots, str(shown))
         spawner.call(lambda: hidden.uncover(readable, allowed.rw_roots))
+        spawner.call(rights.lower_for_good)
     return BwrapSandbox(
         allowed,
         program,
@@ -73,9 +85,12 @@ def _open_direct(level: str, operator: Operator, leash: Leash) -> Sandbox:
     spawner = Spawner(leash)
     places = folders.make(operator.state_dir, "workspaces", mode=0o711)
     if task_uids is not None:
-        readable = (*runtime, *allowed.ro_roots)
+        # What confines a run is executed as its uid already.
+        own = python.runtime(sys.executable) if level == "landlock" else ()
+        readable = (*runtime, *own, *allowed.ro_roots)
         writable = (*allowed.rw_roots, str(places))
         spawner.call(lambda: hidden.uncover(readable, writable))
+        spawner.call(rights.lower_for_good)
     if level == "landlock":
         return LandlockSandbox(
             allowed,

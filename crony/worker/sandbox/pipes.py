@@ -5,17 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crony.worker.sandbox import gate
+from crony.worker.sandbox.order import ORDER
 from crony.worker.sandbox.spawner import lifted
 
 
 def memory_file(content: bytes, name: str = "crony") -> int:
     """Make a file in memory, and give a descriptor that reads it from the start."""
     fd = os.memfd_create(name)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(fd, view) :]
-    os.lseek(fd, 0, os.SEEK_SET)
+    _write(fd, content)
     return lifted(fd)
+
+
+def _write(fd: int, content: bytes) -> None:
+    """Write from the start of a file, and leave its position there."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(fd, content[written:], written)
 
 
 def reopened(fd: int) -> int:
@@ -40,6 +45,7 @@ class Pipes:
     progress: int = -1
     status: int = -1
     gate: int = -1
+    order: int = -1
     #: Number in the child -> our descriptor.
     theirs: dict[int, int] = field(default_factory=dict)
 
@@ -59,6 +65,8 @@ class Pipes:
             pipes.progress = pipes.from_child(gate.PROGRESS)
             theirs, pipes.gate = os.pipe2(os.O_CLOEXEC)
             pipes.theirs[gate.GATE] = lifted(theirs)
+            pipes.order = memory_file(b"")
+            pipes.theirs[ORDER] = reopened(pipes.order)
         except OSError:
             pipes.close_theirs()
             pipes.close()
@@ -82,17 +90,22 @@ class Pipes:
             os.close(fd)
         self.theirs.clear()
 
+    def give_order(self, text: bytes) -> None:
+        """Write what the gate will read; it can't be changed after that."""
+        _write(self.order, text)
+        self._close("order")
+
     def close_gate(self) -> None:
         """Close our end of the gate: end-of-file for who stands there."""
-        if self.gate >= 0:
-            os.close(self.gate)
-            self.gate = -1
+        self._close("gate")
 
     def close(self) -> None:
         """Close all our ends."""
-        self.close_gate()
-        for name in ("stdout", "stderr", "progress", "status"):
-            fd: int = getattr(self, name)
-            if fd >= 0:
-                os.close(fd)
-                setattr(self, name, -1)
+        for name in ("gate", "order", "stdout", "stderr", "progress", "status"):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        fd: int = getattr(self, name)
+        if fd >= 0:
+            os.close(fd)
+            setattr(self, name, -1)

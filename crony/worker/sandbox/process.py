@@ -19,6 +19,7 @@ from crony.worker.sandbox.values import Exit, Limits
 _SIGNALS = 128
 
 _READY_WITHIN = timedelta(seconds=30)
+_NO_TIME = timedelta(0)
 
 
 class Process(Prepared):
@@ -56,6 +57,16 @@ class Process(Prepared):
                 self.kill()
                 raise
             self._ready = True
+
+    def give_order(self, text: bytes) -> None:
+        """Say what is to be executed; once, before the release."""
+        with self._lock:
+            self._pipes.give_order(text)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is at its gate still."""
+        return self._ready and not processes.gone(self.pidfd, within=_NO_TIME)
 
     def release(self) -> None:
         with self._lock:

@@ -37,6 +37,10 @@ def environment(command: Command, *, home: str) -> dict[str, str]:
     return own | dict(command.env) | {"CRONY_PROGRESS_FD": str(gate.PROGRESS)}
 
 
+#: What the programs before the task have.
+_OWN_ENVIRONMENT = environment(Command(argv=()), home=WORKSPACE)
+
+
 def host_root() -> list[str]:
     """Give the arguments that show the host's programs, read-only."""
     made = ["--ro-bind", "/usr", "/usr"]
@@ -59,9 +63,9 @@ def _etc(folder: Path, places: Places) -> list[str]:
 
 
 def options(
-    command: Command,
     limits: Limits,
     *,
+    workdir: str,
     root: Sequence[str],
     etc: Path,
     runtime: Sequence[str],
@@ -71,16 +75,16 @@ def options(
 ) -> list[str]:
     """Give bubblewrap's options for one run.
 
-    ``root``: what ``host_root`` gave, found once. ``etc``: the folder that is its
-    ``/etc``. ``runtime``: directories of the operator's interpreter. ``places``:
-    the checked paths of the host. ``data``: path -> descriptor and mode of a file
-    made from that descriptor. ``new_network``: it is to make an empty network, and
-    does not start in one.
+    ``workdir``: where it starts. ``root``: what ``host_root`` gave, found once.
+    ``etc``: the folder that is its ``/etc``. ``runtime``: directories of the operator's
+    interpreter. ``places``: the checked paths of the host. ``data``: path -> descriptor
+    and mode of a file made from that descriptor. ``new_network``: it is to make an
+    empty network, and does not start in one.
     """
     made = [*_ISOLATION]
     if new_network:
         made.append("--unshare-net")
-    for name, value in environment(command, home=WORKSPACE).items():
+    for name, value in _OWN_ENVIRONMENT.items():
         made += ["--setenv", name, value]
     made += root
     made += _etc(etc, places)
@@ -96,7 +100,7 @@ def options(
         made += [bind, place.source, place.path]
     for path, (fd, mode) in data.items():
         made += ["--perms", f"{mode & 0o777:04o}", "--file", str(fd), path]
-    made += ["--chdir", workdir(command)]
+    made += ["--chdir", workdir]
     return [*made, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 

@@ -2,22 +2,23 @@
 
 ``--die-with-parent`` follows the *thread* that spawned, not the process: were a
 thread of a pool to spawn, the task would die with that thread. So all spawning
-is done here, by a thread that lives as long as the sandbox object. It may also
-have a mount namespace of its own, which its children inherit and nobody else of
-the worker sees.
+is done here, by a thread that lives as long as the sandbox object. What its
+children are to have from their first instruction on, it has itself while it spawns,
+and nobody else of the worker does: mounts, a network, a run's groups, a task's uid.
 """
 
 import fcntl
 import os
 import queue
-import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import TypeVar
 
 from crony import errors
-from crony.worker.sandbox import gate, linux
+from crony.worker.sandbox import gate, linux, rights, spawning, stages
+from crony.worker.sandbox.cgroups import Group
 from crony.worker.sandbox.leash import Leash
 from crony.worker.sandbox.networks import Networks
 
@@ -26,19 +27,6 @@ Result = TypeVar("Result")
 #: Descriptors that are passed on are moved up here first, so that giving one its
 #: number in the child can't overwrite another that is still to be moved.
 _CLEAR_OF = 200
-
-#: Python ignores some of these, and what is ignored stays ignored over exec.
-_DEFAULT_SIGNALS = (
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGTERM,
-    signal.SIGCHLD,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
 
 
 class Spawner:
@@ -84,39 +72,59 @@ class Spawner:
         *,
         run_key: str,
         fds: Mapping[int, int],
+        uid: int | None = None,
+        group: Group | None = None,
         network_of: int | None = None,
     ) -> int:
         """Start ``argv`` in a session of its own, with its mark as environment.
 
         ``fds`` says which descriptor of ours becomes which one of the child's; it
-        gets no others but the leash. ``network_of`` is the slot whose network it is to
-        have, else it has the host's. Returns the pid.
+        gets no others but the leash. ``uid``: whose it is to be, in ``group``.
+        ``network_of`` is the slot whose network it is to have, else it has the host's.
+        Returns the pid.
         """
-        held = {} if self.leash.fd is None else {gate.LEASH: self.leash.fd}
+        passed = dict(fds)
+        if self.leash.fd is not None:
+            passed[gate.LEASH] = self.leash.fd
         name, _, value = self.leash.mark(run_key).partition("=")
+        door: int | None = None
         try:
+            if group is not None and (door := group.door()) is not None:
+                passed[stages.DOOR] = door = lifted(door)
+                argv = stages.joining(argv)
             return self.call(
                 lambda: self._spawn(
-                    argv, {**fds, **held}, {name: value}, network_of=network_of
+                    lambda: _spawn(argv, passed, {name: value}),
+                    uid=uid,
+                    group=group,
+                    network_of=network_of,
                 )
             )
         except (OSError, ValueError) as exc:
             raise errors.SandboxFailed(
                 f"the sandbox could not be started: {exc}"
             ) from exc
+        finally:
+            if door is not None:
+                os.close(door)
 
     def _spawn(
         self,
-        argv: Sequence[str],
-        fds: Mapping[int, int],
-        env: Mapping[str, str],
+        spawn: Callable[[], int],
         *,
+        uid: int | None,
+        group: Group | None,
         network_of: int | None,
     ) -> int:
+        def as_task() -> int:
+            joined = nullcontext() if group is None else group.joined()
+            with joined, rights.of_task(uid):
+                return spawn()
+
         if network_of is None:
-            return _spawn(argv, fds, env)
+            return as_task()
         assert self._networks is not None
-        return self._networks.within(network_of, lambda: _spawn(argv, fds, env))
+        return self._networks.within(network_of, as_task)
 
     def close(self) -> None:
         """End the thread: whatever it spawned with die-with-parent dies now."""
@@ -128,16 +136,7 @@ class Spawner:
 
 def _spawn(argv: Sequence[str], fds: Mapping[int, int], env: Mapping[str, str]) -> int:
     linux.close_on_exec_from(3)
-    moves = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in fds.items()]
-    return os.posix_spawn(
-        argv[0],
-        list(argv),
-        env,
-        file_actions=moves,
-        setsid=True,
-        setsigmask=(),
-        setsigdef=_DEFAULT_SIGNALS,
-    )
+    return spawning.spawn(argv, env=env, fds=fds)
 
 
 def lifted(fd: int) -> int:

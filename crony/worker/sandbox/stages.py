@@ -1,27 +1,18 @@
-"""The programs a run goes through before bubblewrap or the gate."""
+"""What a run goes through before bubblewrap or its gate."""
 
 from collections.abc import Sequence
 
-_JOIN = (
-    'while [ "$1" != -- ]; do echo 0 >"$1" || exit 126; shift; done; shift; exec "$@"'
-)
+#: The descriptor of the group's door; shells know one digit.
+DOOR = 8
+
+_JOIN = f'echo 0 >&{DOOR} || exit 126; exec "$@" {DOOR}>&-'
 
 
-def launcher(*, doors: Sequence[str], uid: int | None) -> list[str]:
-    """Give the start of an argv: join the groups, then drop root for good."""
-    argv: list[str] = []
-    if doors:
-        # A process that moves itself, while it has one thread, is moved at once;
-        # moved by another it would wait for the kernel's grace period.
-        argv += ["/bin/sh", "-c", _JOIN, "crony", *doors, "--"]
-    if uid is not None:
-        argv += [
-            "/usr/bin/setpriv",
-            f"--reuid={uid}",
-            f"--regid={uid}",
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-            "--no-new-privs",
-        ]
-    return argv
+def joining(argv: Sequence[str]) -> list[str]:
+    """Give an argv that goes through the door first, and is ``argv`` then.
+
+    A process that moves itself, while it has one thread, is moved at once; moved by
+    another it would wait for the kernel's grace period. The door counts as opened by
+    the worker, whatever uid goes through it.
+    """
+    return ["/bin/sh", "-c", _JOIN, "crony", *argv]

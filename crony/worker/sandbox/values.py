@@ -38,6 +38,8 @@ class Command:
     workdir: str | None = None
     #: Name -> content and mode; written into the workspace before the start.
     files: Mapping[str, tuple[bytes, int]] = field(default_factory=dict)
+    #: The program is executed before it is let go, and stands at the gate itself.
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

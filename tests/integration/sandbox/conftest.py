@@ -15,12 +15,22 @@ ROOT = os.geteuid() == 0
 _USERS = ("root", "plain") if ROOT else ("plain",)
 
 
+#: Slots that have a sandbox in reserve, where there is any.
+_SPARES = 8
+
+
 def _stands(*names: str) -> list[str]:
     return [name for name in names if name.split("-")[0] in _USERS]
 
 
-#: Where a task is confined in full: by namespaces, with or without groups.
-CONFINED = _stands("root-full", "root-namespaces", "plain-namespaces")
+#: A plain user has no rights to drop, and can make no networks.
+collect_ignore = [] if ROOT else ["test_spawner.py", "test_networks.py"]
+
+#: Where a task is confined in full: by namespaces, with or without groups; and in a
+#: sandbox that stood ready before anybody knew of the task.
+CONFINED = _stands(
+    "root-full", "root-full-ready", "root-namespaces", "plain-namespaces"
+)
 #: Where only the rules of Landlock stand.
 LANDLOCK = _stands("root-landlock", "plain-landlock")
 #: Where nothing stands in the way of an attack.
@@ -29,8 +39,10 @@ ANY = [*CONFINED, *LANDLOCK, OPEN, *_stands("root-none")]
 
 
 def started_stand(name: str, state_dir: Path, **asked: object) -> Stand:
-    """Start a stand by its name: who runs it, and which level."""
-    who, level = name.split("-")
+    """Start a stand by its name: who runs it, which level, and how."""
+    who, level, *ready = name.split("-")
+    if ready:
+        asked["spares"] = _SPARES
     stand = Stand(level, state_dir, plain=who == "plain", **asked)
     if stand.missing is not None:
         stand.close()

@@ -29,6 +29,7 @@ from crony.worker.sandbox import (
     open_sandbox,
 )
 from crony.worker.sandbox.places import Places
+from crony.worker.sandbox.spares import Spares
 
 WITHIN = timedelta(seconds=30)
 
@@ -36,8 +37,10 @@ WITHIN = timedelta(seconds=30)
 class Driver:
     """Prepared runs by their key."""
 
-    def __init__(self, sandbox: Sandbox, watchdog: Watchdog) -> None:
+    def __init__(self, sandbox: Sandbox, watchdog: Watchdog, *, spares: int) -> None:
         self.sandbox = sandbox
+        self.spares = spares
+        sandbox.keep_ready(spares)
         self.watchdog = watchdog
         self.runs: dict[str, Prepared] = {}
 
@@ -58,6 +61,8 @@ class Driver:
         }
         key = request["key"]
         slot = request.get("slot", 1)
+        if slot < self.spares:
+            self.await_spare(slot)
         with attacked(self.sandbox, **request.get("attack", {})):
             run = self.sandbox.prepare(key, command, Limits(**asked), slot=slot)
             self.runs[key] = run
@@ -65,6 +70,14 @@ class Driver:
                 self.watch({"key": key, "seconds": 600})
             run.wait_ready(WITHIN)
         return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
+
+    def await_spare(self, slot: int) -> None:
+        """Wait until a sandbox stands for a slot, unless a run is in it."""
+        spares: Spares = self.sandbox._spares  # type: ignore[attr-defined]
+        with spares._changed:
+            assert spares._changed.wait_for(
+                lambda: slot in spares._standing or slot in spares._used, 30
+            )
 
     def watch(self, request: dict[str, Any]) -> dict[str, Any]:
         at = time.clock_gettime(time.CLOCK_BOOTTIME) + request["seconds"]
@@ -191,7 +204,7 @@ def serve(asked: dict[str, Any]) -> None:
     try:
         watchdog = Watchdog()
         sandbox = open_sandbox(asked["level"], operator, watchdog=watchdog)
-        driver = Driver(sandbox, watchdog)
+        driver = Driver(sandbox, watchdog, spares=asked.get("spares", 0))
     except errors.MissingSafeguard as exc:
         answer({"missing": str(exc)})
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crony.worker.sandbox import cgroups
+from crony.worker.sandbox import cgroups, processes
 from tests.integration.sandbox.attacks import attack
 from tests.integration.sandbox.conftest import ANY, ROOT, started_stand
 from tests.integration.sandbox.stand import Stand
@@ -63,11 +63,14 @@ def test_a_killed_worker_starts_none_of_its_prepared_runs(
     worker: Stand, marker: str
 ) -> None:
     proof = f"/var/tmp/crony-started-{marker}"
-    for _ in range(MANY):
-        worker.prepare("/bin/sh", "-c", f"echo {marker}; echo x >>{proof}")
-    assert len(marked(marker)) >= MANY
+    argv = ["/bin/sh", "-c", f"echo x >>{proof}"]
+    prepared = [
+        worker.tell("prepare", key=f"{marker}-{number}", argv=argv)["outer_pid"]
+        for number in range(MANY)
+    ]
+    assert all(map(alive, prepared))
     worker.kill()
-    assert until(lambda: not marked(marker))
+    assert until(lambda: not any(map(alive, prepared)))
     assert not Path(proof).exists()
 
 
@@ -81,14 +84,26 @@ def test_a_worker_killed_while_it_prepares_starts_nothing(
             "do": "prepare",
             "key": f"run-{number}",
             "watched": True,
-            "argv": ["/bin/sh", "-c", f"echo {marker}; echo x >>{proof}"],
+            "argv": ["/bin/sh", "-c", f"echo x >>{proof}"],
         }
         worker.process.stdin.write(json.dumps(request) + "\n")
     worker.process.stdin.flush()
-    assert until(lambda: len(marked(marker)) > MANY // 3)
+    assert until(lambda: len(_started_by(worker.process.pid)) > MANY // 3)
+    being_made = _started_by(worker.process.pid)
     worker.kill()
-    assert until(lambda: not marked(marker))
+    assert until(lambda: not any(map(alive, being_made)))
     assert not proof.exists()
+
+
+def _started_by(pid: int) -> list[int]:
+    """List the outermost processes of a worker's runs: each leads its session."""
+    found = []
+    for child in processes.every():
+        with suppress(OSError):
+            if processes.parent_of(child) == pid and os.getsid(child) == child:
+                line = Path(f"/proc/{child}/cmdline").read_bytes()
+                found += [] if b"watchdog.py" in line else [child]
+    return found
 
 
 def test_a_discarded_run_leaves_nothing(any_stand: Stand, marker: str) -> None:
@@ -275,21 +290,15 @@ class TestOutliving:
     def test_killing_the_outermost_process_kills_the_rest(
         self, confined: Stand, marker: str
     ) -> None:
-        key = confined.prepare("/bin/sh", "-c", f"sleep 100{marker} & echo here; wait")
-        outer = confined.tell("prepare", key="x", argv=["/bin/true"])["outer_pid"]
-        confined.tell("discard", key="x")
-        assert not alive(outer)
-        confined.tell("release", key=key)
-        confined.tell("read", key=key)
-        inner = [pid for pid in marked(marker) if "bwrap" in _name(pid)]
-        assert len(inner) == 1
-        os.kill(inner[0], signal.SIGKILL)
-        assert confined.wait(key).signal == "SIGKILL"
+        code = f"sleep 100{marker} & echo here; wait"
+        asked = {"argv": ["/bin/sh", "-c", code], "slot": 7}
+        outer = confined.tell("prepare", key=marker, **asked)["outer_pid"]
+        confined.tell("release", key=marker)
+        confined.tell("read", key=marker)
+        assert marked(marker)
+        os.kill(outer, signal.SIGKILL)
+        assert confined.wait(marker).signal == "SIGKILL"
         assert not marked(marker)
-
-
-def _name(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text()
 
 
 _MESS = """

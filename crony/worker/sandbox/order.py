@@ -1,0 +1,46 @@
+"""What a gate is told: the environment and the words of its task.
+
+A sandbox can so be made before anybody knows what will run in it, and what a task is
+given stands in no command line of the host. It is a text for the shell at the gate, in
+a file in memory, which it reads when it is let go.
+"""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+#: The descriptor it is read from; shells know one digit.
+ORDER = 6
+
+#: Becomes the environment and the positional parameters of the shell.
+READ = f". /proc/self/fd/{ORDER}; exec {ORDER}<&-"
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Shells have an opinion about these, or forbid to set them.
+_SHELLS_OWN = frozenset(
+    (
+        *("_", "IFS", "OPTIND", "PWD", "OLDPWD", "LINENO", "PPID", "ENV", "PS4"),
+        *("UID", "EUID", "GROUPS", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"),
+        *("FUNCNAME", "DIRSTACK", "RANDOM", "SECONDS", "HISTCMD", "SRANDOM"),
+    )
+)
+
+
+def order(argv: Sequence[str], env: Mapping[str, str]) -> bytes:
+    """Give the text; nothing in it holds a NUL character."""
+    made = [
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in env.items()
+        if _plain(name)
+    ]
+    words = [f"{name}={value}" for name, value in env.items() if not _plain(name)]
+    if words:
+        words = ["/usr/bin/env", "--", *words]
+    made.append(f"set -- {shlex.join((*words, *argv))}\n")
+    return os.fsencode("".join(made))
+
+
+def _plain(name: str) -> bool:
+    """Tell whether every shell takes such a variable as it is."""
+    return name not in _SHELLS_OWN and _NAME.fullmatch(name) is not None
