@@ -216,6 +216,7 @@ def _workshop(settings: Settings, sandbox: Sandbox, watchdog: Watchdog) -> Works
             setting="http_allow",
         ),
         interpreter=interpreter_of(settings),
+        interpreter_ahead=settings.worker.python_ahead,
         pass_env=settings.worker.pass_env,
         environ=dict(os.environ),
     )

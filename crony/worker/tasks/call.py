@@ -4,6 +4,7 @@ This is copied into a sandbox and executed there by whatever interpreter the
 operator configured: it needs nothing but the standard library.
 """
 
+import contextlib
 import importlib
 import inspect
 import json
@@ -12,6 +13,23 @@ import sys
 
 #: Bytes of JSON.
 _RESULT_BOUND = 64 << 10
+
+
+#: Descriptors of the gate; everything before a task holds the last one.
+_GATE, _STATUS, _LEASH = 3, 4, 9
+
+
+def stand_at_gate() -> None:
+    """Say that the interpreter is there, and wait to be let go.
+
+    End-of-file is what the death of the worker looks like: then nothing is called.
+    """
+    os.write(_STATUS, b"r\n")
+    if os.read(_GATE, 1) != b"\n":
+        os._exit(125)
+    for fd in (_GATE, _STATUS, _LEASH):
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def find(reference: str) -> object:
@@ -43,6 +61,8 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, ".crony-call.json")) as file:
         call = json.load(file)
+    if call["stands"]:
+        stand_at_gate()
     sys.path[0] = os.getcwd()
     function = find(call["function"])
     if not callable(function):

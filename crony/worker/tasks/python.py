@@ -14,10 +14,22 @@ _CALL = ".crony-call.json"
 _SOURCE = files("crony.worker.tasks").joinpath("call.py").read_bytes()
 
 
-def python(lease: Lease, env: Mapping[str, str], *, interpreter: str) -> Command:
-    """Return the command that calls the function and writes down its result."""
+#: A variable that begins so can have the interpreter execute what the task brings.
+_STEERING = "PYTHON"
+
+
+def python(
+    lease: Lease, env: Mapping[str, str], *, interpreter: str, ahead: bool
+) -> Command:
+    """Return the command that calls the function and writes down its result.
+
+    ``ahead``: the interpreter is to start before the instant and wait for it, unless
+    that could execute anything of the task.
+    """
     task = lease.task
+    stands = ahead and not any(name.startswith(_STEERING) for name in env)
     call = {
+        "stands": stands,
         "function": reading.text(task, "python"),
         "args": task.get("args") or [],
         "kwargs": task.get("kwargs") or {},
@@ -32,4 +44,5 @@ def python(lease: Lease, env: Mapping[str, str], *, interpreter: str) -> Command
             _NAME: (_SOURCE, 0o600),
             _CALL: (json.dumps(call).encode(), 0o600),
         },
+        stands=stands,
     )

@@ -29,6 +29,8 @@ class Workshop:
     watchdog: Watchdog
     rules: Rules
     interpreter: str
+    #: It starts before the instant of its task, and waits for it.
+    interpreter_ahead: bool
     #: Names that ``pass_env`` may ask for, and the environment they come from.
     pass_env: tuple[str, ...]
     environ: Mapping[str, str]
@@ -64,7 +66,12 @@ class Workshop:
             case "script":
                 return script(lease, env)
             case _:
-                return python(lease, env, interpreter=self.interpreter)
+                return python(
+                    lease,
+                    env,
+                    interpreter=self.interpreter,
+                    ahead=self.interpreter_ahead,
+                )
 
 
 def _limits(wish: Wish) -> Limits:
