@@ -232,9 +232,10 @@ class Edits:
         self, definition: Definition, found: Schedule, *, now: datetime
     ) -> None:
         """Raise ``InvalidBody`` for what can't be, all faults at once."""
-        faults = references.missing(self._store, found.tenant, definition)
+        look = self._policies.look()
+        faults = references.missing(look, found.tenant, definition)
         if not triggering.same_occurrences(definition, found.definition):
-            policy = self._policies.of(found.tenant, definition).policy
+            policy = look.resolved(found.tenant, definition).policy
             faults += triggering.check_trigger(
                 definition,
                 tenant=found.tenant,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 
 from crony import errors
 from crony.api import problems
@@ -89,8 +89,8 @@ class _Doing:
         self._defining = Defining(node)
         self._tenant = tenant
         self._identity = identity
-        # Most of a batch name the same few.
-        self._exists = cache(partial(self._defining.exists, tenant))
+        # Most of a batch name the same few groups and profiles.
+        self._look = self._schedules.look()
         self._results: dict[int, _Result] = {}
         self._waiting: dict[int, Wanted] = {}
         self._names: set[str] = set()
@@ -126,7 +126,7 @@ class _Doing:
             body,
             present=None if known is None else known.definition,
             id=id,
-            exists=self._exists,
+            look=self._look,
         )
         wanted = Wanted(definition, id)
         if known is not None:
