@@ -20,7 +20,7 @@ _log = log.get(__name__)
 Outcome = tuple[Schedule, bool] | errors.CronyError
 
 #: So many are stored in one step, in which nothing else is written.
-MOST = 50
+MOST = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Look:
         self._tenants: dict[str, Tenant | None] = {}
         self._groups: dict[tuple[str, str], Group | None] = {}
         self._profiles: dict[tuple[str, str], Profile | None] = {}
+        #: By all that it depends on.
+        self._resolved: dict[tuple[str, str, str | None, PolicySettings], Resolved] = {}
 
     def tenant(self, name: str) -> Tenant | None:
         """Return a tenant."""
@@ -111,8 +113,12 @@ class Look:
 
     def resolved(self, tenant: str, definition: Definition) -> Resolved:
         """Return what holds for a definition of that tenant."""
-        self._find_for(tenant, (definition,))
         name = definition.group
+        asked = (tenant, name, definition.profile, definition.policy)
+        known = self._resolved.get(asked)
+        if known is not None:
+            return known
+        self._find_for(tenant, (definition,))
         group = self._groups[tenant, name] or _unset(tenant, name)
         levels = (
             *self._levels_of(tenant),
@@ -122,7 +128,9 @@ class Look:
         )
         policy, sources = _laid(levels)
         found = self._tenants[tenant]
-        return Resolved(policy, sources, group, found is not None and found.held)
+        held = found is not None and found.held
+        self._resolved[asked] = Resolved(policy, sources, group, held)
+        return self._resolved[asked]
 
     def _levels_of(self, tenant: str) -> tuple[_Level, ...]:
         """Return what a tenant says: its profile, and its own retention over that."""

@@ -79,16 +79,16 @@ def definition_of(
     """
     whole, faults = checked(ScheduleBody, body)
     faults += beside
-    when, of_trigger = faults_of_trigger(body, tenant=tenant, now=now)
+    when, of_trigger = faults_of_trigger(body, whole=whole, tenant=tenant, now=now)
     faults += of_trigger
     task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
     faults += of_task
     faults += faults_of_hooks(body.get("hooks"))
     faults += missing(body, exists=exists)
+    policy = PolicySettings() if whole is None else whole.settings()
     if when is not None:
-        faults += check(_definition(when, whole, now=now))
-    if whole is not None:
-        faults += contradictions(whole.settings())
+        faults += check(_definition(when, whole, policy, now=now))
+    faults += contradictions(policy)
     if whole is None or when is None or task is None or faults:
         raise errors.InvalidBody(distinct(faults))
     return Definition(
@@ -103,7 +103,7 @@ def definition_of(
         task=task,
         queue=whole.queue,
         requires=dict(whole.requires),
-        policy=whole.settings(),
+        policy=policy,
         paused=whole.paused,
         group=whole.group,
         profile=whole.profile,
@@ -127,7 +127,11 @@ def missing(
 
 
 def _definition(
-    when: TriggerBody, whole: ScheduleBody | None, *, now: datetime
+    when: TriggerBody,
+    whole: ScheduleBody | None,
+    policy: PolicySettings,
+    *,
+    now: datetime,
 ) -> Definition:
     """Return what says when, and by which policy, in an otherwise empty definition."""
     return Definition(
@@ -142,7 +146,7 @@ def _definition(
         task={},
         queue="default",
         requires={},
-        policy=PolicySettings() if whole is None else whole.settings(),
+        policy=policy,
         paused=False,
         group=DEFAULT_GROUP if whole is None else whole.group,
         profile=None if whole is None else whole.profile,
