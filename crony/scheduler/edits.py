@@ -204,17 +204,18 @@ class Edits:
             self._tell_holders(held)
         return gone
 
-    def written(self, schedule: Schedule, now: datetime) -> None:
+    def written(self, now: datetime, *schedules: Schedule) -> None:
         """Materialise at once what is due at once in what was written just now."""
-        if self._clock.held():
+        if self._clock.held() or not schedules:
             return
-        try:
-            self._materializer.one(schedule, now)
-        except errors.Unavailable:
-            # The schedule is stored and acknowledged; the ticker goes on.
-            _log.warning("a schedule waits for the ticker", schedule=schedule.id)
+        for schedule in schedules:
+            try:
+                self._materializer.one(schedule, now)
+            except errors.Unavailable:
+                # The schedule is stored and acknowledged; the ticker goes on.
+                _log.warning("a schedule waits for the ticker", schedule=schedule.id)
         # PERF: a round does much; one for each schedule would leave time for little.
-        if self._materializer.is_far(schedule, now):
+        if all(self._materializer.is_far(schedule, now) for schedule in schedules):
             self._wakes.publish_events()
         else:
             self._wakes.publish_tick()
@@ -280,7 +281,7 @@ class Edits:
         stored = self._store.schedules.find(schedule.tenant, schedule.id)
         if stored is None:
             return schedule
-        self.written(stored, max(now, cut(self._clock.now())))
+        self.written(max(now, cut(self._clock.now())), stored)
         return stored
 
     def _caught_up(self, found: Schedule) -> Schedule | None:

@@ -100,13 +100,22 @@ class Look:
         """Return what holds where there is no schedule any more."""
         return _laid(self._levels_of(tenant))[0]
 
+    def load(self, tenant: str, definitions: Iterable[Definition]) -> None:
+        """Look up at once what these definitions of a tenant name."""
+        named = {(each.group, each.profile) for each in definitions}
+        self._find(
+            tenant,
+            groups={group for group, _ in named},
+            profiles={profile for _, profile in named if profile is not None},
+        )
+
     def many(self, schedules: Collection[Schedule]) -> Mapping[str, Resolved]:
         """Return what holds for each schedule, by its id."""
         by_tenant: dict[str, list[Definition]] = {}
         for each in schedules:
             by_tenant.setdefault(each.tenant, []).append(each.definition)
         for tenant, definitions in by_tenant.items():
-            self._find_for(tenant, definitions)
+            self.load(tenant, definitions)
         return {
             each.id: self.resolved(each.tenant, each.definition) for each in schedules
         }
@@ -118,7 +127,7 @@ class Look:
         known = self._resolved.get(asked)
         if known is not None:
             return known
-        self._find_for(tenant, (definition,))
+        self.load(tenant, (definition,))
         group = self._groups[tenant, name] or _unset(tenant, name)
         levels = (
             *self._levels_of(tenant),
@@ -147,14 +156,6 @@ class Look:
     ) -> tuple[_Level, ...]:
         found = None if name is None else self._profiles[tenant, name]
         return () if found is None else ((level, found.settings),)
-
-    def _find_for(self, tenant: str, definitions: Iterable[Definition]) -> None:
-        named = {(each.group, each.profile) for each in definitions}
-        self._find(
-            tenant,
-            groups={group for group, _ in named},
-            profiles={profile for _, profile in named if profile is not None},
-        )
 
     def _find(
         self,

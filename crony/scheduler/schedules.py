@@ -152,7 +152,7 @@ class Schedules:
         if not stored:
             return self.find(tenant, schedule.id), True
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
-        self._edits.written(schedule, schedule.created_at)
+        self._edits.written(schedule.created_at, schedule)
         return schedule, True
 
     def _same(self, tenant: str, definition: Definition) -> Schedule | None:

@@ -19,7 +19,7 @@ from crony.errors import Fault
 from crony.model.group import DEFAULT_GROUP
 from crony.model.policy import PolicySettings
 from crony.model.schedule import Definition
-from crony.model.task import Json
+from crony.model.task import Json, JsonObject
 from crony.scheduler import references
 
 #: What is read back with a schedule: accepted in a PUT or PATCH, and ignored.
@@ -86,11 +86,25 @@ def definition_of(
     faults += faults_of_hooks(body.get("hooks"))
     faults += missing(body, exists=exists)
     policy = PolicySettings() if whole is None else whole.settings()
+    made: Definition | None = None
+    if when is not None and whole is not None and task is not None:
+        made = _definition(when, whole, task, policy, now=now)
     if when is not None:
-        faults += check(_definition(when, whole, policy, now=now))
+        faults += check(made or _when(when, whole, policy, now=now))
     faults += contradictions(policy)
-    if whole is None or when is None or task is None or faults:
+    if made is None or faults:
         raise errors.InvalidBody(distinct(faults))
+    return made
+
+
+def _definition(
+    when: TriggerBody,
+    whole: ScheduleBody,
+    task: JsonObject,
+    policy: PolicySettings,
+    *,
+    now: datetime,
+) -> Definition:
     return Definition(
         name=when.name,
         description=whole.description,
@@ -126,7 +140,7 @@ def missing(
     return faults
 
 
-def _definition(
+def _when(
     when: TriggerBody,
     whole: ScheduleBody | None,
     policy: PolicySettings,

@@ -38,7 +38,9 @@ class TestLevels:
         etl = scene.group("etl", profile="slow", max_concurrent=2)
         scene.group("unasked", profile="unasked")
         owner = store.tenants.find(TENANT)
+        default = store.groups.find(TENANT, "default")
         assert owner is not None
+        assert default is not None
         changed = replace(owner, revision=owner.revision + 1, profile="of-all")
         assert store.tenants.put(changed, expected=owner.revision)[0]
         found = store.tenants.levels(
@@ -46,7 +48,7 @@ class TestLevels:
         )
         assert found == Levels(
             tenant=changed,
-            groups={"default": store.groups.find(TENANT, "default"), "etl": etl},
+            groups={"default": default, "etl": etl},
             profiles={name: profiles[name] for name in ("of-all", "slow", "asked")},
         )
 
