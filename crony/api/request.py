@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote_to_bytes
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from crony.api.routes import Route
 
 _UNRESERVED = "-._~"
+#: A path that is the same when it is decoded and encoded again.
+_PLAIN = re.compile(rb"[A-Za-z0-9._~:/-]*")
 #: What a body may be, beside JSON itself.
 _JSON = ("application/json", "application/merge-patch+json")
 KIB = 1 << 10
@@ -152,9 +155,13 @@ def canonical(raw: bytes) -> str:
     Split raw first: ``a%2Fb`` is one segment. Falcon then routes what is still
     encoded, and ``segment`` decodes what it found.
     """
+    path = raw.partition(b"?")[0]
+    if _PLAIN.fullmatch(path):
+        # PERF: that is nearly all of them.
+        return path.decode("ascii")
     return "/".join(
         quote(unquote_to_bytes(part), safe=_UNRESERVED + ":")
-        for part in raw.partition(b"?")[0].split(b"/")
+        for part in path.split(b"/")
     )
 
 

@@ -10,7 +10,7 @@ from crony.clock import Clock, cut
 from crony.model.schedule import Definition, Schedule
 from crony.scheduler import triggering
 from crony.scheduler.edits import Edits
-from crony.scheduler.policies import Policies
+from crony.scheduler.policies import Look, Policies
 from crony.scheduler.schedules import Schedules, fresh
 from crony.storage.contract import Creation, Store
 
@@ -20,7 +20,7 @@ _log = log.get(__name__)
 Outcome = tuple[Schedule, bool] | errors.CronyError
 
 #: So many are stored in one step, in which nothing else is written.
-MOST = 50
+MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,19 @@ class Batches:
 
     def create(self, tenant: str, wanted: Sequence[Wanted]) -> list[Outcome]:
         """Make schedules, at most ``MOST``; return what became of each, in order."""
-        drafts = self._drafts(tenant, wanted)
-        made = self._stored(tenant, drafts)
+        look = self._policies.look()
+        look.load(tenant, [each.definition for each in wanted])
+        drafts = self._drafts(tenant, wanted, look)
+        made = self._stored(tenant, drafts, look)
+        for each in made.values():
+            _log.info("schedule created", tenant=tenant, schedule=each.id)
+        if made:
+            self._edits.written(drafts[0].created_at, *made.values())
         return [self._outcome(each, made.get(each.id)) for each in drafts]
 
-    def _drafts(self, tenant: str, wanted: Sequence[Wanted]) -> list[Schedule]:
+    def _drafts(
+        self, tenant: str, wanted: Sequence[Wanted], look: Look
+    ) -> list[Schedule]:
         now = cut(self._clock.now())
         return [
             fresh(
@@ -63,20 +71,21 @@ class Batches:
                 each.definition,
                 id=each.id or self._schedules.new_id(),
                 now=now,
-                held=False,
+                held=look.resolved(tenant, each.definition).group.paused,
             )
             for each in wanted
         ]
 
-    def _stored(self, tenant: str, drafts: Sequence[Schedule]) -> dict[str, Schedule]:
+    def _stored(
+        self, tenant: str, drafts: Sequence[Schedule], look: Look
+    ) -> dict[str, Schedule]:
         """Store what is plainly new; return it by its id."""
-        found = self._store.tenants.find(tenant)
-        if found is None:
+        owner = look.tenant(tenant)
+        if owner is None:
             raise errors.NotFound("tenant", tenant)
-        holds = self._policies.many(drafts)
         batch: list[Creation] = []
         for draft in drafts:
-            policy, group = holds[draft.id].policy, holds[draft.id].group
+            policy = look.resolved(tenant, draft.definition).policy
             faults = triggering.check_trigger(
                 draft.definition,
                 tenant=tenant,
@@ -84,8 +93,8 @@ class Batches:
                 window=policy.misfire_window,
             )
             if not faults:
-                batch.append(Creation(_held(draft, held=group.paused), policy.limit))
-        stored = self._store.schedules.create_all(batch, quota=found.quotas.schedules)
+                batch.append(Creation(draft, policy.limit))
+        stored = self._store.schedules.create_all(batch, quota=owner.quotas.schedules)
         return {
             item.schedule.id: item.schedule
             for item, counted in zip(batch, stored, strict=True)
@@ -94,8 +103,6 @@ class Batches:
 
     def _outcome(self, draft: Schedule, made: Schedule | None) -> Outcome:
         if made is not None:
-            _log.info("schedule created", tenant=made.tenant, schedule=made.id)
-            self._edits.written(made, made.created_at)
             return made, True
         try:
             # What is not plainly new is looked at by itself.
@@ -104,16 +111,3 @@ class Batches:
             raise
         except errors.CronyError as exc:
             return exc
-
-
-def _held(draft: Schedule, *, held: bool) -> Schedule:
-    """Return a draft as it is in a group that is paused, or is not."""
-    if held == draft.held:
-        return draft
-    return fresh(
-        draft.tenant,
-        draft.definition,
-        id=draft.id,
-        now=draft.created_at,
-        held=held,
-    )

@@ -204,17 +204,18 @@ class Edits:
             self._tell_holders(held)
         return gone
 
-    def written(self, schedule: Schedule, now: datetime) -> None:
+    def written(self, now: datetime, *schedules: Schedule) -> None:
         """Materialise at once what is due at once in what was written just now."""
-        if self._clock.held():
+        if self._clock.held() or not schedules:
             return
-        try:
-            self._materializer.one(schedule, now)
-        except errors.Unavailable:
-            # The schedule is stored and acknowledged; the ticker goes on.
-            _log.warning("a schedule waits for the ticker", schedule=schedule.id)
+        for schedule in schedules:
+            try:
+                self._materializer.one(schedule, now)
+            except errors.Unavailable:
+                # The schedule is stored and acknowledged; the ticker goes on.
+                _log.warning("a schedule waits for the ticker", schedule=schedule.id)
         # PERF: a round does much; one for each schedule would leave time for little.
-        if self._materializer.is_far(schedule, now):
+        if all(self._materializer.is_far(schedule, now) for schedule in schedules):
             self._wakes.publish_events()
         else:
             self._wakes.publish_tick()
@@ -232,9 +233,10 @@ class Edits:
         self, definition: Definition, found: Schedule, *, now: datetime
     ) -> None:
         """Raise ``InvalidBody`` for what can't be, all faults at once."""
-        faults = references.missing(self._store, found.tenant, definition)
+        look = self._policies.look()
+        faults = references.missing(look, found.tenant, definition)
         if not triggering.same_occurrences(definition, found.definition):
-            policy = self._policies.of(found.tenant, definition).policy
+            policy = look.resolved(found.tenant, definition).policy
             faults += triggering.check_trigger(
                 definition,
                 tenant=found.tenant,
@@ -279,7 +281,7 @@ class Edits:
         stored = self._store.schedules.find(schedule.tenant, schedule.id)
         if stored is None:
             return schedule
-        self.written(stored, max(now, cut(self._clock.now())))
+        self.written(max(now, cut(self._clock.now())), stored)
         return stored
 
     def _caught_up(self, found: Schedule) -> Schedule | None:

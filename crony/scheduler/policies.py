@@ -7,10 +7,9 @@ call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
 
 from crony.clock import EPOCH
 from crony.model.group import Group, Profile
@@ -27,9 +26,6 @@ from crony.model.policy import (
 from crony.model.schedule import Definition, Schedule
 from crony.model.worker import Tenant
 from crony.storage.contract import Store
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 _Level = tuple[str, PolicySettings]
 
@@ -57,46 +53,97 @@ class Policies:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def look(self) -> Look:
+        """Return a look at the levels, for one call."""
+        return Look(self._store)
+
     def of(self, tenant: str, definition: Definition) -> Resolved:
         """Return what holds for a definition of that tenant."""
-        return _Lookup(self._store).resolved(tenant, definition)
+        return self.look().resolved(tenant, definition)
 
-    def many(self, schedules: Iterable[Schedule]) -> Mapping[str, Resolved]:
+    def many(self, schedules: Collection[Schedule]) -> Mapping[str, Resolved]:
         """Return what holds for each schedule, by its id."""
-        lookup = _Lookup(self._store)
-        return {
-            each.id: lookup.resolved(each.tenant, each.definition) for each in schedules
-        }
+        return self.look().many(schedules)
 
     def of_tenant(self, tenant: str) -> Policy:
         """Return what holds where there is no schedule any more."""
-        return _laid(_Lookup(self._store).of_tenant(tenant))[0]
+        return self.look().of_tenant(tenant)
 
 
-class _Lookup:
+class Look:
     """Finds each tenant, group and profile once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._tenants: dict[str, Tenant | None] = {}
-        self._groups: dict[tuple[str, str], Group] = {}
+        self._groups: dict[tuple[str, str], Group | None] = {}
         self._profiles: dict[tuple[str, str], Profile | None] = {}
+        #: By all that it depends on.
+        self._resolved: dict[tuple[str, str, str | None, PolicySettings], Resolved] = {}
+
+    def tenant(self, name: str) -> Tenant | None:
+        """Return a tenant."""
+        self._find(name)
+        return self._tenants[name]
+
+    def has_group(self, tenant: str, name: str) -> bool:
+        """Return whether the tenant has a group of that name."""
+        self._find(tenant, groups=(name,))
+        return self._groups[tenant, name] is not None
+
+    def has_profile(self, tenant: str, name: str) -> bool:
+        """Return whether the tenant has a profile of that name."""
+        self._find(tenant, profiles=(name,))
+        return self._profiles[tenant, name] is not None
+
+    def of_tenant(self, tenant: str) -> Policy:
+        """Return what holds where there is no schedule any more."""
+        return _laid(self._levels_of(tenant))[0]
+
+    def load(self, tenant: str, definitions: Iterable[Definition]) -> None:
+        """Look up at once what these definitions of a tenant name."""
+        named = {(each.group, each.profile) for each in definitions}
+        self._find(
+            tenant,
+            groups={group for group, _ in named},
+            profiles={profile for _, profile in named if profile is not None},
+        )
+
+    def many(self, schedules: Collection[Schedule]) -> Mapping[str, Resolved]:
+        """Return what holds for each schedule, by its id."""
+        by_tenant: dict[str, list[Definition]] = {}
+        for each in schedules:
+            by_tenant.setdefault(each.tenant, []).append(each.definition)
+        for tenant, definitions in by_tenant.items():
+            self.load(tenant, definitions)
+        return {
+            each.id: self.resolved(each.tenant, each.definition) for each in schedules
+        }
 
     def resolved(self, tenant: str, definition: Definition) -> Resolved:
-        group = self._group(tenant, definition.group)
+        """Return what holds for a definition of that tenant."""
+        name = definition.group
+        asked = (tenant, name, definition.profile, definition.policy)
+        known = self._resolved.get(asked)
+        if known is not None:
+            return known
+        self.load(tenant, (definition,))
+        group = self._groups[tenant, name] or _unset(tenant, name)
         levels = (
-            *self.of_tenant(tenant),
+            *self._levels_of(tenant),
             *self._of_profile(GROUP, tenant, group.profile),
             *self._of_profile(PROFILE, tenant, definition.profile),
             (SCHEDULE, definition.policy),
         )
         policy, sources = _laid(levels)
-        found = self._tenant(tenant)
-        return Resolved(policy, sources, group, found is not None and found.held)
+        found = self._tenants[tenant]
+        held = found is not None and found.held
+        self._resolved[asked] = Resolved(policy, sources, group, held)
+        return self._resolved[asked]
 
-    def of_tenant(self, tenant: str) -> tuple[_Level, ...]:
+    def _levels_of(self, tenant: str) -> tuple[_Level, ...]:
         """Return what a tenant says: its profile, and its own retention over that."""
-        found = self._tenant(tenant)
+        found = self.tenant(tenant)
         if found is None:
             return ()
         of_profile = self._of_profile(TENANT, tenant, found.profile)
@@ -104,39 +151,38 @@ class _Lookup:
             return of_profile
         return (*of_profile, (TENANT, PolicySettings(retention=found.retention)))
 
-    def _tenant(self, name: str) -> Tenant | None:
-        return _once(self._tenants, name, lambda: self._store.tenants.find(name))
-
-    def _group(self, tenant: str, name: str) -> Group:
-        return _once(
-            self._groups,
-            (tenant, name),
-            lambda: self._store.groups.find(tenant, name) or _unset(tenant, name),
-        )
-
     def _of_profile(
         self, level: str, tenant: str, name: str | None
     ) -> tuple[_Level, ...]:
-        if name is None:
-            return ()
-        found = _once(
-            self._profiles,
-            (tenant, name),
-            lambda: self._store.profiles.find(tenant, name),
-        )
+        found = None if name is None else self._profiles[tenant, name]
         return () if found is None else ((level, found.settings),)
+
+    def _find(
+        self,
+        tenant: str,
+        *,
+        groups: Collection[str] = (),
+        profiles: Collection[str] = (),
+    ) -> None:
+        """Look up what is not known yet."""
+        groups = [name for name in groups if (tenant, name) not in self._groups]
+        profiles = [name for name in profiles if (tenant, name) not in self._profiles]
+        if tenant in self._tenants and not groups and not profiles:
+            return
+        found = self._store.tenants.levels(tenant, groups=groups, profiles=profiles)
+        self._tenants.setdefault(tenant, found.tenant)
+        for name in groups:
+            self._groups[tenant, name] = found.groups.get(name)
+        users = (self._tenants[tenant], *found.groups.values())
+        referred = {user.profile for user in users if user and user.profile}
+        for name in referred.union(profiles):
+            self._profiles.setdefault((tenant, name), found.profiles.get(name))
 
 
 @lru_cache(maxsize=1024)
 def _laid(levels: tuple[_Level, ...]) -> tuple[Policy, Mapping[str, str]]:
     # Pure, and asked for each schedule that is due: most set the same few fields.
     return resolve(*levels)
-
-
-def _once(known: dict[_Key, _Value], key: _Key, find: Callable[[], _Value]) -> _Value:
-    if key not in known:
-        known[key] = find()
-    return known[key]
 
 
 def _unset(tenant: str, name: str) -> Group:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crony import errors
 from crony.errors import Fault
 from crony.model.schedule import Definition
-from crony.storage.contract import Store
+from crony.scheduler.policies import Look
 
 _WHAT_TO_DO = {
     "group": 'make it first, or use "default"',
@@ -13,13 +13,13 @@ _WHAT_TO_DO = {
 }
 
 
-def missing(store: Store, tenant: str, definition: Definition) -> list[Fault]:
+def missing(look: Look, tenant: str, definition: Definition) -> list[Fault]:
     """Return a fault for each thing that a definition names and that is not there."""
     faults = []
-    if store.groups.find(tenant, definition.group) is None:
+    if not look.has_group(tenant, definition.group):
         faults.append(fault("group", definition.group))
     profile = definition.profile
-    if profile is not None and store.profiles.find(tenant, profile) is None:
+    if profile is not None and not look.has_profile(tenant, profile):
         faults.append(fault("profile", profile))
     return faults
 

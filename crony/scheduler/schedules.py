@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from crony.scheduler import references, triggering
 from crony.scheduler.contention import again
 from crony.scheduler.edits import Edits, asked_for
 from crony.scheduler.occurrences import calendar_of, with_cursor
-from crony.scheduler.policies import Policies, Resolved
+from crony.scheduler.policies import Look, Policies
 from crony.scheduler.views import ScheduleView, Views
 from crony.storage.contract import Page, Position, ScheduleQuery, Store
 from crony.triggers import Upcoming, rules_of
@@ -64,25 +64,42 @@ class Schedules:
         """Return some of the schedules that match."""
         return self._store.schedules.page(tenant, query, limit=limit, after=after)
 
-    def views(self, schedules: Sequence[Schedule]) -> list[ScheduleView]:
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        """Return the schedules that there are of these names, by name."""
+        return self._store.schedules.named(tenant, names)
+
+    def views(
+        self, schedules: Sequence[Schedule], *, look: Look | None = None
+    ) -> list[ScheduleView]:
         """Return schedules with their live part, in the order given."""
-        return self._views.of(schedules, now=cut(self._clock.now()))
+        return self._views.of(schedules, now=cut(self._clock.now()), look=look)
+
+    def look(self) -> Look:
+        """Return a look at what has a say in schedules, for one request."""
+        return self._policies.look()
 
     # Making.
 
     def create(
-        self, tenant: str, definition: Definition, *, id: str | None = None
+        self,
+        tenant: str,
+        definition: Definition,
+        *,
+        id: str | None = None,
+        look: Look | None = None,
     ) -> tuple[Schedule, bool]:
         """Make a schedule; return it, and whether this made it.
 
-        The same name and definition again is the schedule that exists. ``id`` is
-        that of an earlier, interrupted request: what that one made counts as made
-        by this one. Raises ``InvalidBody``, ``NameTaken``, ``QuotaExceeded``.
+        ``look`` is that of the request, where it has had one. The same name and
+        definition again is the schedule that exists. ``id`` is that of an earlier,
+        interrupted request: what that one made counts as made by this one. Raises
+        ``InvalidBody``, ``NameTaken``, ``QuotaExceeded``.
         """
         for _ in again("group"):
             now = cut(self._clock.now())
-            holds = self._policies.of(tenant, definition)
-            faults = self._faults(tenant, definition, holds, now=now)
+            look = look or self._policies.look()
+            holds = look.resolved(tenant, definition)
+            faults = self._faults(tenant, definition, look, now=now)
             if faults:
                 # A repeat is answered as the first time, also when its instant is
                 # past.
@@ -98,26 +115,31 @@ class Schedules:
                 held=holds.group.paused,
             )
             try:
-                return self._stored(schedule, limit=holds.policy.limit)
+                return self._stored(schedule, look, limit=holds.policy.limit)
             except errors.Contended:
-                continue
+                look = None
         raise AssertionError("unreachable")
 
     def _faults(
-        self, tenant: str, definition: Definition, holds: Resolved, *, now: datetime
+        self, tenant: str, definition: Definition, look: Look, *, now: datetime
     ) -> list[Fault]:
         """Return why this definition can't be that of a schedule."""
-        faults = references.missing(self._store, tenant, definition)
-        return faults + triggering.check_trigger(
-            definition, tenant=tenant, now=now, window=holds.policy.misfire_window
+        policy = look.resolved(tenant, definition).policy
+        return references.missing(look, tenant, definition) + triggering.check_trigger(
+            definition, tenant=tenant, now=now, window=policy.misfire_window
         )
 
-    def _stored(self, schedule: Schedule, *, limit: int) -> tuple[Schedule, bool]:
+    def _stored(
+        self, schedule: Schedule, look: Look, *, limit: int
+    ) -> tuple[Schedule, bool]:
         """Store a new schedule; return what is stored, and whether this made it."""
         tenant, definition = schedule.tenant, schedule.definition
+        owner = look.tenant(tenant)
+        if owner is None:
+            raise errors.NotFound("tenant", tenant)
         try:
             stored = self._store.schedules.create(
-                schedule, limit=limit, quota=self._quota(tenant)
+                schedule, limit=limit, quota=owner.quotas.schedules
             )
         except errors.NameTaken:
             found = self._same(tenant, definition)
@@ -130,7 +152,7 @@ class Schedules:
         if not stored:
             return self.find(tenant, schedule.id), True
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
-        self._edits.written(schedule, schedule.created_at)
+        self._edits.written(schedule.created_at, schedule)
         return schedule, True
 
     def _same(self, tenant: str, definition: Definition) -> Schedule | None:
@@ -145,12 +167,6 @@ class Schedules:
     def _of_id(self, tenant: str, id: str | None) -> Schedule | None:
         """Return the schedule that an interrupted request made under its id."""
         return None if id is None else self._store.schedules.find(tenant, id)
-
-    def _quota(self, tenant: str) -> int | None:
-        found = self._store.tenants.find(tenant)
-        if found is None:
-            raise errors.NotFound("tenant", tenant)
-        return found.quotas.schedules
 
     # Changing.
 
@@ -303,15 +319,20 @@ class Schedules:
         )
 
     def check_new(
-        self, definition: Definition, *, tenant: str, id: str | None = None
+        self,
+        definition: Definition,
+        *,
+        tenant: str,
+        id: str | None = None,
+        look: Look | None = None,
     ) -> list[Fault]:
         """Return why a definition can't be that of a schedule; a repeat always can.
 
         Its task does not count here; ``create`` looks at the whole.
         """
         now = cut(self._clock.now())
-        holds = self._policies.of(tenant, definition)
-        faults = self._faults(tenant, definition, holds, now=now)
+        look = look or self._policies.look()
+        faults = self._faults(tenant, definition, look, now=now)
         if not faults or self._of_id(tenant, id) is not None:
             return []
         name = definition.name

@@ -14,11 +14,12 @@ from crony.model.schedule import Schedule
 from crony.model.state import Origin, RunState, ScheduleState
 from crony.scheduler import doubts
 from crony.scheduler.occurrences import calendar_of
-from crony.scheduler.policies import Policies
-from crony.storage.contract import Store
+from crony.scheduler.policies import Look, Policies
+from crony.storage.contract import Live, Store
 
 _RUNS = 10
 _ENTRIES = 20
+_NOTHING = Live()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +52,25 @@ class Views:
         self._store = store
         self._policies = policies
 
-    def of(self, schedules: Sequence[Schedule], *, now: datetime) -> list[ScheduleView]:
-        """Return a view of each schedule of a tenant, in order."""
+    def of(
+        self, schedules: Sequence[Schedule], *, now: datetime, look: Look | None = None
+    ) -> list[ScheduleView]:
+        """Return a view of each schedule of a tenant, in order.
+
+        ``look`` is that of the call, where it has had one.
+        """
         known = [schedule.id for schedule in schedules]
         if not known:
             return []
         tenant = schedules[0].tenant
-        runs = self._store.runs.recent(tenant, known, limit=_RUNS)
-        entries = self._store.runs.errors(tenant, known, limit=_ENTRIES)
-        progress = self._store.runs.progress(tenant, known, limit=_ENTRIES)
-        holds = self._policies.many(schedules)
+        lives = self._store.runs.live(tenant, known, runs=_RUNS, entries=_ENTRIES)
+        holds = (look or self._policies.look()).many(schedules)
         served = doubts.served(self._store, schedules)
         views: list[ScheduleView] = []
         for schedule in schedules:
             held = holds[schedule.id]
-            recent = runs.get(schedule.id, ())
+            live = lives.get(schedule.id, _NOTHING)
+            recent = live.runs
             next_run_at = _next(schedule, recent, now)
             views.append(
                 ScheduleView(
@@ -77,8 +82,8 @@ class Views:
                     next_run_at=next_run_at,
                     last_run=_last(recent, now),
                     recent_runs=recent,
-                    errors=entries.get(schedule.id, ()),
-                    progress=progress.get(schedule.id, ()),
+                    errors=live.errors,
+                    progress=live.progress,
                     warnings=doubts.warnings(
                         schedule,
                         held.policy,

@@ -287,6 +287,10 @@ def retention_in(text: str) -> RetentionSettings:
     return _settings_in(RetentionSettings, json.loads(text))
 
 
+#: PERF: very many schedules set the same few fields, or none.
+_policy_settings_out = lru_cache(maxsize=1024)(_settings_out)
+
+
 def definition_out(definition: Definition) -> str:
     """Return the definition as JSON text."""
     return dumps(
@@ -302,7 +306,7 @@ def definition_out(definition: Definition) -> str:
             "task": dict(definition.task),
             "queue": definition.queue,
             "requires": dict(definition.requires),
-            "policy": _settings_out(definition.policy),
+            "policy": _policy_settings_out(definition.policy),
             "paused": definition.paused,
             "group": definition.group,
             "profile": definition.profile,

@@ -261,6 +261,24 @@ class Answer:
     body: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What has a say in how the schedules of a tenant run, by name."""
+
+    tenant: Tenant | None
+    groups: Mapping[str, Group]
+    profiles: Mapping[str, Profile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What has become of one schedule so far, newest first."""
+
+    runs: Sequence[Run] = ()
+    errors: Sequence[ErrorEntry] = ()
+    progress: Sequence[Progress] = ()
+
+
 class Schedules(ABC):
     """Schedules and the revisions of their definitions."""
 
@@ -290,6 +308,10 @@ class Schedules(ABC):
     @abstractmethod
     def find(self, tenant: str, reference: str) -> Schedule | None:
         """Return the tenant's schedule of that id or name."""
+
+    @abstractmethod
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        """Return the tenant's schedules of these names, by name."""
 
     @abstractmethod
     def page(
@@ -554,6 +576,14 @@ class Runs(ABC):
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
         """Return the newest progress entries, newest first; 20 are kept."""
+
+    @abstractmethod
+    def live(
+        self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
+    ) -> Mapping[str, Live]:
+        """Return what ``recent`` (``runs`` of each), ``errors`` and ``progress``
+        (``entries`` of each) return, each as it is at some time of the call; of
+        schedules of which there is anything."""
 
     @abstractmethod
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
@@ -923,6 +953,13 @@ class Tenants(ABC):
         """Remove a tenant; raises ``InUse`` while it has schedules, workers or
         runs that are not over, and always for ``default``. Its keys go with it, and
         so does its history: a later tenant of the name sees nothing of it."""
+
+    @abstractmethod
+    def levels(
+        self, tenant: str, *, groups: Collection[str], profiles: Collection[str]
+    ) -> Levels:
+        """Return a tenant, those of the groups and profiles that there are, and the
+        profiles that the tenant and these groups refer to."""
 
     @abstractmethod
     def usage(self, tenant: str) -> Usage:

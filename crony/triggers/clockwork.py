@@ -62,7 +62,7 @@ class _Span:
 class ClockworkOccurrences:
     """The occurrences of a pattern in a zone, under a rule for gaps and folds."""
 
-    __slots__ = ("_pattern", "_rule", "_span", "_text", "_zone")
+    __slots__ = ("_known", "_pattern", "_rule", "_span", "_text", "_zone")
 
     def __init__(
         self, pattern: Pattern, *, zone: Zone, rule: DstRule, description: str
@@ -72,14 +72,24 @@ class ClockworkOccurrences:
         self._rule = rule
         self._text = description
         self._span = self._span_at(0)
+        #: From when to when nothing is due, but for the end.
+        self._known = (0, -1)
 
     def first(self, instant: datetime, *, inclusive: bool = False) -> datetime | None:
         """Return the first occurrence after (or at) an instant."""
         seconds = seconds_until(instant)
         if not inclusive or instant.microsecond:
             seconds += 1
+        # PERF: a new schedule is asked several times from about the same instant on,
+        # and many have one trigger. One assignment, as with ``_span``.
+        since, known = self._known
+        if since <= seconds <= known:
+            return instant_at(known)
         found = self._next(seconds)
-        return None if found is None else instant_at(found)
+        if found is None:
+            return None
+        self._known = (seconds, found)
+        return instant_at(found)
 
     def between(self, start: datetime, end: datetime, *, limit: int) -> list[datetime]:
         """Return the earliest occurrences after ``start``, up to ``end``."""

@@ -15,6 +15,7 @@ import pytest
 
 from crony import errors
 from crony.model.lease import Holding
+from crony.model.schedule import Schedule
 from crony.model.state import HELD, RunState
 from crony.storage.contract import RunQuery, Store
 from crony.testing import factories
@@ -181,6 +182,41 @@ def test_a_name_is_taken_once_whoever_asks(store: Store) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(create, range(4))) == 1
+
+
+def test_what_refuses_one_new_schedule_spoils_none_beside_it(store: Store) -> None:
+    """Each is judged by itself, however a driver puts those of one time together."""
+    wanted = [
+        schedule
+        for number in range(12)
+        for schedule in (
+            factories.make_schedule(name=f"name-{number}"),
+            factories.make_schedule(name=f"name-{number // 2}"),
+            factories.make_schedule(name=None, group="none"),
+            factories.make_schedule(name=None),
+        )
+    ]
+
+    def create(schedule: Schedule) -> str:
+        try:
+            made = store.schedules.create(schedule, limit=1, quota=None)
+        except errors.NameTaken as exc:
+            holder = store.schedules.find("default", exc.holder)
+            named = holder is not None and holder.definition.name
+            return "taken" if named == schedule.definition.name else "wrong"
+        except errors.NotFound:
+            return "missing"
+        assert made
+        assert store.schedules.find("default", schedule.id) == schedule
+        return "made"
+
+    with ThreadPoolExecutor(8) as pool:
+        ends = Counter(pool.map(create, wanted))
+    # Each name once, and all that have none; of no group none.
+    assert ends == {"made": 24, "taken": 12, "missing": 12}
+    assert store.tenants.usage("default").schedules == 24
+    told = store.events.page("default", after=0, limit=99)
+    assert Counter(each.type for each in told) == {"schedule.created": 24}
 
 
 def test_one_edit_of_two_at_once_counts(store: Store) -> None:

@@ -19,7 +19,7 @@ from crony.errors import Fault
 from crony.model.group import DEFAULT_GROUP
 from crony.model.policy import PolicySettings
 from crony.model.schedule import Definition
-from crony.model.task import Json
+from crony.model.task import Json, JsonObject
 from crony.scheduler import references
 
 #: What is read back with a schedule: accepted in a PUT or PATCH, and ignored.
@@ -79,18 +79,32 @@ def definition_of(
     """
     whole, faults = checked(ScheduleBody, body)
     faults += beside
-    when, of_trigger = faults_of_trigger(body, tenant=tenant, now=now)
+    when, of_trigger = faults_of_trigger(body, whole=whole, tenant=tenant, now=now)
     faults += of_trigger
     task, of_task = faults_of_task(body["task"]) if "task" in body else (None, [])
     faults += of_task
     faults += faults_of_hooks(body.get("hooks"))
     faults += missing(body, exists=exists)
+    policy = PolicySettings() if whole is None else whole.settings()
+    made: Definition | None = None
+    if when is not None and whole is not None and task is not None:
+        made = _definition(when, whole, task, policy, now=now)
     if when is not None:
-        faults += check(_definition(when, whole, now=now))
-    if whole is not None:
-        faults += contradictions(whole.settings())
-    if whole is None or when is None or task is None or faults:
+        faults += check(made or _when(when, whole, policy, now=now))
+    faults += contradictions(policy)
+    if made is None or faults:
         raise errors.InvalidBody(distinct(faults))
+    return made
+
+
+def _definition(
+    when: TriggerBody,
+    whole: ScheduleBody,
+    task: JsonObject,
+    policy: PolicySettings,
+    *,
+    now: datetime,
+) -> Definition:
     return Definition(
         name=when.name,
         description=whole.description,
@@ -103,7 +117,7 @@ def definition_of(
         task=task,
         queue=whole.queue,
         requires=dict(whole.requires),
-        policy=whole.settings(),
+        policy=policy,
         paused=whole.paused,
         group=whole.group,
         profile=whole.profile,
@@ -126,8 +140,12 @@ def missing(
     return faults
 
 
-def _definition(
-    when: TriggerBody, whole: ScheduleBody | None, *, now: datetime
+def _when(
+    when: TriggerBody,
+    whole: ScheduleBody | None,
+    policy: PolicySettings,
+    *,
+    now: datetime,
 ) -> Definition:
     """Return what says when, and by which policy, in an otherwise empty definition."""
     return Definition(
@@ -142,7 +160,7 @@ def _definition(
         task={},
         queue="default",
         requires={},
-        policy=PolicySettings() if whole is None else whole.settings(),
+        policy=policy,
         paused=False,
         group=DEFAULT_GROUP if whole is None else whole.group,
         profile=None if whole is None else whole.profile,

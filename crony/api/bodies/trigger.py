@@ -148,15 +148,19 @@ class TriggerBody(Body):
 
 
 def faults_of_trigger(
-    body: Mapping[str, Json], *, tenant: str, now: datetime
+    body: Mapping[str, Json],
+    *,
+    tenant: str,
+    now: datetime,
+    whole: TriggerBody | None = None,
 ) -> tuple[TriggerBody | None, list[Fault]]:
     """Return the members that say when, or all their faults.
 
     The rest of the body does not matter, so that these faults are found beside all
-    others.
+    others. ``whole`` is the body where nothing is wrong with any member by itself.
     """
     part = {name: body[name] for name in TriggerBody.model_fields if name in body}
-    when, faults = checked(TriggerBody, part)
+    when, faults = checked(TriggerBody, part) if whole is None else (whole, [])
     given = [kind for kind in KINDS if body.get(kind) is not None]
     if len(given) != 1:
         faults.append(Fault("", _one_of(given)))

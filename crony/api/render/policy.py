@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
+from functools import lru_cache
 
 from crony import wire
 from crony.api.render.values import Object, duration
@@ -45,11 +46,14 @@ def written(policy: PolicySettings) -> Object:
 
 def resolved(policy: Policy, sources: Mapping[str, str]) -> Object:
     """Return what holds, each field with the level it came from."""
-    return {
-        f.name: {"value": _value(f.name, getattr(policy, f.name)), "from": source}
-        for f in fields(Policy)
-        if (source := sources[f.name])
-    }
+    values = _values(policy)
+    return {name: {"value": values[name], "from": sources[name]} for name in values}
+
+
+#: PERF: very many schedules have one of few policies.
+@lru_cache(maxsize=1024)
+def _values(policy: Policy) -> Mapping[str, Json]:
+    return {f.name: _value(f.name, getattr(policy, f.name)) for f in fields(policy)}
 
 
 def sandbox(value: Sandbox) -> Object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 
 from crony import errors
 from crony.api import problems
@@ -58,7 +58,7 @@ class Batch:
         body, faults = checked(BatchBody, reading.an_object(value))
         if body is None:
             raise errors.InvalidBody(faults)
-        doing = _Doing(self._node, req.caller.tenant, identity)
+        doing = _Doing(self._node, req.caller.tenant, identity, body.schedules)
         for position, item in enumerate(body.schedules):
             doing.take(position, item, spoilt)
         results = doing.finished()
@@ -83,17 +83,22 @@ class Batch:
 class _Doing:
     """A batch under way: what is new waits until there are enough to store at once."""
 
-    def __init__(self, node: Node, tenant: str, identity: str | None) -> None:
+    def __init__(
+        self, node: Node, tenant: str, identity: str | None, items: Sequence[object]
+    ) -> None:
         self._schedules = node.service.schedules
         self._batches = node.service.batches
         self._defining = Defining(node)
         self._tenant = tenant
         self._identity = identity
-        # Most of a batch name the same few.
-        self._exists = cache(partial(self._defining.exists, tenant))
+        # Most of a batch name the same few groups and profiles.
+        self._look = self._schedules.look()
         self._results: dict[int, _Result] = {}
         self._waiting: dict[int, Wanted] = {}
         self._names: set[str] = set()
+        # Who has which name, as far as this batch has not changed it.
+        self._present = dict(self._schedules.named(tenant, _names_in(items)))
+        self._written: set[str] = set()
 
     def take(self, position: int, item: object, spoilt: Sequence[Fault]) -> None:
         """Create the schedule of an item, now or later, or replace one by its name."""
@@ -126,7 +131,7 @@ class _Doing:
             body,
             present=None if known is None else known.definition,
             id=id,
-            exists=self._exists,
+            look=self._look,
         )
         wanted = Wanted(definition, id)
         if known is not None:
@@ -141,6 +146,9 @@ class _Doing:
     def _known(self, name: str) -> Schedule | None:
         if not is_name(name):
             return None
+        if name not in self._written:
+            self._written.add(name)
+            return self._present.get(name)
         try:
             return self._schedules.find(self._tenant, name)
         except errors.NotFound:
@@ -180,6 +188,12 @@ class _Doing:
         )
         # What an interrupted try of this request has made counts as made by it.
         return (201 if new or schedule.id == wanted.id else 200), schedule
+
+
+def _names_in(items: Sequence[object]) -> set[str]:
+    """Return the names that items would have."""
+    given = (item.get("name") for item in items if isinstance(item, Mapping))
+    return {name for name in given if isinstance(name, str) and is_name(name)}
 
 
 def _object(item: object, at: str, spoilt: Sequence[Fault]) -> dict[str, Json]:

@@ -30,6 +30,7 @@ from crony.errors import Fault
 from crony.model.schedule import Definition, Schedule
 from crony.model.state import ScheduleState
 from crony.model.task import Json
+from crony.scheduler.policies import Look
 from crony.scheduler.views import ScheduleView
 from crony.storage.contract import Page, Position, ScheduleQuery
 
@@ -65,9 +66,14 @@ class Schedules:
         *,
         beside: Sequence[Fault] = (),
     ) -> Made:
-        definition = self._defining.definition(tenant, body, id=identity, beside=beside)
-        schedule, new = self._schedules.create(tenant, definition, id=identity)
-        return self._made(schedule, status=201 if new else 200)
+        look = self._schedules.look()
+        definition = self._defining.definition(
+            tenant, body, id=identity, look=look, beside=beside
+        )
+        schedule, new = self._schedules.create(
+            tenant, definition, id=identity, look=look
+        )
+        return self._made(schedule, status=201 if new else 200, look=look)
 
     async def list_tasks(self, req: Request, resp: Response, schedule: str) -> None:
         """``GET /schedules/{group}/tasks``."""
@@ -217,8 +223,10 @@ class Schedules:
         known = self._known(tenant, reference)
         return known.revision if known is not None else -1
 
-    def _made(self, schedule: Schedule, *, status: int) -> Made:
-        view = self._schedules.views([schedule])[0]
+    def _made(
+        self, schedule: Schedule, *, status: int, look: Look | None = None
+    ) -> Made:
+        view = self._schedules.views([schedule], look=look)[0]
         headers = {"ETag": etag(schedule.revision)}
         if status in (200, 201):
             headers["Content-Location"] = location("schedules", schedule.id)

@@ -16,7 +16,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import EXECUTING, Origin, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import cut, instant_out, kept
-from crony.storage.contract import Page, Position, RunQuery, Runs
+from crony.storage.contract import Live, Page, Position, RunQuery, Runs
 from crony.storage.memory.admission import change, offering, ready, recall_for
 from crony.storage.memory.ending import end_unstarted, stop
 from crony.storage.memory.paging import Down, paged
@@ -216,6 +216,12 @@ class MemoryRuns(Runs):
                 if memory.used.get(schedule) == tenant
                 and (entries := memory.progress.get(schedule))
             }
+
+    def live(
+        self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
+    ) -> Mapping[str, Live]:
+        with self._memory.verb():
+            return rules.live(self, tenant, schedules, runs=runs, entries=entries)
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         memory = self._memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -85,6 +85,16 @@ class MemorySchedules(Schedules):
                 if schedule.tenant == tenant and reference in names:
                     return kept(schedule)
             return None
+
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        with self._memory.verb():
+            return {
+                schedule.definition.name: kept(schedule)
+                for schedule in self._memory.schedules.values()
+                if schedule.tenant == tenant
+                and schedule.definition.name is not None
+                and schedule.definition.name in names
+            }
 
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from crony import errors
@@ -14,6 +15,7 @@ from crony.storage.contract import (
     Answer,
     Answers,
     Duties,
+    Levels,
     Page,
     Position,
     Tenants,
@@ -126,6 +128,23 @@ class MemoryTenants(Tenants):
         for name in gone:
             memory.versions.pop(name, None)
             memory.pruned.pop(name, None)
+
+    def levels(
+        self, tenant: str, *, groups: Collection[str], profiles: Collection[str]
+    ) -> Levels:
+        memory = self._memory
+        with memory.verb():
+            owner = memory.tenants.get(tenant)
+            there = [g for n in groups if (g := memory.groups.get((tenant, n)))]
+            referred = {e.profile for e in (owner, *there) if e and e.profile}
+            found = (
+                memory.profiles.get((tenant, name)) for name in referred.union(profiles)
+            )
+            return Levels(
+                tenant=kept(owner),
+                groups={each.name: kept(each) for each in there},
+                profiles={each.name: kept(each) for each in found if each},
+            )
 
     def usage(self, tenant: str) -> Usage:
         with self._memory.verb():

@@ -15,7 +15,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import EXECUTING, Origin, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out, kept
-from crony.storage.contract import Page, Position, RunQuery, Runs
+from crony.storage.contract import Live, Page, Position, RunQuery, Runs
 from crony.storage.documents import document_in
 from crony.storage.mongodb import (
     faulting,
@@ -153,6 +153,11 @@ class MongoRuns(Runs):
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
         return telling.newest(self._engine.glance(tenant), schedules, limit=limit)
+
+    def live(
+        self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
+    ) -> Mapping[str, Live]:
+        return rules.live(self, tenant, schedules, runs=runs, entries=entries)
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         def cancel(book: Book) -> Run:

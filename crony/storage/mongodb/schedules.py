@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar, cast
@@ -83,6 +83,13 @@ class MongoSchedules(Schedules):
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         return _find(self._engine.glance(tenant), reference)
+
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        found = self._engine.glance(tenant).find(
+            kinds.SCHEDULES, {"name": {"$in": list(names)}, "there": True}
+        )
+        schedules = (schedule_documents.schedule_in(document) for document in found)
+        return {str(each.definition.name): each for each in schedules}
 
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None

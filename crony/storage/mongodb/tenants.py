@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from crony import errors
+from crony.model.group import Group, Profile
 from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
-from crony.storage.contract import Page, Position, Tenants
+from crony.storage.contract import Levels, Page, Position, Tenants
 from crony.storage.documents import document_in, document_out
 from crony.storage.mongodb import (
     answers,
@@ -90,6 +92,26 @@ class MongoTenants(Tenants):
         if counted:
             purging.purge(self._engine, tenant, limit=_AT_ONCE)
         return counted
+
+    def levels(
+        self, tenant: str, *, groups: Collection[str], profiles: Collection[str]
+    ) -> Levels:
+        work = self._engine.glance(tenant)
+        kept = work.get(kinds.TENANTS, tenant)
+        owner = None if kept is None else document_in(Tenant, kept)
+        there = [
+            document_in(Group, each)
+            for each in work.get_all(kinds.GROUPS, groups).values()
+        ]
+        referred = {e.profile for e in (owner, *there) if e and e.profile}
+        found = work.get_all(kinds.PROFILES, referred.union(profiles)).values()
+        return Levels(
+            tenant=owner,
+            groups={each.name: each for each in there},
+            profiles={
+                each.name: each for each in (document_in(Profile, p) for p in found)
+            },
+        )
 
     def usage(self, tenant: str) -> Usage:
         return _usage(self._engine.glance(tenant))

@@ -15,7 +15,7 @@ from crony.model.schedule import Schedule
 from crony.model.state import AttemptState, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import duration_out, instant_in, instant_out
-from crony.storage.contract import Page, Position, RunQuery, Runs
+from crony.storage.contract import Live, Page, Position, RunQuery, Runs
 from crony.storage.redis import following, walking
 from crony.storage.redis.engine import Engine
 from crony.storage.redis.listing import run_page
@@ -170,6 +170,11 @@ class RedisRuns(Runs):
             for schedule, records in zip(names, found, strict=True)
             if records
         }
+
+    def live(
+        self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
+    ) -> Mapping[str, Live]:
+        return rules.live(self, tenant, schedules, runs=runs, entries=entries)
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         found, queues = self._engine.call(

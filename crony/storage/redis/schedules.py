@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from crony.storage.contract import (
     Schedules,
 )
 from crony.storage.redis import tenantwise, walking
-from crony.storage.redis.engine import Engine
+from crony.storage.redis.engine import Arguments, Engine
 from crony.storage.redis.listing import schedule_page
 from crony.storage.redis.records import (
     Reader,
@@ -70,6 +70,22 @@ class RedisSchedules(Schedules):
     def find(self, tenant: str, reference: str) -> Schedule | None:
         found = self._engine.call("schedule_find", tenant, reference=reference)
         return None if found is None else schedule_in(tenant, found)
+
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        wanted = list(names)
+        calls: list[tuple[str, Arguments]] = [
+            (tenant, {"reference": name}) for name in wanted
+        ]
+        found = self._engine.each("schedule_find", calls)
+        schedules = (
+            None if (record := check(answer)) is None else schedule_in(tenant, record)
+            for answer in found
+        )
+        return {
+            name: each
+            for name, each in zip(wanted, schedules, strict=True)
+            if each is not None and each.definition.name == name
+        }
 
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None

@@ -7,22 +7,23 @@ there: to take it away could meet its return, and an empty tenant costs a look.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import cast
 
 from crony import errors
+from crony.model.group import Group, Profile
 from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
 from crony.storage import changes
 from crony.storage.codec import cut
-from crony.storage.contract import Page, Position, Tenants
+from crony.storage.contract import Levels, Page, Position, Tenants
 from crony.storage.documents import document_in, document_out
 from crony.storage.redis import keys, layout
 from crony.storage.redis.engine import Arguments, Engine, Reply
 from crony.storage.redis.faults import translated
 from crony.storage.redis.paging import page_of
-from crony.storage.redis.values import packed, raw, unpacked
+from crony.storage.redis.values import packed, raw, unpacked, value_in
 
 _DEFAULT = "default"
 _NAMES = layout.prefix(layout.TENANTS) + "names"
@@ -166,6 +167,21 @@ class RedisTenants(Tenants):
             yield [key.decode().removeprefix(prefix) for key in found]
             if cursor == 0:
                 return
+
+    def levels(
+        self, tenant: str, *, groups: Collection[str], profiles: Collection[str]
+    ) -> Levels:
+        found = self._engine.call(
+            "tenant_levels", tenant, groups=list(groups), profiles=list(profiles)
+        )
+        kept = found.get("tenant")
+        return Levels(
+            tenant=None if kept is None else _tenant(kept),
+            groups={each["name"]: value_in(Group, each) for each in found["groups"]},
+            profiles={
+                each["name"]: value_in(Profile, each) for each in found["profiles"]
+            },
+        )
 
     def usage(self, tenant: str) -> Usage:
         usage = self._engine.call("tenant_usage", tenant)

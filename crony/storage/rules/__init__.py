@@ -26,6 +26,7 @@ from crony.storage.rules.lanes import (
     turn,
 )
 from crony.storage.rules.limits import QUOTA_PAUSE, SCOPE_RUNS, catch_up_share
+from crony.storage.rules.looks import live
 from crony.storage.rules.output import Kept, pieces
 from crony.storage.rules.overlaps import by_due, giving_way, in_the_way
 from crony.storage.rules.sessions import (
@@ -97,6 +98,7 @@ __all__ = [
     "lane_of",
     "lease_end",
     "leased",
+    "live",
     "loss_verdict",
     "lost",
     "next_pulse",

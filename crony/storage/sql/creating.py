@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 from crony import errors
 from crony.model.schedule import Schedule
@@ -18,29 +17,23 @@ from crony.storage.codec import instant_out
 from crony.storage.contract import Creation
 from crony.storage.sql import defining, events, rows
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import Statement, each, text, total
+from crony.storage.sql.dialect import each, text, total
 
-_TENANT_HELD = text("SELECT held FROM tenants WHERE name = :tenant")
-_IDS = text(
-    f"SELECT s.id FROM {each('names', 'j')} CROSS JOIN schedules s WHERE s.id = j.value"
-)
-_HOLDERS = text(
-    f"SELECT s.name, s.id FROM {each('names', 'j')} CROSS JOIN schedules s"
-    " WHERE s.tenant = :tenant AND s.name = j.value"
-)
-_GROUPS = text(
-    f"SELECT g.name, g.paused FROM {each('names', 'j')} CROSS JOIN schedule_groups g"
-    " WHERE g.tenant = :tenant AND g.name = j.value"
-)
-_PROFILES = text(
-    f"SELECT p.name, p.name FROM {each('names', 'j')} CROSS JOIN profiles p"
-    " WHERE p.tenant = :tenant AND p.name = j.value"
-)
-#: No names, as a statement takes them in.
-_NONE = rows.ids(())
-_COUNT = text(
-    f"SELECT {total('count')} FROM tallies WHERE tenant = :tenant"
-    " AND queue = '' AND state IN ('active','paused','finished')"
+#: All that decides, as (kind, name, value). Types must agree, so all of it is text.
+_STAND = text(
+    "SELECT 'held', '', CAST(held AS TEXT) FROM tenants WHERE name = :tenant"
+    f" UNION ALL SELECT 'count', '', CAST({total('count')} AS TEXT) FROM tallies"
+    " WHERE tenant = :tenant AND queue = ''"
+    " AND state IN ('active','paused','finished')"
+    f" UNION ALL SELECT 'used', s.id, s.id FROM {each('ids', 'i')}"
+    " CROSS JOIN schedules s WHERE s.id = i.value"
+    f" UNION ALL SELECT 'holder', s.name, s.id FROM {each('names', 'n')}"
+    " CROSS JOIN schedules s WHERE s.tenant = :tenant AND s.name = n.value"
+    " UNION ALL SELECT 'group', g.name, CAST(g.paused AS TEXT)"
+    f" FROM {each('groups', 'h')} CROSS JOIN schedule_groups g"
+    " WHERE g.tenant = :tenant AND g.name = h.value"
+    f" UNION ALL SELECT 'profile', p.name, p.name FROM {each('profiles', 'o')}"
+    " CROSS JOIN profiles p WHERE p.tenant = :tenant AND p.name = o.value"
 )
 _INSERT = text(
     "INSERT INTO schedules (id, tenant, name, revision, state, cursor, occurrences,"
@@ -58,28 +51,23 @@ _FIRST_VERSION = text(
 _REFUSALS = (errors.Conflict, errors.QuotaExceeded, errors.NotFound)
 
 
-def create(
-    connection: Connection, schedule: Schedule, *, limit: int, quota: int | None
-) -> bool:
-    """Store a new schedule; return whether its id was never used."""
-    (result,) = create_all(connection, [Creation(schedule, limit)], quota=quota)
-    if isinstance(result, errors.CronyError):
-        raise result
-    return result
-
-
 def create_all(
-    connection: Connection, batch: Sequence[Creation], *, quota: int | None
+    connection: Connection,
+    batch: Sequence[Creation],
+    quotas: Sequence[int | None],
 ) -> list[bool | errors.CronyError]:
-    """Store new schedules; return for each what ``create`` would, or would raise."""
-    used = set(_known(connection, _IDS, {item.schedule.id for item in batch}))
+    """Store new schedules; return for each what ``create`` would, or would raise.
+
+    Each has a quota of its own.
+    """
     stands = {
         tenant: _stand(connection, tenant, [item.schedule for item in items])
         for tenant, items in _by_tenant(batch)
     }
+    used = {name for stand in stands.values() for name in stand.used}
     results: list[bool | errors.CronyError] = []
     new: list[Creation] = []
-    for item in batch:
+    for item, quota in zip(batch, quotas, strict=True):
         schedule = item.schedule
         if schedule.id in used:
             results.append(False)
@@ -101,13 +89,15 @@ class _Stand:
     """What there is in a tenant of what new schedules ask for."""
 
     #: As it is kept.
-    held: int
-    count: int
+    held: int = 0
+    count: int = 0
+    #: Of the ids asked for, those that were ever used.
+    used: list[str] = field(default_factory=list)
     #: By name, the id of the schedule that has it.
     holders: dict[str, str] = field(default_factory=dict)
     #: By name, whether the group is paused.
     groups: dict[str, bool] = field(default_factory=dict)
-    profiles: frozenset[str] = frozenset()
+    profiles: set[str] = field(default_factory=set)
 
     def take(self, schedule: Schedule, *, quota: int | None) -> None:
         """Count a schedule in, or raise why it is refused."""
@@ -144,28 +134,31 @@ def _stand(
     connection: Connection, tenant: str, schedules: Sequence[Schedule]
 ) -> _Stand:
     written = [schedule.definition for schedule in schedules]
-    names = {each.name for each in written if each.name is not None}
-    groups = {each.group for each in written}
-    profiles = {each.profile for each in written if each.profile is not None}
-    found = _known(connection, _GROUPS, groups, tenant=tenant)
-    return _Stand(
-        held=connection.execute(_TENANT_HELD, {"tenant": tenant}).scalar() or 0,
-        count=connection.execute(_COUNT, {"tenant": tenant}).scalar_one(),
-        holders=_known(connection, _HOLDERS, names, tenant=tenant),
-        groups={name: bool(paused) for name, paused in found.items()},
-        profiles=frozenset(_known(connection, _PROFILES, profiles, tenant=tenant)),
-    )
-
-
-def _known(
-    connection: Connection, statement: Statement, names: Iterable[str], **asked: str
-) -> dict[str, Any]:
-    """Return what is stored under those of the names that are known."""
-    wanted = rows.ids(sorted(names))
-    if wanted == _NONE:
-        return {}
-    found = connection.execute(statement, {"names": wanted, **asked})
-    return {row[0]: row[-1] for row in found}
+    asked = {
+        "tenant": tenant,
+        "ids": rows.ids(each.id for each in schedules),
+        "names": rows.ids({each.name for each in written if each.name is not None}),
+        "groups": rows.ids({each.group for each in written}),
+        "profiles": rows.ids(
+            {each.profile for each in written if each.profile is not None}
+        ),
+    }
+    stand = _Stand()
+    for kind, name, value in connection.execute(_STAND, asked):
+        match kind:
+            case "held":
+                stand.held = int(value)
+            case "count":
+                stand.count = int(value)
+            case "used":
+                stand.used.append(name)
+            case "holder":
+                stand.holders[name] = value
+            case "group":
+                stand.groups[name] = value != "0"
+            case "profile":
+                stand.profiles.add(name)
+    return stand
 
 
 def _insert(

@@ -33,6 +33,8 @@ class Database(ABC):
 
     #: What a store on it can do.
     capabilities: Capabilities
+    #: Whether all who write wait for each other, whatever it is that they write.
+    one_writer: bool
 
     @abstractmethod
     def unconnected(self) -> Database:

@@ -16,19 +16,20 @@ from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
-_COLUMNS = (
+GROUP_COLUMNS = (
     "tenant, name, revision, description, profile, max_concurrent, paused, since,"
     " misfire, carried, created_at, updated_at"
 )
 _FIND = text(
-    f"SELECT {_COLUMNS} FROM schedule_groups WHERE tenant = :tenant AND name = :name"
+    f"SELECT {GROUP_COLUMNS} FROM schedule_groups"
+    " WHERE tenant = :tenant AND name = :name"
 )
 _PAGE = text(
-    f"SELECT {_COLUMNS} FROM schedule_groups WHERE tenant = :tenant"
+    f"SELECT {GROUP_COLUMNS} FROM schedule_groups WHERE tenant = :tenant"
     " AND name > :after ORDER BY name LIMIT :limit"
 )
 _INSERT = text(
-    f"INSERT INTO schedule_groups ({_COLUMNS}) VALUES (:tenant, :name, :revision,"
+    f"INSERT INTO schedule_groups ({GROUP_COLUMNS}) VALUES (:tenant, :name, :revision,"
     " :description, :profile, :max_concurrent, :paused, :since, :misfire, :carried,"
     " :created_at, :updated_at) ON CONFLICT (tenant, name) DO NOTHING"
 )
@@ -46,7 +47,7 @@ _SCHEDULES = text(
     f" FROM {each('names', 'j')}"
 )
 _UNCARRIED = text(
-    f"SELECT {_COLUMNS} FROM schedule_groups WHERE carried = 0"
+    f"SELECT {GROUP_COLUMNS} FROM schedule_groups WHERE carried = 0"
     " ORDER BY tenant, name LIMIT :limit"
 )
 _LAGS = text(
@@ -71,7 +72,7 @@ class SqlGroups(Noun, Groups):
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
         return page_of(
-            found, limit=limit, read=_group, place=lambda last: (last.name, last.name)
+            found, limit=limit, read=group_in, place=lambda last: (last.name, last.name)
         )
 
     def put(self, group: Group, *, expected: int | None) -> tuple[bool, Ready]:
@@ -108,7 +109,7 @@ class SqlGroups(Noun, Groups):
     def uncarried(self, *, limit: int) -> Sequence[Group]:
         with self._database.reading() as connection:
             found = connection.execute(_UNCARRIED, {"limit": limit}).all()
-        return tuple(_group(row) for row in found)
+        return tuple(group_in(row) for row in found)
 
     def carried(self, group: Group) -> bool:
         with self._database.writing(group.tenant) as connection:
@@ -130,7 +131,7 @@ def add(connection: Connection, group: Group) -> None:
 
 def _find(connection: Connection, tenant: str, name: str) -> Group | None:
     row = connection.execute(_FIND, {"tenant": tenant, "name": name}).first()
-    return None if row is None else _group(row)
+    return None if row is None else group_in(row)
 
 
 def _place(connection: Connection, group: Group) -> places.Taken:
@@ -163,7 +164,7 @@ def _values(group: Group) -> dict[str, str | int | None]:
     }
 
 
-def _group(row: Columns) -> Group:
+def group_in(row: Columns) -> Group:
     return Group(
         tenant=row[0],
         name=row[1],

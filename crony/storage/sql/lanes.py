@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crony import errors
 from crony.model.run import Run
@@ -73,7 +74,13 @@ class Lane:
 
 def requires_out(definition: Definition) -> str:
     """Return the labels that a definition requires, as a lane has them."""
-    return json.dumps(sorted(definition.requires.items()), ensure_ascii=False)
+    return _requires_out(tuple(sorted(definition.requires.items())))
+
+
+#: PERF: very many schedules require the same, or nothing.
+@lru_cache(maxsize=1024)
+def _requires_out(labels: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(labels, ensure_ascii=False)
 
 
 def of_runs(connection: Connection, runs: Iterable[Run]) -> Mapping[str, int]:

@@ -14,14 +14,18 @@ from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
 
-_COLUMNS = "tenant, name, revision, description, settings, created_at, updated_at"
-_FIND = text(f"SELECT {_COLUMNS} FROM profiles WHERE tenant = :tenant AND name = :name")
+PROFILE_COLUMNS = (
+    "tenant, name, revision, description, settings, created_at, updated_at"
+)
+_FIND = text(
+    f"SELECT {PROFILE_COLUMNS} FROM profiles WHERE tenant = :tenant AND name = :name"
+)
 _PAGE = text(
-    f"SELECT {_COLUMNS} FROM profiles WHERE tenant = :tenant"
+    f"SELECT {PROFILE_COLUMNS} FROM profiles WHERE tenant = :tenant"
     " AND name > :after ORDER BY name LIMIT :limit"
 )
 _INSERT = text(
-    f"INSERT INTO profiles ({_COLUMNS}) VALUES (:tenant, :name, :revision,"
+    f"INSERT INTO profiles ({PROFILE_COLUMNS}) VALUES (:tenant, :name, :revision,"
     " :description, :settings, :created_at, :updated_at)"
 )
 _REPLACE = text(
@@ -67,7 +71,10 @@ class SqlProfiles(Noun, Profiles):
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
         return page_of(
-            found, limit=limit, read=_profile, place=lambda last: (last.name, last.name)
+            found,
+            limit=limit,
+            read=profile_in,
+            place=lambda last: (last.name, last.name),
         )
 
     def put(self, profile: Profile, *, expected: int | None) -> bool:
@@ -112,10 +119,10 @@ class SqlProfiles(Noun, Profiles):
 
 def _find(connection: Connection, tenant: str, name: str) -> Profile | None:
     row = connection.execute(_FIND, {"tenant": tenant, "name": name}).first()
-    return None if row is None else _profile(row)
+    return None if row is None else profile_in(row)
 
 
-def _profile(row: Columns) -> Profile:
+def profile_in(row: Columns) -> Profile:
     return Profile(
         tenant=row[0],
         name=row[1],

@@ -6,26 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from crony import errors
-from crony.model.hook import FollowUp, HookKind
+from crony.model.hook import FollowUp
 from crony.model.lease import Ready
 from crony.model.moving import Pruned
 from crony.model.run import ErrorEntry, Progress, Run
 from crony.model.schedule import Schedule
-from crony.model.state import EXECUTING, UNCONFIRMED, AttemptState, Reason, RunState
+from crony.model.state import EXECUTING, UNCONFIRMED, Reason, RunState
 from crony.storage import rules
-from crony.storage.codec import instant_in, instant_out
-from crony.storage.contract import Page, Position, RunQuery, Runs
-from crony.storage.sql import dialect, hooks, listing, pruning, recalling, rows
+from crony.storage.codec import instant_out
+from crony.storage.contract import Live, Page, Position, RunQuery, Runs
+from crony.storage.sql import hooks, listing, pruning, recalling, rows, telling
 from crony.storage.sql.admission import admit
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import (
-    each,
-    packed_rows,
-    part,
-    part_number,
     text,
     total,
-    unpacked,
 )
 from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
 from crony.storage.sql.noun import Noun
@@ -46,23 +41,6 @@ _PENDING = text(
     " AND queue <> '' AND state = 'pending'"
 )
 _FIND = text(f"SELECT {CHANGED} FROM runs r WHERE r.id = :run AND r.tenant = :tenant")
-_NEWEST_FAULTS = (
-    f"(SELECT {packed_rows('run, number')} FROM (SELECT f.run, f.number"
-    f" FROM attempts f WHERE f.schedule = s.value AND {dialect.FAULT}"
-    " ORDER BY f.finished_at DESC, f.run DESC, f.number DESC LIMIT :limit) found)"
-)
-#: The newest attempts at fault, and what error hooks said.
-_FAULTS = text(
-    "SELECT s.value, a.run, a.number, a.state, a.reason, a.finished_at, a.error,"
-    " a.says, a.followed, a.followed_attempt"
-    f" FROM {each('schedules', 's')} {rows.OWNED}, {unpacked(_NEWEST_FAULTS, 'n')}"
-    f" JOIN attempts a ON a.run = {part('n', 0)} AND a.number = {part_number('n', 1)}"
-    " ORDER BY s.value, a.finished_at DESC, a.run DESC, a.number DESC"
-)
-_PROGRESS = text(
-    f"SELECT p.schedule, p.entry FROM {each('schedules', 's')} {rows.OWNED}"
-    " JOIN progress p ON p.schedule = s.value ORDER BY p.schedule, p.number DESC"
-)
 
 
 class SqlRuns(Noun, Runs):
@@ -154,26 +132,22 @@ class SqlRuns(Noun, Runs):
     def errors(
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[ErrorEntry]]:
-        names = rows.ids(set(schedules))
-        asked = {"tenant": tenant, "schedules": names, "limit": limit}
-        found: dict[str, list[ErrorEntry]] = {}
         with self._database.reading() as connection:
-            for row in connection.execute(_FAULTS, asked):
-                found.setdefault(row[0], []).append(_fault(row))
-        return found
+            return telling.errors(connection, tenant, set(schedules), limit=limit)
 
     def progress(
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
-        asked = {"tenant": tenant, "schedules": rows.ids(set(schedules))}
-        found: dict[str, list[Progress]] = {}
         with self._database.reading() as connection:
-            for schedule, kept in connection.execute(_PROGRESS, asked):
-                entry = rows.progress_in(kept)
-                entries = found.setdefault(schedule, [])
-                if entry is not None and len(entries) < limit:
-                    entries.append(entry)
-        return found
+            return telling.progress(connection, tenant, set(schedules), limit=limit)
+
+    def live(
+        self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
+    ) -> Mapping[str, Live]:
+        with self._database.reading() as connection:
+            return telling.live(
+                connection, tenant, schedules, runs=runs, entries=entries
+            )
 
     def cancel(self, tenant: str, run: str, *, now: datetime) -> tuple[Run, Ready]:
         with self._database.writing(tenant) as connection:
@@ -206,26 +180,3 @@ def _check(connection: Connection, new: Sequence[Run], *, quota: int | None) -> 
                 f"there is no room for {len(new)} more",
                 retry_after=rules.QUOTA_PAUSE,
             )
-
-
-def _fault(row: rows.Columns) -> ErrorEntry:
-    """Return the line of a row of ``_FAULTS``."""
-    state, reason, at = AttemptState(row[3]), rows.reason_in(row[4]), instant_in(row[5])
-    if row[8] is None:
-        return rules.error_entry(
-            row[1], row[2], state=state, reason=reason, at=at, error=row[6]
-        )
-    entry = rules.hook_error(
-        row[8],
-        row[9] or 0,
-        # Of others than error hooks, nothing that was said is kept here.
-        kind=HookKind.ERROR,
-        state=state,
-        reason=reason,
-        at=at,
-        error=row[6],
-        says=row[7],
-    )
-    if entry is None:
-        raise AssertionError(f"an attempt of {row[1]} is listed and not at fault")
-    return entry

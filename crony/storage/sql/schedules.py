@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,6 +37,8 @@ from crony.storage.sql import (
 from crony.storage.sql.admission import admit
 from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import each, same, text
+from crony.storage.sql.engine import Database
+from crony.storage.sql.gathering import Gathering
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
@@ -47,6 +49,11 @@ _FIND = text(
     " UNION ALL SELECT n.id FROM schedules n"
     " WHERE n.tenant = :tenant AND n.name = :reference) named"
     f" CROSS JOIN {SCHEDULES} WHERE s.id = named.id AND s.tenant = :tenant"
+    " AND s.state <> 'deleted'"
+)
+_OF_NAMES = text(
+    f"SELECT {SCHEDULE_COLUMNS}, s.name FROM {each('names', 'j')}"
+    f" CROSS JOIN {SCHEDULES} WHERE s.tenant = :tenant AND s.name = j.value"
     " AND s.state <> 'deleted'"
 )
 _DEFINITION = text(
@@ -136,25 +143,50 @@ _BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
 _FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
 
+#: So many that are created at once, each by itself, share a commit.
+_GATHERED = 100
+
+#: A new schedule, and the tenant's quota of them.
+_Asked = tuple[Creation, int | None]
+
+
 class SqlSchedules(Noun, Schedules):
     """Schedules in the tables ``schedules`` and ``definitions``."""
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._creating = Gathering(self._create, most=_GATHERED)
+
     def create(self, schedule: Schedule, *, limit: int, quota: int | None) -> bool:
-        with self._database.writing(schedule.tenant) as connection:
-            return creating.create(connection, schedule, limit=limit, quota=quota)
+        among = "" if self._database.one_writer else schedule.tenant
+        asked = (Creation(schedule, limit), quota)
+        result = self._creating(asked, among=among)
+        if isinstance(result, errors.CronyError):
+            raise result
+        return result
 
     def create_all(
         self, batch: Sequence[Creation], *, quota: int | None
     ) -> Sequence[bool | errors.CronyError]:
+        return self._create([(item, quota) for item in batch])
+
+    def _create(self, asked: Sequence[_Asked]) -> Sequence[bool | errors.CronyError]:
+        batch = [item for item, _ in asked]
         tenants = {item.schedule.tenant for item in batch}
         with self._database.writing(*tenants) as connection:
-            return creating.create_all(connection, batch, quota=quota)
+            return creating.create_all(connection, batch, [quota for _, quota in asked])
 
     def find(self, tenant: str, reference: str) -> Schedule | None:
         with self._database.reading() as connection:
             asked = {"tenant": tenant, "reference": reference}
             row = connection.execute(_FIND, asked).first()
             return None if row is None else rows.schedule(row)
+
+    def named(self, tenant: str, names: Collection[str]) -> Mapping[str, Schedule]:
+        asked = {"tenant": tenant, "names": rows.ids(names)}
+        with self._database.reading() as connection:
+            found = connection.execute(_OF_NAMES, asked).all()
+        return {row[-1]: rows.schedule(row) for row in found}
 
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None

@@ -64,6 +64,7 @@ def _meaning(caught: BaseException) -> errors.CronyError:
 class SqliteDatabase(Database):
     """A file, with the connections of this process."""
 
+    one_writer = True
     capabilities = Capabilities(
         durable=True, shared=True, remote=False, notifies=False, keeps_tokens=True
     )

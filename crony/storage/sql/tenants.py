@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -10,26 +11,24 @@ from crony import errors
 from crony.model.lease import Ready
 from crony.model.worker import Quotas, Tenant, Usage
 from crony.storage import changes
-from crony.storage.codec import instant_in, instant_out, retention_in, retention_out
-from crony.storage.contract import Page, Position, Tenants
-from crony.storage.sql import groups, places, references
+from crony.storage.codec import instant_out, retention_out
+from crony.storage.contract import Levels, Page, Position, Tenants
+from crony.storage.sql import groups, levels, places, references
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text, total
+from crony.storage.sql.levels import TENANT_COLUMNS, tenant_in
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
-from crony.storage.sql.rows import Columns
 
-_COLUMNS = (
-    "name, revision, quotas, profile, max_concurrent, held, retention, created_at,"
-    " updated_at"
-)
-_FIND = text(f"SELECT {_COLUMNS} FROM tenants WHERE name = :tenant")
+_FIND = text(f"SELECT {TENANT_COLUMNS} FROM tenants WHERE name = :tenant")
 _PAGE = text(
-    f"SELECT {_COLUMNS} FROM tenants WHERE name > :name ORDER BY name LIMIT :limit"
+    f"SELECT {TENANT_COLUMNS} FROM tenants WHERE name > :name"
+    " ORDER BY name LIMIT :limit"
 )
 _INSERT = text(
-    f"INSERT INTO tenants ({_COLUMNS}) VALUES (:name, :revision, :quotas, :profile,"
-    " :max_concurrent, :held, :retention, :created_at, :updated_at)"
+    f"INSERT INTO tenants ({TENANT_COLUMNS})"
+    " VALUES (:name, :revision, :quotas, :profile, :max_concurrent, :held,"
+    " :retention, :created_at, :updated_at)"
     " ON CONFLICT (name) DO NOTHING"
 )
 _REPLACE = text(
@@ -94,7 +93,10 @@ class SqlTenants(Noun, Tenants):
         with self._database.reading() as connection:
             found = connection.execute(_PAGE, asked).all()
         return page_of(
-            found, limit=limit, read=_tenant, place=lambda last: (last.name, last.name)
+            found,
+            limit=limit,
+            read=tenant_in,
+            place=lambda last: (last.name, last.name),
         )
 
     def put(self, tenant: Tenant, *, expected: int | None) -> tuple[bool, Ready]:
@@ -135,6 +137,12 @@ class SqlTenants(Noun, Tenants):
                 connection.execute(statement, asked)
             return True
 
+    def levels(
+        self, tenant: str, *, groups: Collection[str], profiles: Collection[str]
+    ) -> Levels:
+        with self._database.reading() as connection:
+            return levels.levels(connection, tenant, groups=groups, profiles=profiles)
+
     def usage(self, tenant: str) -> Usage:
         with self._database.reading() as connection:
             return _usage(connection, tenant)
@@ -167,21 +175,7 @@ def _put(connection: Connection, tenant: Tenant, *, new: bool) -> None:
 
 def _find(connection: Connection, name: str) -> Tenant | None:
     row = connection.execute(_FIND, {"tenant": name}).first()
-    return None if row is None else _tenant(row)
-
-
-def _tenant(row: Columns) -> Tenant:
-    return Tenant(
-        name=row[0],
-        revision=row[1],
-        quotas=Quotas(**json.loads(row[2])),
-        profile=row[3],
-        max_concurrent=row[4],
-        held=bool(row[5]),
-        retention=retention_in(row[6]),
-        created_at=instant_in(row[7]),
-        updated_at=instant_in(row[8]),
-    )
+    return None if row is None else tenant_in(row)
 
 
 def _usage(connection: Connection, tenant: str) -> Usage:

@@ -55,6 +55,7 @@ _MIGRATING = (
 class PostgresqlDatabase(Database):
     """A database by its URL, with the connections of this process."""
 
+    one_writer = False
     # An acknowledged token is on stable storage, and on each synchronous standby. One
     # that is not synchronous may lack it: then ``cannot_promise`` says so.
     capabilities = Capabilities(
