@@ -36,7 +36,7 @@ from crony.storage.codec import (
 )
 from crony.storage.sql import dialect
 from crony.storage.sql.connection import Connection, Parameters
-from crony.storage.sql.dialect import each, text
+from crony.storage.sql.dialect import each, in_hands, text
 
 _log = log.get(__name__)
 
@@ -313,7 +313,7 @@ _LIVE_ATTEMPTS = text(
     " coalesce(o.written, 0), coalesce(o.kept, 0)"
     f" FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
     " LEFT JOIN outputs o ON o.run = r.id AND o.token = r.token"
-    " WHERE r.state IN ('leased','running','stopping')"
+    f" WHERE {in_hands('r.')}"
 )
 _RUNS = text(
     f"SELECT {RUN_COLUMNS_OF_R} FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
