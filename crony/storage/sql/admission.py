@@ -48,6 +48,10 @@ _ADMIT = text(
 _DISMISS = text(f"UPDATE runs SET admitted = 0 WHERE id IN {among('runs')}")
 
 
+#: No ids, as they are packed.
+_NONE = "[]"
+
+
 def admit(
     connection: Connection, schedules: Collection[str], *, left: Iterable[Place] = ()
 ) -> Ready:
@@ -67,8 +71,10 @@ def _admit(connection: Connection, schedules: Collection[str]) -> Ready:
     first: set[str] = set()
     admitted: set[str] = set()
     for schedule, free, hooks, before in connection.execute(_STANDING, touched).all():
-        first.update(json.loads(hooks))
-        admitted.update(json.loads(before))
+        if hooks != _NONE:
+            first.update(json.loads(hooks))
+        if before != _NONE:
+            admitted.update(json.loads(before))
         if free > 0:
             by_room[free].append(schedule)
     for free, names in by_room.items():

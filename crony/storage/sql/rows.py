@@ -154,7 +154,12 @@ def hooks_out(hooks: frozenset[HookKind]) -> str:
 
 def run_out(run: Run, *, lane: int, policy: int, now: int) -> Parameters:
     """Return the parameters of ``INSERT_RUN``."""
-    available_at = instant_out(run.available_at)
+    # PERF: they are most often one instant.
+    scheduled_for = due_at = available_at = instant_out(run.scheduled_for)
+    if run.due_at is not run.scheduled_for:
+        due_at = available_at = instant_out(run.due_at)
+    if run.available_at is not run.due_at:
+        available_at = instant_out(run.available_at)
     return {
         "id": run.id,
         "tenant": run.tenant,
@@ -165,8 +170,8 @@ def run_out(run: Run, *, lane: int, policy: int, now: int) -> Parameters:
         "parent": run.parent,
         "group_name": run.group,
         "policy": policy,
-        "scheduled_for": instant_out(run.scheduled_for),
-        "due_at": instant_out(run.due_at),
+        "scheduled_for": scheduled_for,
+        "due_at": due_at,
         "available_at": available_at,
         "catch_up": int(run.catch_up),
         "deadline_at": maybe_instant_out(run.deadline_at),
