@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from crony.model.lease import Ready
 from crony.storage.sql import dialect, places
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import among, each, packed, text
+from crony.storage.sql.dialect import among, each, in_hands, packed, text
 from crony.storage.sql.places import Place
 from crony.storage.sql.rows import ids
 
@@ -27,7 +27,7 @@ _ADMITTED = f"SELECT r.id {_PENDING} AND r.admitted = 1"
 _STANDING = text(
     "SELECT s.id, s.max_concurrent - (SELECT count(*) FROM runs r"
     f" WHERE r.schedule = s.id AND {dialect.OF_HOOK} = 0"
-    " AND r.state IN ('leased','running','stopping')),"
+    f" AND {in_hands('r.')}),"
     f" (SELECT {packed('id')} FROM ({_HOOKS}) found),"
     f" (SELECT {packed('id')} FROM ({_ADMITTED}) found)"
     f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
@@ -46,6 +46,10 @@ _ADMIT = text(
 )
 
 _DISMISS = text(f"UPDATE runs SET admitted = 0 WHERE id IN {among('runs')}")
+
+
+#: No ids, as they are packed.
+_NONE = "[]"
 
 
 def admit(
@@ -67,8 +71,10 @@ def _admit(connection: Connection, schedules: Collection[str]) -> Ready:
     first: set[str] = set()
     admitted: set[str] = set()
     for schedule, free, hooks, before in connection.execute(_STANDING, touched).all():
-        first.update(json.loads(hooks))
-        admitted.update(json.loads(before))
+        if hooks != _NONE:
+            first.update(json.loads(hooks))
+        if before != _NONE:
+            admitted.update(json.loads(before))
         if free > 0:
             by_room[free].append(schedule)
     for free, names in by_room.items():

@@ -13,7 +13,7 @@ from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql.admission import admit
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import text
+from crony.storage.sql.dialect import in_hands, text
 from crony.storage.sql.ending import CHANGED, Changed, end_unstarted, stop
 from crony.storage.sql.places import Place
 
@@ -35,7 +35,7 @@ _BEFORE = (
 #: What is held, and what waits, each through its own index.
 _IN_THE_WAY = text(
     f"SELECT {CHANGED}, r.due_at FROM runs r WHERE r.schedule = :schedule"
-    f" AND r.state IN ('leased','running','stopping'){_BEFORE} UNION ALL"
+    f" AND {in_hands('r.')}{_BEFORE} UNION ALL"
     f" SELECT {CHANGED}, r.due_at FROM runs r WHERE r.schedule = :schedule"
     f" AND r.state = 'pending'{_BEFORE}"
 )

@@ -43,7 +43,7 @@ from crony.storage.sql import (
 )
 from crony.storage.sql import holding as hands
 from crony.storage.sql.admission import admit
-from crony.storage.sql.dialect import greatest, text
+from crony.storage.sql.dialect import by_index, greatest, in_hands, text
 from crony.storage.sql.holding import Endings, Hand, Held, held
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.workers import worker_by_id
@@ -64,10 +64,11 @@ _SEEN = text(
 _PROLONG = text("UPDATE runs SET expires_at = :expires_at WHERE id = :run")
 _HELD_BY = text(
     f"SELECT {hands.COLUMNS} FROM runs r WHERE r.worker = :worker"
-    " AND r.state IN ('leased','running','stopping') ORDER BY r.id"
+    f" AND {in_hands('r.')} ORDER BY r.id"
 )
 _PREEMPTIBLE = text(
-    "SELECT 1 FROM runs WHERE preemptible = 1 AND state = 'running' LIMIT 1"
+    f"SELECT 1 FROM runs {by_index('runs_preemptible')} WHERE preemptible = 1"
+    " AND state = 'running' LIMIT 1"
 )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from crony.model.lease import Ready
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import each, part, text
+from crony.storage.sql.dialect import each, in_hands, part, text
 from crony.storage.sql.rows import ids
 
 #: A tenant and one of its groups.
@@ -22,7 +22,7 @@ Place = tuple[str, str]
 
 _HELD = (
     "(SELECT count(*) FROM runs r WHERE r.tenant = {tenant}{group}"
-    " AND r.state IN ('leased','running','stopping') AND r.origin <> 'hook')"
+    f" AND {in_hands('r.')} AND r.origin <> 'hook')"
 )
 _HELD_BY_TENANT = _HELD.format(tenant="t.name", group="")
 _HELD_BY_GROUP = _HELD.format(tenant="g.tenant", group=" AND r.group_name = g.name")
@@ -54,7 +54,7 @@ _FOR_WORKER = text(
     "SELECT NULL, t.max_concurrent,"
     f" CASE WHEN t.max_concurrent IS NOT NULL THEN {_HELD_BY_TENANT} END, t.held,"
     " (SELECT count(*) FROM runs r WHERE r.worker = :worker"
-    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1)"
+    f" AND {in_hands('r.')} AND r.catch_up = 1)"
     " FROM tenants t WHERE t.name = :tenant"
     f" UNION ALL SELECT g.name, g.max_concurrent, {_HELD_BY_GROUP}, 0, 0"
     f" FROM {each('groups', 'j')}"

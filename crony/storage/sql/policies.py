@@ -22,13 +22,16 @@ _INSERT = text(
 
 def intern(connection: Connection, runs: Iterable[Run]) -> Mapping[str, int]:
     """Return the number of each run's policy, by the run's id."""
-    bodies = {run.id: policy_out(run.policy) for run in runs}
-    wanted = set(bodies.values())
+    given = list(runs)
+    # PERF: to compare policies takes long, and most runs of a batch have the same one.
+    policies = {id(run.policy): run.policy for run in given}
+    body_of = {key: policy_out(policy) for key, policy in policies.items()}
+    wanted = set(body_of.values())
     known = _find(connection, wanted)
     if new := wanted - known.keys():
         connection.execute(_INSERT, {"bodies": json.dumps(sorted(new))})
         known |= _find(connection, new)
-    return {run: known[body] for run, body in bodies.items()}
+    return {run.id: known[body_of[id(run.policy)]] for run in given}
 
 
 def _find(connection: Connection, bodies: set[str]) -> dict[str, int]:

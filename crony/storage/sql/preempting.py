@@ -20,7 +20,7 @@ from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.sql import dialect, places
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import among, each_number, packed_rows, text
+from crony.storage.sql.dialect import among, each_number, in_hands, packed_rows, text
 from crony.storage.sql.ending import Changed, stop
 from crony.storage.sql.rows import ids
 
@@ -73,9 +73,9 @@ _OF_LANES = text(
 _WORKERS = text(
     "SELECT w.id, w.tenant, w.queues, w.labels, w.sandbox_level, w.slots,"
     " (SELECT count(*) FROM runs r WHERE r.worker = w.id"
-    " AND r.state IN ('leased','running','stopping')),"
+    f" AND {in_hands('r.')}),"
     " (SELECT count(*) FROM runs r WHERE r.worker = w.id"
-    " AND r.state IN ('leased','running','stopping') AND r.catch_up = 1)"
+    f" AND {in_hands('r.')} AND r.catch_up = 1)"
     f" FROM workers w WHERE w.tenant IN {among('tenants')}"
     " AND w.draining = 0 AND w.lost = 0"
 )

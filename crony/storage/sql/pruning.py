@@ -15,10 +15,7 @@ from crony.storage.sql.connection import Connection, Parameters
 from crony.storage.sql.dialect import among, each, text
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
 
-_ENDED = (
-    "r.schedule = :schedule AND r.state IN ('succeeded','failed','timed_out',"
-    "'cancelled','missed','skipped','expired')"
-)
+_ENDED = f"r.schedule = :schedule AND {dialect.ended('r.')}"
 _UNFINISHED = "('pending','leased','running','stopping','withdrawn')"
 #: The newest of those beyond what is kept.
 _EDGE = text(

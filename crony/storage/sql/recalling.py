@@ -10,19 +10,19 @@ from crony.model.state import Origin
 from crony.storage.codec import instant_out
 from crony.storage.sql import dialect
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import text
+from crony.storage.sql.dialect import in_hands, text
 from crony.storage.sql.places import Place, of_groups, of_tenant
 from crony.storage.sql.settling import drop_offers
 
 _FULL = text(
     "SELECT (SELECT count(*) FROM runs r WHERE r.schedule = s.id"
-    f" AND r.state IN ('leased','running','stopping') AND {dialect.OF_HOOK} = 0)"
+    f" AND {in_hands('r.')} AND {dialect.OF_HOOK} = 0)"
     " >= s.max_concurrent FROM schedules s WHERE s.id = :schedule"
 )
 #: As many as the limit, at most.
 _LATER = (
     "SELECT r.start_at, r.id, r.worker, r.schedule FROM runs r WHERE {scope}"
-    " AND r.state IN ('leased','running','stopping') AND r.origin <> 'hook'"
+    f" AND {in_hands('r.')} AND r.origin <> 'hook'"
     " AND r.state = 'leased' AND r.start_at > :after"
 )
 _OF_SCHEDULE = text(_LATER.format(scope="r.schedule = :schedule"))

@@ -36,7 +36,7 @@ from crony.storage.codec import (
 )
 from crony.storage.sql import dialect
 from crony.storage.sql.connection import Connection, Parameters
-from crony.storage.sql.dialect import each, text
+from crony.storage.sql.dialect import each, in_hands, text
 
 _log = log.get(__name__)
 
@@ -156,7 +156,12 @@ def hooks_out(hooks: frozenset[HookKind]) -> str:
 
 def run_out(run: Run, *, lane: int, policy: int, now: int) -> Parameters:
     """Return the parameters of ``INSERT_RUN``."""
-    available_at = instant_out(run.available_at)
+    # PERF: they are most often one instant.
+    scheduled_for = due_at = available_at = instant_out(run.scheduled_for)
+    if run.due_at is not run.scheduled_for:
+        due_at = available_at = instant_out(run.due_at)
+    if run.available_at is not run.due_at:
+        available_at = instant_out(run.available_at)
     return {
         "id": run.id,
         "tenant": run.tenant,
@@ -167,8 +172,8 @@ def run_out(run: Run, *, lane: int, policy: int, now: int) -> Parameters:
         "parent": run.parent,
         "group_name": run.group,
         "policy": policy,
-        "scheduled_for": instant_out(run.scheduled_for),
-        "due_at": instant_out(run.due_at),
+        "scheduled_for": scheduled_for,
+        "due_at": due_at,
         "available_at": available_at,
         "catch_up": int(run.catch_up),
         "deadline_at": maybe_instant_out(run.deadline_at),
@@ -315,7 +320,7 @@ _LIVE_ATTEMPTS = text(
     " coalesce(o.written, 0), coalesce(o.kept, 0)"
     f" FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"
     " LEFT JOIN outputs o ON o.run = r.id AND o.token = r.token"
-    " WHERE r.state IN ('leased','running','stopping')"
+    f" WHERE {in_hands('r.')}"
 )
 _RUNS = text(
     f"SELECT {RUN_COLUMNS_OF_R} FROM {each('runs', 'j')} JOIN runs r ON r.id = j.value"

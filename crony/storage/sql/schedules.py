@@ -36,7 +36,7 @@ from crony.storage.sql import (
 )
 from crony.storage.sql.admission import admit
 from crony.storage.sql.connection import Connection, Parameters
-from crony.storage.sql.dialect import each, same, text
+from crony.storage.sql.dialect import each, in_hands, same, text
 from crony.storage.sql.engine import Database
 from crony.storage.sql.gathering import Gathering
 from crony.storage.sql.noun import Noun
@@ -66,11 +66,11 @@ _CURRENT = text(
 )
 _LEASED = text(
     "SELECT id FROM runs WHERE schedule = :schedule"
-    " AND state IN ('leased','running','stopping') AND state = 'leased'"
+    f" AND {in_hands()} AND state = 'leased'"
 )
 _LEASED_AHEAD = text(
     "SELECT id, range_count FROM runs WHERE schedule = :schedule"
-    " AND state IN ('leased','running','stopping') AND state = 'leased'"
+    f" AND {in_hands()} AND state = 'leased'"
     " AND origin = 'schedule' AND scheduled_for > :now"
 )
 _WITHDRAW = text(
@@ -79,8 +79,7 @@ _WITHDRAW = text(
     " AND origin = 'schedule' AND scheduled_for > :now RETURNING range_count"
 )
 _HELD = text(
-    "SELECT id FROM runs WHERE schedule = :schedule"
-    " AND state IN ('leased','running','stopping') ORDER BY id"
+    f"SELECT id FROM runs WHERE schedule = :schedule AND {in_hands()} ORDER BY id"
 )
 _STRIKE = text(
     "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
@@ -90,7 +89,7 @@ _STRIKE = text(
 _STOP_RUNNING = text(
     "UPDATE runs SET state = 'stopping', reason = 'deleted', changed_at = :now"
     " WHERE schedule = :schedule"
-    " AND state IN ('leased','running','stopping') AND state = 'running'"
+    f" AND {in_hands()} AND state = 'running'"
 )
 _BURY = text(
     "UPDATE schedules SET state = 'deleted', name = NULL, cursor = NULL WHERE id = :id"

@@ -9,7 +9,7 @@ from crony.model.lease import Scope
 from crony.model.state import Origin
 from crony.storage import rules
 from crony.storage.sql.connection import Connection
-from crony.storage.sql.dialect import text
+from crony.storage.sql.dialect import in_hands, text
 
 _RUN = text(
     "SELECT r.schedule, r.group_name, r.origin, s.max_concurrent, g.max_concurrent,"
@@ -20,7 +20,7 @@ _RUN = text(
 )
 _HELD = (
     "SELECT r.id FROM runs r WHERE {scope}"
-    " AND r.state IN ('leased','running','stopping') AND r.origin <> 'hook'"
+    f" AND {in_hands('r.')} AND r.origin <> 'hook'"
 )
 _BY_SCHEDULE = text(_HELD.format(scope="r.schedule = :schedule"))
 _BY_TENANT = text(_HELD.format(scope="r.tenant = :tenant"))

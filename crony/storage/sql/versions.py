@@ -11,7 +11,7 @@ from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import tables, text
 
 #: All versions up to this release's, oldest first.
-KNOWN = ("0001", "0002", "0003", "0004")
+KNOWN = ("0001", "0002", "0003", "0004", "0005")
 
 _TABLE = text(f"SELECT count(*) FROM {tables()} WHERE name = 'alembic_version'")
 _ANY = text(f"SELECT count(*) FROM {tables()}")

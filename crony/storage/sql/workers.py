@@ -13,7 +13,7 @@ from crony.storage.codec import dumps, instant_in, instant_out
 from crony.storage.contract import Page, Position, Workers
 from crony.storage.sql import events, keys
 from crony.storage.sql.connection import Connection, Parameters
-from crony.storage.sql.dialect import each, members, text, unpacked
+from crony.storage.sql.dialect import each, in_hands, members, text, unpacked
 from crony.storage.sql.noun import Noun
 from crony.storage.sql.paging import page_of
 from crony.storage.sql.rows import Columns, ids
@@ -47,7 +47,7 @@ _PAGE = text(
 )
 _RUNNING = text(
     f"SELECT w.value, r.id, r.tenant FROM {each('workers', 'w')} JOIN runs r"
-    " ON r.worker = w.value AND r.state IN ('leased','running','stopping')"
+    f" ON r.worker = w.value AND {in_hands('r.')}"
     " ORDER BY r.id"
 )
 _DRAIN = text("UPDATE workers SET draining = 1 WHERE id = :id")

@@ -11,6 +11,8 @@ from crony.storage.sql.dialect.expressions import (
     SCHEDULE_SORTS,
     TURN,
     UNTRIED,
+    ended,
+    in_hands,
 )
 from crony.storage.sql.dialect.statement import (
     Statement,
@@ -69,8 +71,10 @@ __all__ = [
     "by_index",
     "each",
     "each_number",
+    "ended",
     "flag",
     "greatest",
+    "in_hands",
     "least",
     "member",
     "members",

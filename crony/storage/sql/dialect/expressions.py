@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crony.model import policy
 from crony.storage.codec import duration_out
+from crony.storage.sql.dialect.choice import one_of
 from crony.storage.sql.dialect.words import flag, least
 
 #: Beyond every instant: what has none comes last.
@@ -36,7 +37,21 @@ TURN = (
 OF_HOOK = flag("origin = 'hook'")
 
 #: Attempts that a schedule's list of errors shows.
-FAULT = "(state IN ('failed','timed_out','lost') OR says IS NOT NULL)"
+FAULT = f"({one_of('state', 'failed', 'timed_out', 'lost')} OR says IS NOT NULL)"
 
 #: When a run ended, for the order in which runs are forgotten.
 ENDED_AT = "coalesce(finished_at, created_at)"
+
+
+def in_hands(of: str = "") -> str:
+    """Return whether a run, in the table named ``of``, is in a worker's hands."""
+    return one_of(f"{of}state", "leased", "running", "stopping")
+
+
+def ended(of: str = "") -> str:
+    """Return whether a run, in the table named ``of``, is over."""
+    return one_of(
+        f"{of}state",
+        *("succeeded", "failed", "timed_out", "cancelled", "missed", "skipped"),
+        "expired",
+    )
