@@ -182,6 +182,16 @@ def test_more_connections_than_the_bound_are_refused(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
 
 
+def test_a_signal_to_all_processes_at_once_ends_them_in_order(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home") as service:
+        # A process that answers gets it twice then: once more from its supervisor.
+        os.killpg(service.process.pid, signal.SIGTERM)
+        assert service.process.wait(timeout=20) == 0
+    said = service.log.read_text()
+    assert "event=stopped" in said
+    assert "Traceback" not in said
+
+
 def test_sigterm_answers_what_waits_and_ends_at_once(tmp_path: Path) -> None:
     with running_service(tmp_path / "home") as service:
         admin = Caller(service.url, service.admin_key)
