@@ -182,14 +182,37 @@ def test_more_connections_than_the_bound_are_refused(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
 
 
-def test_a_signal_to_all_processes_at_once_ends_them_in_order(tmp_path: Path) -> None:
+def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path) -> None:
     with running_service(tmp_path / "home") as service:
-        # A process that answers gets it twice then: once more from its supervisor.
-        os.killpg(service.process.pid, signal.SIGTERM)
+        body = json.dumps({"name": "last", "every": "1h", "task": ECHO}).encode()
+        head = (
+            f"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"Authorization: Bearer {service.admin_key}\r\n"
+            "Content-Type: application/json\r\n\r\n"
+        )
+        with connected(service) as end:
+            end.sendall(head.encode() + body[:10])
+            # As a terminal does for Ctrl-C: all processes get it, and the one that
+            # answers once more from its supervisor.
+            os.killpg(service.process.pid, signal.SIGTERM)
+            until(lambda: not listens(service))
+            os.killpg(service.process.pid, signal.SIGTERM)
+            end.sendall(body[10:])
+            assert everything(end).startswith(b"HTTP/1.1 201 ")
         assert service.process.wait(timeout=20) == 0
     said = service.log.read_text()
     assert "event=stopped" in said
     assert "Traceback" not in said
+
+
+def listens(service: ServiceProcess) -> bool:
+    """Whether new connections are taken."""
+    try:
+        connected_once = socket.create_connection(("127.0.0.1", service.port), 5)
+    except ConnectionRefusedError:
+        return False
+    connected_once.close()
+    return True
 
 
 def test_sigterm_answers_what_waits_and_ends_at_once(tmp_path: Path) -> None:
