@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ import requests
 
 from crony import config, errors
 from crony.api.server import check_safeguards, listen, serve
+from crony.client import Client
 from crony.testing.service import ServiceProcess, free_port, running_service
 from tests.integration.api.caller import ECHO, Caller, Worker, unique
 from tests.integration.api.test_polls import until
@@ -338,6 +339,24 @@ def test_a_home_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     home.chmod(0o755)
     with pytest.raises(errors.MissingSafeguard, match="chmod 700"):
         serve(settings(bind="127.0.0.1:0"), environ={"CRONY_HOME": str(home)})
+
+
+def test_the_client_trusts_whom_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    paths = {"tls_cert": str(certificate), "tls_key": str(key)}
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with running_service(tmp_path / "home", verify=certificate, **paths) as service:
+        with (
+            closing(Client(service.url, key=service.admin_key)) as client,
+            pytest.raises(errors.ServiceUnreachable, match="is not trusted"),
+        ):
+            client.create_schedule({"name": "a"})
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with closing(Client(service.url, key=service.admin_key)) as client:
+            assert [client.stats()["at"] for _ in range(2)]
 
 
 def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
