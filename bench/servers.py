@@ -114,15 +114,25 @@ def serving(
     }
     file = home / "server.log"
     with file.open("ab") as log:
+        # A session of its own, so that ``kill`` reaches all of it and nothing else.
         process = subprocess.Popen(
-            server.command(app, port), cwd=_ROOT, env=environ, stdout=log, stderr=log
+            server.command(app, port),
+            cwd=_ROOT,
+            env=environ,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+    service = ServiceProcess(url, home, key, process, file)
     try:
         _await(url, process)
-        yield ServiceProcess(url, home, key, process, file)
+        yield service
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            service.stop(within=30)
+        except subprocess.TimeoutExpired:
+            service.kill()
+            raise
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -132,7 +142,7 @@ def _await(url: str, process: subprocess.Popen[bytes]) -> None:
             # The echo knows no such path, which is an answer too.
             if requests.get(f"{url}/health/ready", timeout=5).status_code in (200, 404):
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             # Nobody tells when a port begins to answer.
             pass
         time.sleep(0.02)
