@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import BinaryIO
 
 import pytest
 
@@ -32,8 +34,8 @@ def script(*answers: bytes, end: bool = False) -> Iterator[tuple[str, list[bytes
     listener.settimeout(10)
 
     def serve(number: int, connection: socket.socket) -> None:
-        with connection:
-            while request := connection.recv(1 << 20):
+        with connection, connection.makefile("rb") as stream:
+            while request := whole(stream):
                 asked.append(b"%d " % number + request)
                 connection.sendall(left.pop(0))
                 if end:
@@ -59,6 +61,17 @@ def script(*answers: bytes, end: bool = False) -> Iterator[tuple[str, list[bytes
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
+
+
+def whole(stream: BinaryIO) -> bytes:
+    """Read one request, which may come in pieces."""
+    head = b""
+    while line := stream.readline():
+        head += line
+        if line == b"\r\n":
+            break
+    found = re.search(rb"Content-Length: (\d+)", head)
+    return head + stream.read(int(found[1]) if found else 0)
 
 
 def test_a_connection_is_kept_for_the_next_request() -> None:
