@@ -13,6 +13,8 @@ from pathlib import Path
 import falcon.asgi
 import requests
 
+from crony.api.server import Program, listen
+from crony.config import home, load
 from crony.testing.service import free_port
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -30,8 +32,27 @@ class _Echo:
         resp.media = await req.get_media()
 
 
-app = falcon.asgi.App()
+class _App(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
+    def drain(self) -> None:
+        """Nothing waits here."""
+
+
+app = _App()
 app.add_route("/", _Echo())
+
+
+class _Program(Program):
+    """The service's server, with this application instead."""
+
+    def load(self) -> _App:  # type: ignore[override]  # all that its worker asks of one
+        return app
+
+
+def main() -> None:
+    """Serve it where the settings say that the service listens."""
+    settings = load(path=None, environ=os.environ, overrides={})
+    listener = listen(settings.api.bind)
+    _Program(settings, home=home(os.environ), listener=listener).run()
 
 
 @contextmanager
@@ -69,3 +90,7 @@ def _await(url: str, process: subprocess.Popen[bytes]) -> None:
             # Nobody tells when a port begins to answer.
             time.sleep(0.02)
     raise AssertionError("the echo does not answer")
+
+
+if __name__ == "__main__":
+    main()

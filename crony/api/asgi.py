@@ -192,9 +192,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         """End, and do not wait for a tick."""
         super().handle_exit_signal()
         self._let_go()
-        if self._main is not None and self.servers:
+        # Once: a second signal, as whoever signals a whole group sends, must not cut
+        # the end itself short.
+        main, self._main = self._main, None
+        if main is not None and self.servers:
             # The main loop sleeps a second at a time; a cancellation ends that.
-            self._main.cancel()
+            main.cancel()
 
     async def _shutdown(self) -> None:
         # Also without a signal: the process that supervises may have been killed.

@@ -1,4 +1,7 @@
-"""Write the reference of all programs: ``python -m crony.cli.reference``."""
+"""Write the reference of all programs: ``python -m crony.cli.reference``.
+
+And what ``crony --help`` prints: ``python -m crony.cli.reference overview``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import sys
 import click
 
 from crony.cli.api import api
-from crony.cli.main import crony
+from crony.cli.commands import crony
+from crony.cli.main import WIDTH
 from crony.cli.schedules import ls
 from crony.cli.worker import worker
 
@@ -54,6 +58,15 @@ def page() -> str:
     ):
         lines += _section(command, click.Context(command, info_name=name), level=2)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def overview() -> str:
+    """Return what click draws for ``crony --help``."""
+    # Two columns stay free, as click has it.
+    context = crony.make_context(
+        "crony", [], resilient_parsing=True, terminal_width=WIDTH - 2
+    )
+    return context.get_help() + "\n"
 
 
 def _section(command: click.Command, context: click.Context, level: int) -> list[str]:
@@ -118,8 +131,8 @@ def _metavar(option: click.Option) -> str:
 
 
 def main() -> None:
-    """Print the page."""
-    sys.stdout.write(page())
+    """Print the page, or the overview."""
+    sys.stdout.write(overview() if sys.argv[1:] == ["overview"] else page())
 
 
 if __name__ == "__main__":

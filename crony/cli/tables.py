@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crony.cli import answers, instants, output
-from crony.model.group import DEFAULT_GROUP
 from crony.model.task import JsonObject
+
+#: What the service calls the group of a schedule that names none.
+_DEFAULT_GROUP = "default"
 
 
 def schedule_table(schedules: Sequence[JsonObject]) -> None:
@@ -54,7 +56,7 @@ def title(schedule: JsonObject) -> str:
 def group_of(schedule: JsonObject) -> str:
     """Return a schedule's group; that of all others is not worth a word."""
     group = answers.text(schedule, "group")
-    return "" if group == DEFAULT_GROUP else group
+    return "" if group == _DEFAULT_GROUP else group
 
 
 def _last(run: JsonObject) -> str:

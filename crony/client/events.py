@@ -12,7 +12,7 @@ from crony.client.frames import frames_in
 from crony.client.transport import Answer, Parameter, Transport
 
 if TYPE_CHECKING:
-    import requests
+    from crony.client.connection import Answered
 
 #: A stream breathes every 15 s; after this much silence its connection is dead.
 _SILENCE = timedelta(seconds=45)
@@ -79,7 +79,7 @@ class Events(Transport):
             try:
                 with self._stream(params, position) as response, self._unreachable():
                     reached, pause = True, _FIRST_PAUSE
-                    chunks = response.iter_content(chunk_size=None)
+                    chunks = response.pieces()
                     for place, event in frames_in(chunks):
                         position = place
                         if event is not None:
@@ -94,9 +94,7 @@ class Events(Transport):
             time.sleep(pause.total_seconds())
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    def _stream(
-        self, params: dict[str, str | None], position: str
-    ) -> requests.Response:
+    def _stream(self, params: dict[str, str | None], position: str) -> Answered:
         return self._respond(
             "GET",
             "events",

@@ -12,7 +12,7 @@ from crony import errors
 from crony.client.transport import Answer, Transport
 
 if TYPE_CHECKING:
-    import requests
+    from crony.client.connection import Answered
 
 MEDIA_TYPE = "application/x-ndjson"
 
@@ -67,7 +67,7 @@ class Moving(Transport):
                 )
             time.sleep(pause.total_seconds())
 
-    def _exported(self, params: dict[str, bool | str | None]) -> requests.Response:
+    def _exported(self, params: dict[str, bool | str | None]) -> Answered:
         return self._respond(
             "GET",
             "export",
@@ -77,11 +77,11 @@ class Moving(Transport):
             timeout=_SILENCE,
         )
 
-    def _lines(self, response: requests.Response) -> Iterator[bytes]:
+    def _lines(self, response: Answered) -> Iterator[bytes]:
         """Yield whole lines; what is cut off comes again when it is taken up."""
         rest = bytearray()
         with self._unreachable():
-            for chunk in response.iter_content(chunk_size=None):
+            for chunk in response.pieces():
                 # Only what is new is searched: a line may take many chunks.
                 *whole, last = chunk.split(b"\n")
                 for line in whole:

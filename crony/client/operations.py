@@ -73,7 +73,7 @@ class Operations(Transport):
     def metrics(self) -> str:
         """Get the counters in the text form of Prometheus."""
         response = self._respond("GET", "metrics", headers={"Accept": "text/plain"})
-        return response.text
+        return response.content.decode()
 
     def openapi(self) -> Answer:
         """Get the API's own description."""

@@ -54,7 +54,7 @@ class Runs(Transport):
             stream=True,
         )
         with response, self._unreachable():
-            yield from response.iter_content(chunk_size=None)
+            yield from response.pieces()
 
     def cancel_run(self, run: str) -> Answer:
         """Stop it, or keep it from starting."""

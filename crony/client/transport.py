@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack, cast
+from urllib.parse import urlencode
 
 from crony import __version__, errors
-from crony.client.address import base_urls, checked_key, is_loopback, path_of
+from crony.client.address import base_urls, checked_key, path_of
 from crony.model.task import Json
 
 if TYPE_CHECKING:
-    import requests
+    from crony.client.connection import Answered, Node
 
 #: An answer's JSON object.
 Answer: TypeAlias = dict[str, Json]
@@ -49,7 +49,7 @@ class _Options(TypedDict, total=False):
 
 
 class Transport:
-    """One keep-alive session with the service, opened at the first request.
+    """What is sent to the service; the first request opens a connection.
 
     ``api_url`` may name several nodes, with commas between. One is asked for as long
     as it answers, and the next one in turn when it does not.
@@ -62,19 +62,18 @@ class Transport:
         key: str,
         tenant: str | None = None,
         timeout: timedelta = timedelta(seconds=30),
-        session: requests.Session | None = None,
     ) -> None:
         self._urls = base_urls(api_url)
         self._turn = 0
         self._key = checked_key(key) if key else ""
         self._tenant = tenant
         self._timeout = timeout
-        self._opened = session
+        self._nodes: dict[str, Node] = {}
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        if self._opened is not None:
-            self._opened.close()
+        for node in self._nodes.values():
+            node.close()
 
     @property
     def _url(self) -> str:
@@ -84,24 +83,13 @@ class Transport:
     def _turn_away(self) -> None:
         """Ask the next node from now on."""
         self._turn = (self._turn + 1) % len(self._urls)
-        if self._opened is not None and len(self._urls) > 1:
-            self._opened.trust_env = not is_loopback(self._url)
 
-    def _session(self) -> requests.Session:
-        if self._opened is None:
-            # Imported here: programs that end before their first request should
-            # not pay for it.
-            import requests
+    def _node(self) -> Node:
+        # Imported here: programs that end before their first request should not pay
+        # for it.
+        from crony.client.connection import Node
 
-            self._opened = requests.Session()
-            self._opened.trust_env = not is_loopback(self._url)
-        return self._opened
-
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # SECURITY: given as ``auth``, so that a .netrc can't replace the key.
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
+        return self._nodes.setdefault(self._url, Node(self._url))
 
     def _call(self, method: str, *segments: str, **options: Unpack[_Options]) -> Answer:
         """Send one request; return the JSON object answered, ``{}`` for nothing."""
@@ -110,18 +98,17 @@ class Transport:
             return {}
         answer = _parsed(response)
         if not isinstance(answer, dict):
-            raise errors.Refused(response.status_code, _foreign(self._url))
+            raise errors.Refused(response.status, _foreign(self._url))
         return cast(Answer, answer)
 
     def _respond(
         self, method: str, *segments: str, **options: Unpack[_Options]
-    ) -> requests.Response:
+    ) -> Answered:
         """Send one request; return an answer that is no problem."""
         body, raw = options.get("body"), options.get("raw")
         request = _Request(
             method,
-            path_of(segments),
-            _query(options.get("params") or {}),
+            path_of(segments) + _query(options.get("params") or {}),
             self._headers(options.get("headers") or {}, with_body=body is not None),
             raw if body is None else _encoded(body),
         )
@@ -146,56 +133,61 @@ class Transport:
                 time.sleep(pause.total_seconds())
                 others = len(self._urls) - 1
                 continue
-            if response.status_code >= 300:
+            if response.status >= 300:
                 raise self._refused(response)
             return response
 
     def _send(
         self, request: _Request, *, timeout: timedelta | None, stream: bool
-    ) -> requests.Response:
+    ) -> Answered:
         reading = None if timeout is None else timeout.total_seconds()
         connecting = min(_CONNECT, timeout or self._timeout).total_seconds()
         with self._unreachable():
-            return self._session().request(
+            response = self._node().send(
                 request.method,
-                self._url + request.path,
-                params=request.params,
-                data=request.body,
+                request.target,
+                body=request.body,
                 headers=request.headers,
-                auth=self._authorize,
-                timeout=(connecting, reading),
-                # The service never redirects; whoever does must not get the key.
-                allow_redirects=False,
-                stream=stream,
+                connecting=connecting,
+                reading=reading,
             )
+            if not stream:
+                # It is read here, so that what breaks off is sent again.
+                _ = response.content
+            return response
 
     @contextmanager
     def _unreachable(self) -> Iterator[None]:
         """Say what to do when there is no answer, instead of which socket failed."""
-        import requests
+        import http.client
 
         try:
             yield
-        except requests.exceptions.SSLError as exc:
-            if not _distrusted(exc):
-                raise errors.ServiceUnreachable(
-                    f"{self._url} does not speak TLS; is it http:// instead of "
-                    "https://? Name its address with --api or CRONY_API_URL"
-                ) from exc
-            raise errors.ServiceUnreachable(
+        except (OSError, http.client.HTTPException) as exc:
+            raise errors.ServiceUnreachable(self._unanswered(_reason(exc))) from exc
+
+    def _unanswered(self, reason: BaseException) -> str:
+        import ssl
+
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return (
                 f"the certificate of {self._url} is not trusted; check the address, "
                 "or name the issuer's certificate in REQUESTS_CA_BUNDLE"
-            ) from exc
-        except requests.exceptions.Timeout as exc:
-            raise errors.ServiceUnreachable(
+            )
+        if isinstance(reason, ssl.SSLError):
+            return (
+                f"{self._url} does not speak TLS; is it http:// instead of "
+                "https://? Name its address with --api or CRONY_API_URL"
+            )
+        if isinstance(reason, TimeoutError):
+            return (
                 f"{self._url} did not answer in time; check that it is healthy: "
                 f"{self._url}/health/ready"
-            ) from exc
-        except (requests.exceptions.RequestException, OSError) as exc:
-            raise errors.ServiceUnreachable(
-                f"no answer from {' or '.join(self._urls)}; is the service running? "
-                "Start it with `crony up`, or name its address with CRONY_API_URL"
-            ) from exc
+            )
+        return (
+            f"no answer from {' or '.join(self._urls)}; is the service running? "
+            "Start it with `crony up`, or name its address with CRONY_API_URL"
+        )
 
     def _headers(
         self, given: Mapping[str, str | None], *, with_body: bool
@@ -206,81 +198,68 @@ class Transport:
         }
         if with_body:
             headers["Content-Type"] = "application/json"
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
         if self._tenant is not None:
             headers["X-Crony-Tenant"] = self._tenant
         headers.update({name: value for name, value in given.items() if value})
         return headers
 
-    def _refused(self, response: requests.Response) -> errors.Refused:
+    def _refused(self, response: Answered) -> errors.Refused:
         refusal = self._refusal(response)
         if refusal.status in _AILING:
             # This node may be cut off from the store, and another not.
             self._turn_away()
         return refusal
 
-    def _refusal(self, response: requests.Response) -> errors.Refused:
+    def _refusal(self, response: Answered) -> errors.Refused:
         with self._unreachable():
             problem = _parsed(response)
         if not isinstance(problem, dict):
             problem = _foreign(self._url)
         return errors.Refused(
-            response.status_code, problem, retry_after=_retry_after(response)
+            response.status, problem, retry_after=_retry_after(response)
         )
 
 
 class _Request:
     """All of a request, so that it can be sent again as it is."""
 
-    __slots__ = ("body", "headers", "method", "params", "path")
+    __slots__ = ("body", "headers", "method", "target")
 
     def __init__(
         self,
         method: str,
-        path: str,
-        params: Mapping[str, str],
+        target: str,
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> None:
         self.method = method
-        self.path = path
-        self.params = params
+        self.target = target
         self.headers = headers
         self.body = body
 
 
 def _timed_out(exc: errors.ServiceUnreachable) -> bool:
     """Whether the caller's patience is used up, so that trying again exceeds it."""
-    import requests
-
-    return isinstance(exc.__cause__, requests.exceptions.Timeout)
+    return isinstance(_reason(exc), TimeoutError)
 
 
 def _unsent(exc: errors.ServiceUnreachable) -> bool:
-    """Whether there was not even a connection."""
-    import requests
-    from urllib3.exceptions import NewConnectionError
+    """Whether there was not even a connection, and not for want of TLS."""
+    from ssl import SSLError
 
-    cause = exc.__cause__
-    if isinstance(cause, requests.exceptions.ConnectTimeout):
-        return True
-    return _within(cause, NewConnectionError)
+    from crony.client.connection import NotConnected
 
-
-def _distrusted(exc: BaseException) -> bool:
-    """Whether TLS failed over a certificate, and not for want of TLS."""
-    return _within(exc, ssl.SSLCertVerificationError)
+    unsent = isinstance(exc.__cause__, NotConnected)
+    return unsent and not isinstance(_reason(exc), SSLError)
 
 
-def _within(exc: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an error of this kind is what was wrapped."""
-    found = exc
-    while found is not None:
-        if isinstance(found, kind):
-            return True
-        # What was wrapped in turn is an argument or a reason.
-        inner = [getattr(found, "reason", None), *found.args]
-        found = next((each for each in inner if isinstance(each, Exception)), None)
-    return False
+def _reason(exc: BaseException) -> BaseException:
+    """Return what was wrong at first."""
+    while exc.__cause__ is not None:
+        exc = exc.__cause__
+    return exc
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:
@@ -289,10 +268,9 @@ def _encoded(body: Mapping[str, object]) -> bytes:
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def _query(params: Mapping[str, Parameter]) -> dict[str, str]:
-    return {
-        name: _parameter(value) for name, value in params.items() if value is not None
-    }
+def _query(params: Mapping[str, Parameter]) -> str:
+    said = {n: _parameter(value) for n, value in params.items() if value is not None}
+    return f"?{urlencode(said)}" if said else ""
 
 
 def _parameter(value: str | int | Sequence[str]) -> str:
@@ -301,7 +279,7 @@ def _parameter(value: str | int | Sequence[str]) -> str:
     return str(value) if isinstance(value, (str, int)) else ",".join(value)
 
 
-def _parsed(response: requests.Response) -> object:
+def _parsed(response: Answered) -> object:
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
@@ -315,8 +293,8 @@ def _foreign(url: str) -> dict[str, object]:
     }
 
 
-def _retry_after(response: requests.Response) -> timedelta | None:
-    text = response.headers.get("Retry-After", "")
+def _retry_after(response: Answered) -> timedelta | None:
+    text = response.header("Retry-After")
     if not text.isascii() or not text.isdigit():
         return None
     return timedelta(seconds=min(int(text), 86_400))

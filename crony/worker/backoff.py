@@ -7,14 +7,15 @@ from datetime import timedelta
 from crony import errors
 
 _FIRST = timedelta(milliseconds=100)
-#: The service is back within seconds as a rule, and late runs are waiting for it.
-_LONGEST = timedelta(seconds=2)
+#: The service is back within seconds as a rule, and late runs are waiting for it: its
+#: start takes one, and the first of them is to begin within two.
+_LONGEST = timedelta(seconds=1)
 #: What a service may ask for at most.
 _PATIENCE = timedelta(seconds=60)
 
 
 class Backoff:
-    """Waits that double up to two seconds, spread so that workers do not return
+    """Waits that double up to one second, spread so that workers do not return
     together."""
 
     def __init__(self, *, fraction: Callable[[], float] = random.random) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from crony import config
 from crony.cli.api import api
-from crony.cli.main import crony
+from crony.cli.commands import crony
 from crony.cli.worker import worker
 
 

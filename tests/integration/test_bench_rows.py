@@ -18,6 +18,7 @@ from bench import (
     punctuality,
     run_now,
     scaling,
+    servers,
     throughput,
     waiting,
 )
@@ -77,6 +78,26 @@ def test_requests_are_answered_each_once(service: ServiceProcess) -> None:
         api.drive(
             service.url, lambda _: api.request("GET", "/schedules"), clients=1, count=1
         )
+
+
+def test_each_server_answers_both_applications(tmp_path: Path) -> None:
+    # Those that need not be installed first.
+    here = [server for server in servers.SERVERS if not server.installed]
+    found = servers.measure(tmp_path / "home", here, repetitions=1, count=10)
+    assert {servers.OURS, servers.PLAIN} <= set(here)
+    assert set(found) == {
+        (figure, server.title) for figure in servers.FIGURES for server in here
+    }
+    assert all(len(rates) == 1 and min(rates) > 0 for rates in found.values())
+
+
+def test_a_server_that_does_not_start_is_no_result(tmp_path: Path) -> None:
+    broken = servers.Server("none", ("gunicorn", "--no-such-option"), installed=False)
+    with (
+        pytest.raises(AssertionError, match="does not answer"),
+        servers.serving(broken, servers.ECHO, home=tmp_path),
+    ):
+        pass
 
 
 def test_workers_wait_and_the_one_of_the_queue_gets_the_run(

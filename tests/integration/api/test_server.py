@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ import requests
 
 from crony import config, errors
 from crony.api.server import check_safeguards, listen, serve
+from crony.client import Client
 from crony.testing.service import ServiceProcess, free_port, running_service
 from tests.integration.api.caller import ECHO, Caller, Worker, unique
 from tests.integration.api.test_polls import until
@@ -182,6 +183,39 @@ def test_more_connections_than_the_bound_are_refused(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
 
 
+def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home") as service:
+        body = json.dumps({"name": "last", "every": "1h", "task": ECHO}).encode()
+        head = (
+            f"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"Authorization: Bearer {service.admin_key}\r\n"
+            "Content-Type: application/json\r\n\r\n"
+        )
+        with connected(service) as end:
+            end.sendall(head.encode() + body[:10])
+            # As a terminal does for Ctrl-C: all processes get it, and the one that
+            # answers once more from its supervisor.
+            os.killpg(service.process.pid, signal.SIGTERM)
+            until(lambda: not listens(service))
+            os.killpg(service.process.pid, signal.SIGTERM)
+            end.sendall(body[10:])
+            assert everything(end).startswith(b"HTTP/1.1 201 ")
+        assert service.process.wait(timeout=20) == 0
+    said = service.log.read_text()
+    assert "event=stopped" in said
+    assert "Traceback" not in said
+
+
+def listens(service: ServiceProcess) -> bool:
+    """Whether new connections are taken."""
+    try:
+        connected_once = socket.create_connection(("127.0.0.1", service.port), 5)
+    except ConnectionRefusedError:
+        return False
+    connected_once.close()
+    return True
+
+
 def test_sigterm_answers_what_waits_and_ends_at_once(tmp_path: Path) -> None:
     with running_service(tmp_path / "home") as service:
         admin = Caller(service.url, service.admin_key)
@@ -305,6 +339,24 @@ def test_a_home_that_others_may_enter_is_refused(tmp_path: Path) -> None:
     home.chmod(0o755)
     with pytest.raises(errors.MissingSafeguard, match="chmod 700"):
         serve(settings(bind="127.0.0.1:0"), environ={"CRONY_HOME": str(home)})
+
+
+def test_the_client_trusts_whom_it_is_told_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    paths = {"tls_cert": str(certificate), "tls_key": str(key)}
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    with running_service(tmp_path / "home", verify=certificate, **paths) as service:
+        with (
+            closing(Client(service.url, key=service.admin_key)) as client,
+            pytest.raises(errors.ServiceUnreachable, match="is not trusted"),
+        ):
+            client.create_schedule({"name": "a"})
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with closing(Client(service.url, key=service.admin_key)) as client:
+            assert [client.stats()["at"] for _ in range(2)]
 
 
 def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:

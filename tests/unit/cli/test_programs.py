@@ -10,11 +10,14 @@ from pathlib import Path
 import click
 import pytest
 
-from crony.cli.main import COMMANDS, crony
-from crony.cli.reference import page
+from crony.cli.commands import COMMANDS, crony
+from crony.cli.main import OVERVIEW, WIDTH
+from crony.cli.reference import overview, page
 
 ROOT = Path(__file__).parents[3]
-HEAVY = {"pydantic", "sqlalchemy", "alembic", "requests", "rich", "falcon", "croniter"}
+OF_THE_SERVICE = {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter", "gunicorn"}
+OF_REQUESTS = {"http", "ssl", "socket", "urllib3", "requests"}
+OF_TERMINALS = {"rich"}
 
 _IMPORTS = """
 import runpy, sys
@@ -42,20 +45,77 @@ def imported_by(*argv: str, home: Path) -> tuple[int, set[str]]:
     return done.returncode, set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("program", ["main", "api", "worker"])
-def test_help_imports_nothing_heavy(program: str, tmp_path: Path) -> None:
-    code, names = imported_by(f"crony.cli.{program}", "--help", home=tmp_path)
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_overview_imports_not_even_click(asked: str, tmp_path: Path) -> None:
+    code, names = imported_by("crony.cli.main", asked, home=tmp_path)
+    assert code == 0
+    # Of an interpreter that prints its modules and the runner of them, nothing else.
+    assert names & {"click", "typing", "json", "shutil", "dataclasses"} == set()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("main", "ls", "--help"),
+        ("main", "--version"),
+        ("api", "--help"),
+        ("worker", "--help"),
+        ("worker", "run", "--help"),
+    ],
+)
+def test_help_imports_nothing_heavy(argv: tuple[str, ...], tmp_path: Path) -> None:
+    program, *said = argv
+    code, names = imported_by(f"crony.cli.{program}", *said, home=tmp_path)
     assert code == 0
     assert "click" in names
-    assert names & HEAVY == set()
+    assert names & (OF_THE_SERVICE | OF_REQUESTS | OF_TERMINALS) == set()
+
+
+def test_overview_is_what_click_draws() -> None:
+    assert Path(OVERVIEW).read_text(encoding="ascii") == overview(), (
+        "write it again: python -m crony.cli.reference overview "
+        "> crony/cli/overview.txt"
+    )
+
+
+def test_overview_is_cut_for_a_narrow_terminal(tmp_path: Path) -> None:
+    def drawn(columns: int) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "crony.cli.main", "--help"],
+            env={"PATH": os.environ["PATH"], "COLUMNS": str(columns)},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert drawn(WIDTH) == drawn(WIDTH + 1) == overview()
+    narrow = drawn(WIDTH - 20)
+    assert max(map(len, narrow.splitlines())) <= WIDTH - 20
+    assert narrow.split() == overview().split()
+
+
+def test_overview_that_nobody_reads_is_no_crash() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "crony.cli.main", "--help"],
+        env={"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_client_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
     argv = ["crony.cli.main", "ls", "--api", "http://127.0.0.1:1"]
     code, names = imported_by(*argv, home=tmp_path)
     assert code == 5
-    assert "requests" in names
-    assert names & {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter"} == set()
+    assert "http" in names
+    assert names & (OF_THE_SERVICE | OF_TERMINALS | {"requests", "urllib3"}) == set()
 
 
 def test_worker_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
@@ -64,7 +124,7 @@ def test_worker_never_imports_what_only_the_service_needs(tmp_path: Path) -> Non
     key.write_text("crony_" + "a" * 43)
     code, names = imported_by(*argv, "--key-file", str(key), home=tmp_path / "home")
     assert code == 5
-    assert names & {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter"} == set()
+    assert names & (OF_THE_SERVICE | {"requests", "urllib3"}) == set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from crony.cli.commands import crony
 from crony.cli.crontab.confined import hints
 from crony.cli.crontab.parse import parse
 from crony.cli.failures import run
-from crony.cli.main import crony
 from crony.cli.session import OPTIONS
 
 

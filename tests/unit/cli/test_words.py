@@ -10,8 +10,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from crony import wire
+from crony.cli.commands import crony
 from crony.cli.instants import INSTANT
-from crony.cli.main import crony
 from crony.cli.words import Words
 
 

@@ -10,10 +10,10 @@ from crony.worker.backoff import Backoff, passing
 _DOWN = errors.ServiceUnreachable("down")
 
 
-def test_waits_double_up_to_two_seconds_and_begin_anew_after_success() -> None:
+def test_waits_double_up_to_one_second_and_begin_anew_after_success() -> None:
     backoff = Backoff(fraction=lambda: 1.0)
     waits = [backoff.after(_DOWN) / timedelta(seconds=1) for _ in range(7)]
-    assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    assert waits == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
     backoff.reset()
     assert backoff.after(_DOWN) == timedelta(seconds=0.1)
 
