@@ -51,9 +51,13 @@ def service(tmp_path: Path, lease_ttl: str) -> Iterator[ServiceProcess]:
 def worker(
     service: ServiceProcess, stage: Stage, witness: Witness, tmp_path: Path
 ) -> Iterator[WorkerProcess]:
-    """A worker whose tasks may write to the witness."""
+    """A worker whose tasks may write to the witness, and who runs nothing else."""
     with running_worker(
-        service, tmp_path / "worker", name=stage.queue, **stage.settings(witness)
+        service,
+        tmp_path / "worker",
+        name=stage.queue,
+        **stage.settings(witness),
+        spares="0",
     ) as running:
         yield running
 
@@ -63,7 +67,7 @@ def again(
 ) -> WorkerProcess:
     """Start a worker on the same home."""
     return start_worker(
-        service, worker.home, name=worker.name, **stage.settings(witness)
+        service, worker.home, name=worker.name, **stage.settings(witness), spares="0"
     )
 
 
