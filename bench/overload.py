@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.measuring.report import Report, Target, arguments, percentile
 from bench.measuring.stage import Stage, soon, stage
+from bench.measuring.watch import MemoryWatch
 from crony import wire
 from crony.model.task import Json
 
@@ -91,8 +92,15 @@ def main() -> int:
         tempfile.TemporaryDirectory() as place,
         stage(Path(place), slots=_SLOTS) as scene,
     ):
-        runs = drive(scene, seconds=wanted.seconds)
+        pids = {"service": scene.service.process.pid}
+        with MemoryWatch(pids) as watch:
+            runs = drive(scene, seconds=wanted.seconds)
         judge(report, runs, seconds=wanted.seconds)
+        report.course = watch.course("Memory under overload")
+        grown = watch.growth("service")
+        report.targets.append(
+            Target("service's memory at the end, of the beginning", grown, 1.25)
+        )
     return report.finish(publish=wanted.publish)
 
 

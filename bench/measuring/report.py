@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,6 +77,16 @@ class Target:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How some figures went over time."""
+
+    title: str
+    unit: str
+    seconds: float
+    series: Mapping[str, Sequence[float]]
+
+
 @dataclass(slots=True)
 class Report:
     """One row: its series, its targets, and every sample behind them."""
@@ -89,6 +99,8 @@ class Report:
     targets: list[Target] = field(default_factory=list)
     #: What a reader must know, in sentences.
     notes: list[str] = field(default_factory=list)
+    #: What was looked at all the time, and for how many seconds.
+    course: Course | None = None
     #: Whatever was measured one by one.
     raw: dict[str, object] = field(default_factory=dict)
 
@@ -126,6 +138,9 @@ class Report:
         yield ""
         yield f"![{self.title}](charts/{self.row}.svg)"
         yield ""
+        if self.course is not None:
+            yield f"![{self.course.title}](charts/{self.row}-course.svg)"
+            yield ""
         yield from (f"- {target.told()}" for target in self.targets)
         yield from (f"- {note}" for note in self.notes)
         count = max((len(series.samples) for series in self.series), default=0)
@@ -170,6 +185,11 @@ class Report:
             self.title, [(s.title, s.unit, s.spread) for s in self.series]
         )
         (charts / f"{self.row}.svg").write_text(drawn, encoding="utf-8")
+        if (course := self.course) is not None:
+            drawn = chart.lines(
+                course.title, course.unit, course.series, seconds=course.seconds
+            )
+            (charts / f"{self.row}-course.svg").write_text(drawn, encoding="utf-8")
 
 
 def number(value: float) -> str:

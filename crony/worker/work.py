@@ -28,7 +28,7 @@ class Work(ABC):
 
     @abstractmethod
     def watch(self, *, kill_at: timedelta) -> None:
-        """Have it killed by then, and whenever this worker dies."""
+        """Wait until it is ready, and have it killed by then."""
 
     @abstractmethod
     def extend(self, *, kill_at: timedelta) -> None:
@@ -67,11 +67,11 @@ class SandboxedWork(Work):
         self.progress = prepared.progress
 
     def watch(self, *, kill_at: timedelta) -> None:
-        at = kill_at.total_seconds()
-        self._watchdog.watch(self._key, self._prepared, kill_at=at)
+        # Until it stands at its gate it needs no watching: it starts nothing without
+        # this worker, and is found by its mark when that is dead. By now all of its
+        # processes are known.
         self._prepared.wait_ready(_READY_WITHIN)
-        # By now more of its processes are known.
-        self._watchdog.watch(self._key, self._prepared, kill_at=at)
+        self._watchdog.watch(self._key, self._prepared, kill_at=kill_at.total_seconds())
 
     def extend(self, *, kill_at: timedelta) -> None:
         self._watchdog.extend(self._key, kill_at=kill_at.total_seconds())

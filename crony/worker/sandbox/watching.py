@@ -66,8 +66,8 @@ class Watchdog:
     def watch(self, key: str, prepared: Prepared, *, kill_at: float) -> None:
         """Kill a run at ``kill_at``, and at once when the worker dies.
 
-        Call it right after ``prepare``, and again once the run is ready: then more
-        of its processes are known by their pidfds.
+        Call it once the run is ready, and before it is let go: then all of its
+        processes are known by their pidfds.
         """
         words = ("watch", key, repr(kill_at), *prepared.death_places())
         self._tell(words, fds=prepared.death_fds())

@@ -66,9 +66,9 @@ class Driver:
         with attacked(self.sandbox, **request.get("attack", {})):
             run = self.sandbox.prepare(key, command, Limits(**asked), slot=slot)
             self.runs[key] = run
+            run.wait_ready(WITHIN)
             if request.get("watched"):
                 self.watch({"key": key, "seconds": 600})
-            run.wait_ready(WITHIN)
         return {"outer_pid": run.outer_pid, "inner_pid": getattr(run, "inner_pid", 0)}
 
     def await_spare(self, slot: int) -> None:
