@@ -8,6 +8,10 @@ import select
 import threading
 from collections.abc import Callable
 
+from crony import log
+
+_log = log.get(__name__)
+
 
 class Bells:
     """One thread that waits for the bells of all groups."""
@@ -64,7 +68,10 @@ class Bells:
                 if fd == self._ending:
                     return
                 if (call := self._rung(fd)) is not None:
-                    call()  # without the lock: it may take others
+                    try:
+                        call()  # without the lock: it may take others
+                    except Exception:  # noqa: BLE001  # others want to hear theirs
+                        _log.exception("run that is short of memory was not killed")
 
     def _rung(self, bell: int) -> Callable[[], None] | None:
         with self._lock:

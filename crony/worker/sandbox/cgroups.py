@@ -38,12 +38,21 @@ class Group(ABC):
     #: The directories that are this run's alone; all its processes are in each.
     paths: tuple[str, ...]
 
+    @property
+    def death_paths(self) -> tuple[str, ...]:
+        """The directories by which all of it can be killed."""
+        return self.paths
+
     def joined(self) -> AbstractContextManager[None]:
         """Have the calling thread in the group, where the kernel lets one thread in.
 
         Whatever it starts meanwhile begins in there.
         """
         return nullcontext()
+
+    @abstractmethod
+    def bind(self) -> None:
+        """Set the limits that ``joined`` would have the calling thread share."""
 
     def door(self) -> int | None:
         """Open the file into which a process writes ``0`` to join by itself.
@@ -65,7 +74,7 @@ class Group(ABC):
 
     def kill(self) -> None:
         """Send SIGKILL to every process in the group, until none is left."""
-        watchdog.kill_groups(list(self.paths))
+        watchdog.kill_groups(list(self.death_paths))
 
     def dissolve(self) -> None:
         """Kill what is in the group and remove it."""
@@ -90,7 +99,10 @@ class Hierarchy(ABC):
 
     @abstractmethod
     def make(self, name: str, limits: Limits, *, slot: int) -> Group:
-        """Make a run's group with its limits set; nobody else is in that slot."""
+        """Make a run's group; nobody else is in that slot.
+
+        Some of its limits may be set by ``bind`` alone.
+        """
 
     @abstractmethod
     def close(self) -> None:

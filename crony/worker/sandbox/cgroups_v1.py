@@ -29,6 +29,7 @@ class GroupV1(cgroups.Group):
         of: Mapping[str, str],
         bells: Bells,
         *,
+        limits: Limits,
         doors: Sequence[int],
         ways_back: Sequence[int],
     ) -> None:
@@ -38,6 +39,7 @@ class GroupV1(cgroups.Group):
         ``ways_back`` into those of the worker.
         """
         self._of = of
+        self._limits = limits
         self._doors = doors
         self._ways_back = ways_back
         self._bells = bells
@@ -58,14 +60,21 @@ class GroupV1(cgroups.Group):
                 for way in self._ways_back:
                     after.callback(linux.write, way, _ME)
 
+    def bind(self) -> None:
+        # With a quota that is used up, or no place for one more, the thread that
+        # starts all runs would stand still in there, or could start nothing.
+        quota = cgroups.cpu_quota(self._limits)
+        cgroups.write(f"{self._of['cpu']}/cpu.cfs_quota_us", quota)
+        cgroups.write(f"{self._of['pids']}/pids.max", self._limits.pids)
+
+    @property
+    def death_paths(self) -> tuple[str, ...]:
+        # In the first one births are stopped.
+        return (self._of["pids"], *self.paths)
+
     def on_shortage(self, call: Callable[[], None]) -> None:
         with suppress(OSError):  # a kernel that was built without these events
             self._bell = self._bells.hang(self._of["memory"], call)
-
-    def kill(self) -> None:
-        # Nothing is born into it any more, until the slot's next run sets it back.
-        cgroups.write(f"{self._of['pids']}/pids.max", 0)
-        super().kill()
 
     def dissolve(self) -> None:
         if self._bell is not None:
@@ -105,7 +114,8 @@ class HierarchyV1(cgroups.Hierarchy):
         parents = {self._roots[key]: path for key, path in own.items()}
         for root, parent in parents.items():
             cgroups.remove_stale(parent)
-            os.makedirs(root, exist_ok=True)
+            with suppress(FileExistsError):
+                os.mkdir(root)
         self._lasting = tuple(parents.keys() - {self._roots["memory"]})
         self._ways_back = [_opened(str(parent)) for parent in parents.values()]
         #: By slot: what leads into its lasting groups.
@@ -123,7 +133,11 @@ class HierarchyV1(cgroups.Hierarchy):
             os.mkdir(of["memory"])
         self._limit(of, limits)
         return GroupV1(
-            of, self._bells, doors=self._doors[slot], ways_back=self._ways_back
+            of,
+            self._bells,
+            limits=limits,
+            doors=self._doors[slot],
+            ways_back=self._ways_back,
         )
 
     def _make_slot(self, slot: int) -> list[int]:
@@ -139,9 +153,9 @@ class HierarchyV1(cgroups.Hierarchy):
         cgroups.write(f"{memory}/memory.limit_in_bytes", limits.memory)
         with suppress(FileNotFoundError):  # a kernel that does not count swap
             cgroups.write(f"{memory}/memory.memsw.limit_in_bytes", limits.memory)
-        cgroups.write(f"{of['pids']}/pids.max", limits.pids)
+        cgroups.write(f"{of['pids']}/pids.max", "max")
+        cgroups.write(f"{of['cpu']}/cpu.cfs_quota_us", -1)
         cgroups.write(f"{of['cpu']}/cpu.cfs_period_us", cgroups.PERIOD)
-        cgroups.write(f"{of['cpu']}/cpu.cfs_quota_us", cgroups.cpu_quota(limits))
         cgroups.write(f"{of['cpuacct']}/cpuacct.usage", 0)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from crony.worker.sandbox.cgroups import Group
 from crony.worker.sandbox.pipes import Pipes
 from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.process import Process, outermost_ending
+from crony.worker.sandbox.spawner import Child
 from crony.worker.sandbox.values import Limits
 
 
@@ -20,7 +21,7 @@ class Confined(Process):
 
     def __init__(
         self,
-        pid: int,
+        child: Child,
         pipes: Pipes,
         limits: Limits,
         *,
@@ -28,7 +29,7 @@ class Confined(Process):
         status: int,
         places: Places,
     ) -> None:
-        super().__init__(pid, pipes, limits, group=group)
+        super().__init__(child, pipes, limits, group=group)
         self._places = places
         self._json = status
         self._inner: int | None = None

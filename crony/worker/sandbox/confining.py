@@ -23,6 +23,9 @@ from crony.worker.sandbox.values import Command, Limits
 _JSON, _ARGS, _FILTER, _FIRST, _DATA = 7, 10, 11, 12, 13
 _INIT = "/init"
 
+#: With less of a core a sandbox is long in the making, and its slot waits for it.
+_QUICK = 0.5
+
 #: What a sandbox is made for before anybody knows what will run in it.
 _ANY = Command(argv=())
 
@@ -75,8 +78,8 @@ class BwrapSandbox(Sandbox):
     def prepare(
         self, run_key: str, command: Command, limits: Limits, *, slot: int
     ) -> Prepared:
-        places = self._allowed.check(command, limits)
         self._etc.refresh()
+        places = self._allowed.check(command, limits)
         made: Confined | None = None
         try:
             made = self._spares.take(slot, self._kind(command, limits))
@@ -101,9 +104,10 @@ class BwrapSandbox(Sandbox):
 
     def _kind(self, command: Command, limits: Limits) -> Kind | None:
         """Tell which spare would do; ``None`` where the sandbox must be its own."""
-        own = command.files or command.stdin or command.workdir
+        own = command.files or command.stdin or command.workdir or command.stands
         paths = limits.ro_paths or limits.rw_paths
-        if own or paths or limits.network != "none":
+        slow = limits.cpu < _QUICK
+        if own or paths or slow or limits.network != "none":
             return None
         return self._kind_of(limits)
 
@@ -137,7 +141,7 @@ class BwrapSandbox(Sandbox):
             argv = [self._bwrap.program, "--args", str(_ARGS), "--", _INIT]
             script = self._bounds(limits) + gate.script(stands=command.stands)
             argv += ["/bin/sh", "-c", script, gate.NAME]
-            pid = self._spawner.spawn(
+            child = self._spawner.spawn(
                 argv,
                 run_key=key,
                 fds=pipes.theirs,
@@ -152,7 +156,7 @@ class BwrapSandbox(Sandbox):
                 group.dissolve()
             raise
         pipes.close_theirs()
-        return Confined(pid, pipes, limits, group=group, status=status, places=places)
+        return Confined(child, pipes, limits, group=group, status=status, places=places)
 
     def _bounds(self, limits: Limits) -> str:
         return gate.bounds(

@@ -13,11 +13,11 @@ from crony.worker.sandbox.order import order
 from crony.worker.sandbox.pipes import Pipes
 from crony.worker.sandbox.places import Places
 from crony.worker.sandbox.process import Process
-from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.spawner import Child, Spawner
 from crony.worker.sandbox.values import Command, Limits
 
-#: SECURITY: the programs before the gate run with more rights than the task, so its
-#: environment reaches the process with its order and not earlier.
+#: SECURITY: the program before the gate, where there is one, runs with more rights than
+#: the task, so its environment reaches the process with its order and not earlier.
 _SCRIPT = 'cd "$1" || exit 125; unset OLDPWD\n'
 
 
@@ -26,7 +26,7 @@ class Direct(Process):
 
     def __init__(
         self,
-        pid: int,
+        child: Child,
         pipes: Pipes,
         limits: Limits,
         *,
@@ -35,7 +35,7 @@ class Direct(Process):
         home: Path,
         mark: str,
     ) -> None:
-        super().__init__(pid, pipes, limits, group=group)
+        super().__init__(child, pipes, limits, group=group)
         self._uid = uid
         self._mark = mark
         self._home = home
@@ -127,7 +127,7 @@ class DirectSandbox(Sandbox):
             script = _SCRIPT + gate.script(stands=command.stands)
             argv += ["/bin/sh", "-c", self._bounds(limits, uid) + script, gate.NAME]
             argv += [profile.workdir(command, workspace=str(home))]
-            pid = self._spawner.spawn(
+            child = self._spawner.spawn(
                 argv, run_key=run_key, fds=pipes.theirs, uid=uid, group=group
             )
         except (OSError, errors.SandboxFailed) as exc:
@@ -145,7 +145,7 @@ class DirectSandbox(Sandbox):
             places.close()
         pipes.close_theirs()
         mark = self._spawner.leash.mark(run_key)
-        return Direct(pid, pipes, limits, group=group, uid=uid, home=home, mark=mark)
+        return Direct(child, pipes, limits, group=group, uid=uid, home=home, mark=mark)
 
     def _bounds(self, limits: Limits, uid: int | None) -> str:
         return gate.bounds(

@@ -7,6 +7,7 @@ dearer.
 
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,7 @@ class Etc:
         self._networks = networks
         self._seen: tuple[int, ...] = ()
         self._version = 0
+        self._lock = threading.Lock()
         self.refresh()
 
     def path(self, *, network: str) -> Path:
@@ -53,8 +55,11 @@ class Etc:
     def refresh(self) -> None:
         """Make new folders if something has changed since."""
         seen = tuple(_changed_at(f"/etc/{name}") for name in _CHANGING)
-        if seen == self._seen:
-            return
+        with self._lock:
+            if seen != self._seen:
+                self._make(seen)
+
+    def _make(self, seen: tuple[int, ...]) -> None:
         version = self._version + 1
         place = self._folder / str(version)
         for network in self._networks:

@@ -42,6 +42,7 @@ SCRIPT = f"""
 echo r >&4
 IFS= read -r go <&3 || exit 125
 {READ}
+[ $# -gt 0 ] || exit 125
 exec "$@" 3<&- 4>&- 9>&-
 """
 

@@ -22,7 +22,9 @@ _SHELLS_OWN = frozenset(
     (
         *("_", "IFS", "OPTIND", "PWD", "OLDPWD", "LINENO", "PPID", "ENV", "PS4"),
         *("UID", "EUID", "GROUPS", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"),
-        *("FUNCNAME", "DIRSTACK", "RANDOM", "SECONDS", "HISTCMD", "SRANDOM"),
+        *("FUNCNAME", "DIRSTACK", "RANDOM", "SECONDS", "HISTCMD", "SRANDOM", "SHLVL"),
+        *("BASHPID", "BASH_ARGV0", "BASH_COMMAND", "BASH_SUBSHELL"),
+        *("EPOCHSECONDS", "EPOCHREALTIME"),
     )
 )
 

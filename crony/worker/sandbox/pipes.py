@@ -1,5 +1,6 @@
 """The descriptors between the worker and one sandbox."""
 
+import fcntl
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +9,24 @@ from crony.worker.sandbox import gate
 from crony.worker.sandbox.order import ORDER
 from crony.worker.sandbox.spawner import lifted
 
+#: Whoever opens a file in memory anew, by its descriptor's path, can't change it.
+_SEALED = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
 
-def memory_file(content: bytes, name: str = "crony") -> int:
+
+def memory_file(content: bytes) -> int:
     """Make a file in memory, and give a descriptor that reads it from the start."""
-    fd = os.memfd_create(name)
+    fd = _open_memory_file()
+    _fill(fd, content)
+    return fd
+
+
+def _open_memory_file() -> int:
+    return lifted(os.memfd_create("crony", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
+
+
+def _fill(fd: int, content: bytes) -> None:
     _write(fd, content)
-    return lifted(fd)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALED | fcntl.F_SEAL_SEAL)
 
 
 def _write(fd: int, content: bytes) -> None:
@@ -65,7 +78,7 @@ class Pipes:
             pipes.progress = pipes.from_child(gate.PROGRESS)
             theirs, pipes.gate = os.pipe2(os.O_CLOEXEC)
             pipes.theirs[gate.GATE] = lifted(theirs)
-            pipes.order = memory_file(b"")
+            pipes.order = _open_memory_file()
             pipes.theirs[ORDER] = reopened(pipes.order)
         except OSError:
             pipes.close_theirs()
@@ -92,7 +105,7 @@ class Pipes:
 
     def give_order(self, text: bytes) -> None:
         """Write what the gate will read; it can't be changed after that."""
-        _write(self.order, text)
+        _fill(self.order, text)
         self._close("order")
 
     def close_gate(self) -> None:

@@ -13,6 +13,7 @@ from crony.worker.sandbox import gate, processes
 from crony.worker.sandbox.cgroups import Group, Usage
 from crony.worker.sandbox.contract import Prepared
 from crony.worker.sandbox.pipes import Pipes
+from crony.worker.sandbox.spawner import Child
 from crony.worker.sandbox.values import Exit, Limits
 
 #: What is above this in an exit code is a signal.
@@ -26,10 +27,9 @@ class Process(Prepared):
     """A spawned process behind its gate; the levels say who else is to be killed."""
 
     def __init__(
-        self, pid: int, pipes: Pipes, limits: Limits, *, group: Group | None
+        self, child: Child, pipes: Pipes, limits: Limits, *, group: Group | None
     ) -> None:
-        self.outer_pid = pid
-        self.pidfd = os.pidfd_open(pid)  # our child, not reaped: it is the one
+        self.outer_pid, self.pidfd = child
         self.stdout, self.stderr = pipes.stdout, pipes.stderr
         self.progress = pipes.progress
         self._pipes = pipes
@@ -49,6 +49,8 @@ class Process(Prepared):
             if self._ready:
                 return
             if not gate.wait_ready(self._pipes.status, timeout=timeout):
+                self._pipes.close_gate()
+                self.kill()
                 raise errors.SandboxFailed(self._why_not_ready())
             try:
                 self._at_gate()
@@ -133,7 +135,7 @@ class Process(Prepared):
         return (self.pidfd,)
 
     def death_places(self) -> tuple[str, ...]:
-        groups = () if self._group is None else self._group.paths
+        groups = () if self._group is None else self._group.death_paths
         return (str(self.outer_pid), *groups)
 
     @abstractmethod
@@ -156,6 +158,8 @@ class Process(Prepared):
         """Remove what is left on the host."""
 
     def _why_not_ready(self) -> str:
+        if self.wait().oom:
+            return "the sandbox had too little memory to start the task"
         said = b""
         with suppress(OSError):
             said = os.read(self.stderr, 500)

@@ -3,12 +3,16 @@
 The kernel keeps credentials for each thread, and a child has those of the thread that
 started it (credentials(7), capabilities(7)). So a worker that is root needs no program
 in between to drop root: its spawner gives up for good what no task may have, takes the
-uid of the task for as long as it spawns, and comes back by its saved uid, which ends in
-the child with its first program. To take each start through ``setpriv`` cost as much as
-bubblewrap by itself.
+uid of the task for as long as it spawns, and comes back by its saved uid, which is gone
+in the child with its first program. To take each start through ``setpriv`` cost as much
+as bubblewrap by itself.
 
-SECURITY: in between the thread has the task's uid, and root as its saved one: whoever
-has that uid too may not trace it, for all three would have to be theirs.
+SECURITY: in between the thread has the task's uid, and root as its saved one. Whoever
+has that uid too may not trace it, for all three would have to be theirs, but could send
+it a signal: so uids of tasks must be nobody else's.
+
+NOTE: the memory of a process that has changed its uid is shown to no other user, and
+not written when it crashes.
 """
 
 import os

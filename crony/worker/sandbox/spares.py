@@ -30,7 +30,9 @@ _log = log.get(__name__)
 _CALM = timedelta(milliseconds=50)
 #: After one could not be made.
 _PAUSE = timedelta(seconds=30)
-_READY_WITHIN = timedelta(seconds=30)
+_READY_WITHIN = timedelta(seconds=5)
+#: After so many in a row, none is made until a run comes that it would do for.
+_UNFIT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Spares:
         self._standing: dict[int, tuple[Kind, Confined]] = {}
         self._making: int | None = None
         self._not_before = 0.0
+        #: Runs in a row that no spare would have done for.
+        self._unfit = 0
         self._thread: threading.Thread | None = None
 
     def keep(self, count: int, *, kind: Kind) -> None:
@@ -80,9 +84,10 @@ class Spares:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        for _, spare in self._standing.values():
-            spare.discard()
-        self._standing.clear()
+        with self._changed:
+            left, self._standing = self._standing, {}
+        for _, spare in left.values():
+            _discard(spare)
 
     def take(self, slot: int, kind: Kind | None) -> Confined | None:
         """Give a slot to a run, with its spare if that is of the kind.
@@ -92,11 +97,12 @@ class Spares:
         with self._changed:
             self._changed.wait_for(lambda: self._making != slot)
             self._used.add(slot)
+            self._unfit = self._unfit + 1 if kind is None else 0
             self._kind = kind or self._kind
             found, spare = self._standing.pop(slot, (None, None))
             self._stir()
         if spare is not None and (found != kind or not spare.stands):
-            spare.discard()
+            _discard(spare)
             return None
         return spare
 
@@ -116,7 +122,7 @@ class Spares:
         while (slot := self._next()) is not None:
             try:
                 self._fill(slot)
-            except errors.CronyError as exc:
+            except Exception as exc:  # noqa: BLE001  # a run is not worse off without
                 _log.warning("no sandbox in reserve", detail=str(exc))
                 with self._changed:
                     self._not_before = time.monotonic() + _PAUSE.total_seconds()
@@ -125,7 +131,8 @@ class Spares:
         """Wait for a slot that wants a spare; ``None`` when it is over."""
         with self._changed:
             while self._count > 0:
-                free = set(range(self._count)) - self._used - self._standing.keys()
+                wanted = range(self._count if self._unfit < _UNFIT else 0)
+                free = set(wanted) - self._used - self._standing.keys()
                 wait = self._not_before - time.monotonic() if free else None
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
@@ -142,8 +149,8 @@ class Spares:
             made = self._make(slot, kind.limits)
             try:
                 made.wait_ready(_READY_WITHIN)
-            except errors.CronyError:
-                made.discard()
+            except BaseException:
+                _discard(made)
                 raise
             with self._changed:
                 self._standing[slot] = kind, made
@@ -151,3 +158,11 @@ class Spares:
             with self._changed:
                 self._making = None
                 self._changed.notify_all()
+
+
+def _discard(spare: Confined) -> None:
+    """Throw one away; whoever wanted its slot goes on whatever comes of that."""
+    try:
+        spare.discard()
+    except (errors.CronyError, OSError) as exc:
+        _log.error("sandbox in reserve was not cleared", detail=str(exc))

@@ -10,11 +10,12 @@ and nobody else of the worker does: mounts, a network, a run's groups, a task's 
 import fcntl
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from crony import errors
 from crony.worker.sandbox import gate, linux, rights, spawning, stages
@@ -27,6 +28,13 @@ Result = TypeVar("Result")
 #: Descriptors that are passed on are moved up here first, so that giving one its
 #: number in the child can't overwrite another that is still to be moved.
 _CLEAR_OF = 200
+
+
+class Child(NamedTuple):
+    """A process that was started here and is not reaped yet."""
+
+    pid: int
+    pidfd: int
 
 
 class Spawner:
@@ -75,13 +83,12 @@ class Spawner:
         uid: int | None = None,
         group: Group | None = None,
         network_of: int | None = None,
-    ) -> int:
+    ) -> Child:
         """Start ``argv`` in a session of its own, with its mark as environment.
 
         ``fds`` says which descriptor of ours becomes which one of the child's; it
         gets no others but the leash. ``uid``: whose it is to be, in ``group``.
         ``network_of`` is the slot whose network it is to have, else it has the host's.
-        Returns the pid.
         """
         passed = dict(fds)
         if self.leash.fd is not None:
@@ -92,7 +99,7 @@ class Spawner:
             if group is not None and (door := group.door()) is not None:
                 passed[stages.DOOR] = door = lifted(door)
                 argv = stages.joining(argv)
-            return self.call(
+            pid = self.call(
                 lambda: self._spawn(
                     lambda: _spawn(argv, passed, {name: value}),
                     uid=uid,
@@ -100,6 +107,7 @@ class Spawner:
                     network_of=network_of,
                 )
             )
+            return _bound(pid, group)
         except (OSError, ValueError) as exc:
             raise errors.SandboxFailed(
                 f"the sandbox could not be started: {exc}"
@@ -137,6 +145,19 @@ class Spawner:
 def _spawn(argv: Sequence[str], fds: Mapping[int, int], env: Mapping[str, str]) -> int:
     linux.close_on_exec_from(3)
     return spawning.spawn(argv, env=env, fds=fds)
+
+
+def _bound(pid: int, group: Group | None) -> Child:
+    """Hold on to a child, within all of its limits; what can't be held is ended."""
+    try:
+        if group is not None:
+            group.bind()
+        # Ours, and not reaped: the number is nobody else's.
+        return Child(pid, os.pidfd_open(pid))
+    except OSError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
 
 
 def lifted(fd: int) -> int:

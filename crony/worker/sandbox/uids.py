@@ -28,6 +28,13 @@ def task_uids(configured: range | None) -> range | None:
         raise errors.MissingSafeguard(
             "the task uids must be a range of uids above 0: tasks never run as root"
         )
+    named = [user for user in pwd.getpwall() if user.pw_uid in configured]
+    if named:
+        # It could signal what starts them, and they what is its own.
+        raise errors.MissingSafeguard(
+            f"the task uids hold {named[0].pw_uid}, which is the user "
+            f"{named[0].pw_name}: set task_uids to uids that nobody has"
+        )
     return configured
 
 

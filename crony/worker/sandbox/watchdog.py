@@ -73,7 +73,12 @@ def dead(pidfd: int, *, within: float | None) -> bool:
 
 
 def kill_groups(paths: list[str]) -> None:
-    """Send SIGKILL to all members of a group, and those they fork meanwhile."""
+    """Send SIGKILL to all members of a group, and those they fork meanwhile.
+
+    Never to a worker: a thread of it is in there for the moment of a start.
+    """
+    # 0 is whoever is outside of this process namespace.
+    spared = {0, os.getpid(), os.getppid()}
     for path in paths:
         try:  # in one step, where the kernel can
             with open(f"{path}/cgroup.kill", "w") as file:
@@ -81,11 +86,14 @@ def kill_groups(paths: list[str]) -> None:
             return
         except OSError:
             continue
+    for path in paths:  # nothing is born into it any more
+        with suppress(OSError), open(f"{path}/pids.max", "w") as file:
+            file.write("0")
     for path in paths:
         for _ in range(_ROUNDS):
             try:
                 with open(f"{path}/cgroup.procs") as file:
-                    pids = [int(line) for line in file if line != "0\n"]
+                    pids = {int(line) for line in file} - spared
             except OSError:
                 break
             if not pids:

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import sys
+import time
 
 #: Bytes of JSON.
 _RESULT_BOUND = 64 << 10
@@ -30,6 +31,14 @@ def stand_at_gate() -> None:
     for fd in (_GATE, _STATUS, _LEASH):
         with contextlib.suppress(OSError):
             os.close(fd)
+
+
+def take(env: "dict[str, str]") -> None:
+    """Take over the task's environment, as if it had been there from the start."""
+    progress = os.environ["CRONY_PROGRESS_FD"]
+    os.environ.update(env)
+    os.environ["CRONY_PROGRESS_FD"] = progress
+    time.tzset()
 
 
 def find(reference: str) -> object:
@@ -61,8 +70,9 @@ def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, ".crony-call.json")) as file:
         call = json.load(file)
-    if call["stands"]:
+    if call["env"] is not None:
         stand_at_gate()
+        take(call["env"])
     sys.path[0] = os.getcwd()
     function = find(call["function"])
     if not callable(function):

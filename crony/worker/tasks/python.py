@@ -14,8 +14,10 @@ _CALL = ".crony-call.json"
 _SOURCE = files("crony.worker.tasks").joinpath("call.py").read_bytes()
 
 
-#: A variable that begins so can have the interpreter execute what the task brings.
-_STEERING = "PYTHON"
+#: What an interpreter or its libraries look at when they start. It starts with the
+#: gate's own environment, and is given that of the task when it is let go.
+_AT_START = ("PYTHON", "LD_", "LC_", "GLIBC_", "GCONV_", "MALLOC_", "NLSPATH")
+_AT_START_TOO = frozenset({"HOME", "PATH", "LANG", "LANGUAGE", "TZDIR"})
 
 
 def python(
@@ -24,12 +26,12 @@ def python(
     """Return the command that calls the function and writes down its result.
 
     ``ahead``: the interpreter is to start before the instant and wait for it, unless
-    that could execute anything of the task.
+    the task's environment would make another of it.
     """
     task = lease.task
-    stands = ahead and not any(name.startswith(_STEERING) for name in env)
+    stands = ahead and not any(map(_at_start, env))
     call = {
-        "stands": stands,
+        "env": dict(env) if stands else None,
         "function": reading.text(task, "python"),
         "args": task.get("args") or [],
         "kwargs": task.get("kwargs") or {},
@@ -37,7 +39,7 @@ def python(
     workdir = reading.optional_text(task, "workdir")
     return Command(
         argv=in_workspace(_NAME, (interpreter, "-u"), workdir),
-        env=env,
+        env={} if stands else env,
         stdin=(reading.optional_text(task, "stdin") or "").encode(),
         workdir=workdir,
         files={
@@ -46,3 +48,7 @@ def python(
         },
         stands=stands,
     )
+
+
+def _at_start(name: str) -> bool:
+    return name in _AT_START_TOO or name.startswith(_AT_START)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from crony import errors
 from crony.worker.sandbox import (
     Command,
     Limits,
@@ -27,7 +28,7 @@ _WITHIN = timedelta(seconds=30)
 _CALL = files("crony.worker.tasks").joinpath("call.py").read_bytes()
 
 
-@pytest.fixture(params=["namespaces", "landlock", "none"])
+@pytest.fixture(params=["full", "namespaces", "landlock", "none"])
 def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbox]:
     """Go through the ways in which a gate is made."""
     operator = Operator(state_dir=tmp_path / "state", python=sys.executable)
@@ -36,8 +37,8 @@ def sandbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sandbox]
     made.close()
 
 
-def calling(function: str, *args: object) -> Command:
-    call = {"stands": True, "function": function, "args": args, "kwargs": {}}
+def calling(function: str, *args: object, **env: str) -> Command:
+    call = {"env": env, "function": function, "args": args, "kwargs": {}}
     return Command(
         argv=(sys.executable, "-u", "./call.py"),
         files={
@@ -81,6 +82,26 @@ def test_without_a_worker_it_ends_and_calls_nothing(sandbox: Sandbox) -> None:
     run._pipes.close_gate()  # type: ignore[attr-defined]  # as its death does
     assert run.wait().exit_code == 125
     assert os.read(run.stdout, 100) == b""
+    run.close()
+
+
+def test_what_is_called_has_the_environment_of_the_task(sandbox: Sandbox) -> None:
+    command = calling(
+        "subprocess:getoutput", 'echo "$WHO"; date +%Z', WHO="me", TZ="XYZ1"
+    )
+    run = standing(sandbox, command)
+    run.release()
+    run.wait()
+    said = json.loads(os.read(run.progress, 4096).strip())
+    run.close()
+    assert said == {"result": "me\nXYZ"}
+
+
+@pytest.mark.parametrize("sandbox", ["full"], indirect=True)
+def test_an_interpreter_without_the_memory_to_start_says_so(sandbox: Sandbox) -> None:
+    run = sandbox.prepare("run", calling("os:getpid"), Limits(memory=1 << 20), slot=0)
+    with pytest.raises(errors.SandboxFailed, match="too little memory"):
+        run.wait_ready(_WITHIN)
     run.close()
 
 

@@ -15,9 +15,9 @@ from crony import errors
 from crony.worker.sandbox import cgroups, rights
 from crony.worker.sandbox.cgroups import Group
 from crony.worker.sandbox.cgroups_v1 import HierarchyV1
-from crony.worker.sandbox.cgroups_v2 import HierarchyV2
+from crony.worker.sandbox.cgroups_v2 import GroupV2, HierarchyV2
 from crony.worker.sandbox.leash import Leash
-from crony.worker.sandbox.spawner import Spawner
+from crony.worker.sandbox.spawner import Child, Spawner
 from crony.worker.sandbox.values import Limits
 
 _UID = 54_322
@@ -34,24 +34,26 @@ def spawner() -> Iterator[Spawner]:
 
 
 @pytest.fixture
-def group() -> Iterator[Group]:
+def group(request: pytest.FixtureRequest) -> Iterator[Group]:
     """Give a run's group, of the kind that this host has."""
+    limits = getattr(request, "param", Limits(pids=10))
     hierarchy: HierarchyV1 | HierarchyV2
     name = cgroups.hierarchy_name()
     try:
         hierarchy = HierarchyV2(name)
     except OSError:
         hierarchy = HierarchyV1(name)
-    made = hierarchy.make("run", Limits(pids=10), slot=0)
+    made = hierarchy.make("run", limits, slot=0)
     yield made
     made.dissolve()
     hierarchy.close()
 
 
-def ended(pid: int) -> None:
+def ended(child: Child) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+        os.kill(child.pid, signal.SIGKILL)
+    os.waitpid(child.pid, 0)
+    os.close(child.pidfd)
 
 
 def parsed(status: str) -> dict[str, list[str]]:
@@ -68,11 +70,11 @@ def own_status() -> dict[str, list[str]]:
 def test_a_task_has_its_uid_alone_and_no_way_back(spawner: Spawner) -> None:
     ours, theirs = os.pipe2(os.O_CLOEXEC)
     show = ("/bin/cat", "/proc/self/status")
-    pid = spawner.spawn(show, run_key="x", fds={1: theirs}, uid=_UID)
+    child = spawner.spawn(show, run_key="x", fds={1: theirs}, uid=_UID)
     os.close(theirs)
     with open(ours, encoding="ascii") as file:
         seen = parsed(file.read())
-    ended(pid)
+    ended(child)
     assert seen["Uid"] == seen["Gid"] == [str(_UID)] * 4
     assert seen["Groups"] == []
     capabilities = [seen[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")]
@@ -113,11 +115,11 @@ def test_a_task_is_in_its_group_from_the_start_and_the_worker_is_not(
     spawner: Spawner, group: Group
 ) -> None:
     before = spawner.call(lambda: Path("/proc/thread-self/cgroup").read_text())
-    pid = spawner.spawn(_TASK, run_key="x", fds={}, uid=_UID, group=group)
+    child = spawner.spawn(_TASK, run_key="x", fds={}, uid=_UID, group=group)
     members = Path(group.paths[0], "cgroup.procs").read_text().split()
     after = spawner.call(lambda: Path("/proc/thread-self/cgroup").read_text())
-    ended(pid)
-    assert str(pid) in members
+    ended(child)
+    assert str(child.pid) in members
     assert str(os.getpid()) not in members
     assert before == after
 
@@ -130,3 +132,29 @@ def test_the_thread_leaves_the_group_of_what_could_not_be_started(
         spawner.spawn(("/no/such",), run_key="x", fds={}, uid=_UID, group=group)
     after = spawner.call(lambda: Path("/proc/thread-self/cgroup").read_text())
     assert before == after
+
+
+@pytest.mark.parametrize("group", [Limits(pids=1, cpu=0.01)], indirect=True)
+def test_limits_that_would_bind_the_thread_too_are_set_once_the_child_is_there(
+    spawner: Spawner, group: Group
+) -> None:
+    """With one place and no processor to speak of, the thread could start nothing."""
+    child = spawner.spawn(_TASK, run_key="x", fds={}, uid=_UID, group=group)
+    most = Path(group.death_paths[0], "pids.max").read_text().strip()
+    ended(child)
+    assert most == "1"
+
+
+def test_a_worker_never_kills_itself_with_a_group(
+    spawner: Spawner, group: Group
+) -> None:
+    """A thread of it is in there for the moment of a start."""
+
+    def kill_from_inside() -> bool:
+        with group.joined():
+            members = Path(group.paths[0], "cgroup.procs").read_text().split()
+            group.kill()
+            # Version 2 takes no thread in.
+            return isinstance(group, GroupV2) or str(os.getpid()) in members
+
+    assert spawner.call(kill_from_inside)
