@@ -60,6 +60,7 @@ def test_each_setting_obeys_option_then_variable_then_file_then_default(
         "output": ("json", "text", "json"),
         "insecure_bind": ("yes", "off", "1"),
         "allow_network_host": ("true", "no", "on"),
+        "python_ahead": ("false", "on", "no"),
     }
     amounts = ("5s", "7s", "9s") if "duration" in setting.kind.form else ("8", "9", "7")
     by_option, by_variable, by_file = texts.get(setting.key, amounts)
