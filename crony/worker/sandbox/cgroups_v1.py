@@ -15,8 +15,11 @@ from datetime import timedelta
 from crony.worker.sandbox import cgroups, linux
 from crony.worker.sandbox.bells import Bells
 from crony.worker.sandbox.values import Limits
+from crony.worker.sandbox.weight import Weight
 
 _NEEDED = ("memory", "pids", "cpu", "cpuacct")
+#: The weight of a plain process.
+_SHARES = 1024
 #: The thread that writes it.
 _ME = b"0"
 
@@ -32,6 +35,7 @@ class GroupV1(cgroups.Group):
         limits: Limits,
         doors: Sequence[int],
         ways_back: Sequence[int],
+        weight: Weight,
     ) -> None:
         """``of``: controller -> directory.
 
@@ -41,6 +45,8 @@ class GroupV1(cgroups.Group):
         self._of = of
         self._limits = limits
         self._doors = doors
+        self._weight = weight
+        weight.add()
         self._ways_back = ways_back
         self._bells = bells
         self._bell: int | None = None
@@ -81,6 +87,7 @@ class GroupV1(cgroups.Group):
             self._bells.take_down(self._bell)
             self._bell = None
         super().dissolve()
+        self._weight.remove()
 
     def usage(self) -> cgroups.Usage:
         memory = self._of["memory"]
@@ -121,6 +128,8 @@ class HierarchyV1(cgroups.Hierarchy):
         #: By slot: what leads into its lasting groups.
         self._doors: dict[int, list[int]] = {}
         self._bells = Bells()
+        shares = f"{self._roots['cpu']}/cpu.shares"
+        self._weight = Weight(lambda runs: cgroups.write(shares, _SHARES * runs))
 
     def make(self, name: str, limits: Limits, *, slot: int) -> cgroups.Group:
         if slot not in self._doors:
@@ -138,6 +147,7 @@ class HierarchyV1(cgroups.Hierarchy):
             limits=limits,
             doors=self._doors[slot],
             ways_back=self._ways_back,
+            weight=self._weight,
         )
 
     def _make_slot(self, slot: int) -> list[int]:

@@ -8,16 +8,25 @@ from pathlib import Path
 
 from crony.worker.sandbox import cgroups
 from crony.worker.sandbox.values import Limits
+from crony.worker.sandbox.weight import Weight
 
 _NEEDED = ("memory", "pids", "cpu")
+#: The weight of a plain process, and the most that there is.
+_WEIGHT, _MOST_WEIGHT = 100, 10_000
 
 
 class GroupV2(cgroups.Group):
     """A run's directory."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, weight: Weight) -> None:
         self._path = path
         self.paths = (path,)
+        self._weight = weight
+        weight.add()
+
+    def dissolve(self) -> None:
+        super().dissolve()
+        self._weight.remove()
 
     def door(self) -> int:
         return os.open(f"{self._path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
@@ -58,6 +67,10 @@ class HierarchyV2(cgroups.Hierarchy):
                 raise
             # A worker that is root may use the top, which systemd keeps open.
             self._root = _below(where, name)
+        weight = f"{self._root}/cpu.weight"
+        self._weight = Weight(
+            lambda runs: cgroups.write(weight, min(_WEIGHT * runs, _MOST_WEIGHT))
+        )
 
     def make(self, name: str, limits: Limits, *, slot: int) -> cgroups.Group:
         path = str(self._root / name)
@@ -71,7 +84,7 @@ class HierarchyV2(cgroups.Hierarchy):
         cgroups.write(
             f"{path}/cpu.max", f"{cgroups.cpu_quota(limits)} {cgroups.PERIOD}"
         )
-        return GroupV2(path)
+        return GroupV2(path, self._weight)
 
     def close(self) -> None:
         with suppress(OSError):
