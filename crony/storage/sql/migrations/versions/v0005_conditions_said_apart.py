@@ -19,8 +19,7 @@ _ENDED = (
     " OR state = 'expired')"
 )
 _FAULT = (
-    "((state = 'failed' OR state = 'timed_out' OR state = 'lost')"
-    " OR says IS NOT NULL)"
+    "((state = 'failed' OR state = 'timed_out' OR state = 'lost') OR says IS NOT NULL)"
 )
 
 
