@@ -61,7 +61,7 @@ class Retries:
 
     max: int = 0
     backoff: timedelta = timedelta(seconds=10)
-    factor: float = 2
+    factor: float = 2.0
     max_backoff: timedelta = timedelta(hours=1)
     randomize: bool = True
 
@@ -185,6 +185,15 @@ class Policy:
     def limit(self) -> int:
         """How many runs of the schedule may be in workers' hands at once."""
         return NO_LIMIT if self.on_overlap == ALLOW else self.max_concurrent
+
+
+def length(policy: Policy | PolicySettings) -> int:
+    """Return how many characters a policy has in its lists, the one part that grows."""
+    sandbox = policy.sandbox
+    if sandbox is None:
+        return 0
+    lists = (sandbox.ro_paths, sandbox.rw_paths, sandbox.pass_env)
+    return sum(len(item) for each in lists for item in each or ())
 
 
 _Whole = TypeVar("_Whole", Retries, Sandbox, Retention)

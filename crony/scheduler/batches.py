@@ -58,7 +58,7 @@ class Batches:
         for each in made.values():
             _log.info("schedule created", tenant=tenant, schedule=each.id)
         if made:
-            self._edits.written(drafts[0].created_at, *made.values())
+            self._edits.written(list(made.values()), now=drafts[0].created_at)
         return [self._outcome(each, made.get(each.id)) for each in drafts]
 
     def _drafts(

@@ -204,7 +204,7 @@ class Edits:
             self._tell_holders(held)
         return gone
 
-    def written(self, now: datetime, *schedules: Schedule) -> None:
+    def written(self, schedules: Sequence[Schedule], *, now: datetime) -> None:
         """Materialise at once what is due at once in what was written just now."""
         if self._clock.held() or not schedules:
             return
@@ -281,7 +281,7 @@ class Edits:
         stored = self._store.schedules.find(schedule.tenant, schedule.id)
         if stored is None:
             return schedule
-        self.written(max(now, cut(self._clock.now())), stored)
+        self.written([stored], now=max(now, cut(self._clock.now())))
         return stored
 
     def _caught_up(self, found: Schedule) -> Schedule | None:

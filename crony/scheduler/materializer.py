@@ -75,7 +75,7 @@ class Materializer:
                 whole = whole and settlement.complete
         # PERF: what is leased together lies side by side, then, in a store that keeps
         # it as it comes.
-        items.sort(key=_turn)
+        items.sort(key=_by_due)
         # Where nothing gets on, at once again would not help.
         return self._write(items, now=now) > 0 and not whole
 
@@ -254,8 +254,11 @@ def _item(
     )
 
 
-def _turn(item: Materialisation) -> tuple[datetime, str]:
-    """Return where its first run comes among those of one priority."""
+def _by_due(item: Materialisation) -> tuple[datetime, str]:
+    """Return when its first run is due, and that run's id.
+
+    By these runs are leased, where neither priority nor a deadline says otherwise.
+    """
     if not item.runs:
         return item.cursor, ""
     return item.runs[0].due_at, item.runs[0].id

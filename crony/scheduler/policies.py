@@ -71,7 +71,7 @@ class Policies:
 
 
 class Look:
-    """Finds each tenant, group and profile once."""
+    """Finds each tenant, group and profile once, until it has to forget them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -80,6 +80,11 @@ class Look:
         self._profiles: dict[tuple[str, str], Profile | None] = {}
         #: By all that it depends on.
         self._resolved: dict[tuple[str, str, str | None, PolicySettings], Resolved] = {}
+
+    def forget(self) -> None:
+        """Find all anew: something has changed meanwhile."""
+        for known in (self._tenants, self._groups, self._profiles, self._resolved):
+            known.clear()
 
     def tenant(self, name: str) -> Tenant | None:
         """Return a tenant."""

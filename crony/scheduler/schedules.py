@@ -90,14 +90,15 @@ class Schedules:
     ) -> tuple[Schedule, bool]:
         """Make a schedule; return it, and whether this made it.
 
-        ``look`` is that of the request, where it has had one. The same name and
-        definition again is the schedule that exists. ``id`` is that of an earlier,
-        interrupted request: what that one made counts as made by this one. Raises
-        ``InvalidBody``, ``NameTaken``, ``QuotaExceeded``.
+        ``look`` is that of the request, where it has had one, and afterwards shows what
+        the schedule was made by. The same name and definition again is the schedule
+        that exists. ``id`` is that of an earlier, interrupted request: what that one
+        made counts as made by this one. Raises ``InvalidBody``, ``NameTaken``,
+        ``QuotaExceeded``.
         """
+        look = look or self._policies.look()
         for _ in again("group"):
             now = cut(self._clock.now())
-            look = look or self._policies.look()
             holds = look.resolved(tenant, definition)
             faults = self._faults(tenant, definition, look, now=now)
             if faults:
@@ -117,7 +118,7 @@ class Schedules:
             try:
                 return self._stored(schedule, look, limit=holds.policy.limit)
             except errors.Contended:
-                look = None
+                look.forget()
         raise AssertionError("unreachable")
 
     def _faults(
@@ -152,7 +153,7 @@ class Schedules:
         if not stored:
             return self.find(tenant, schedule.id), True
         _log.info("schedule created", tenant=tenant, schedule=schedule.id)
-        self._edits.written(schedule.created_at, schedule)
+        self._edits.written([schedule], now=schedule.created_at)
         return schedule, True
 
     def _same(self, tenant: str, definition: Definition) -> Schedule | None:

@@ -17,6 +17,7 @@ from typing import Literal, TypeVar, cast
 
 from crony import clock
 from crony.clock import cut
+from crony.model import policy as policies
 from crony.model.group import DEFAULT_GROUP
 from crony.model.hook import Hook, HookKind
 from crony.model.ids import milliseconds as instant_out
@@ -24,6 +25,7 @@ from crony.model.policy import Policy, PolicySettings, RetentionSettings
 from crony.model.schedule import Definition
 from crony.model.task import Json, JsonObject
 from crony.model.trigger import At, Cadence, Cron, DstRule, Every, Trigger
+from crony.remembering import remembering
 
 __all__ = [
     "cut",
@@ -288,7 +290,7 @@ def retention_in(text: str) -> RetentionSettings:
 
 
 #: PERF: very many schedules set the same few fields, or none.
-_policy_settings_out = lru_cache(maxsize=1024)(_settings_out)
+_policy_settings_out = remembering(_settings_out, length=policies.length)
 
 
 def definition_out(definition: Definition) -> str:

@@ -192,7 +192,10 @@ def looks(scene: Scene, schedule: str, worker: str, run: str) -> None:
     """Use every verb that people look with."""
     store = scene.store
     store.schedules.find("default", "one")
+    store.schedules.named("default", ["one", "two"])
+    store.tenants.levels("default", groups=["few"], profiles=["slow"])
     store.runs.find("default", run)
+    store.runs.live(TENANT, [schedule], runs=9, entries=9)
     store.runs.recent(TENANT, [schedule], limit=9)
     store.runs.errors(TENANT, [schedule], limit=9)
     store.runs.progress(TENANT, [schedule], limit=9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from crony import errors
 from crony.model.policy import PolicySettings, SandboxSettings, resolve
 from crony.model.run import Run
+from crony.model.state import RunState
 from crony.storage import codec, open_store
 from crony.storage.contract import Store
 from crony.storage.sql import schema
@@ -153,14 +155,97 @@ def test_what_the_first_release_made_is_brought_to_this_one(
     assert parts_of(path) == parts_of(new_file())
 
 
-def parts_of(path: Path) -> set[tuple[str, str]]:
-    """Return the columns of all tables, and the indexes."""
-    connection = sqlite3.connect(path)
-    tables = connection.execute("SELECT name, type FROM sqlite_master").fetchall()
-    parts = {(name, kind) for name, kind in tables if kind in ("index", "trigger")}
-    for name, kind in tables:
-        if kind == "table":
-            info = connection.execute(f"PRAGMA table_info({name})").fetchall()
-            parts |= {(name, row[1]) for row in info}
-    connection.close()
-    return parts
+def parts_of(path: Path) -> set[tuple[str, str, str | None]]:
+    """Return all tables, indexes and triggers, as they are written."""
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT type, name, sql FROM sqlite_master"
+        return {(kind, name, text) for kind, name, text in connection.execute(sql)}
+
+
+_LIST = "('pending', 'leased', 'running', 'stopping')"
+_HELD = "state IN ('leased','running','stopping')"
+_ENDED = (
+    "state IN ('succeeded','failed','timed_out','cancelled','missed','skipped',"
+    "'expired')"
+)
+_UP = (
+    "INSERT INTO tallies (tenant, queue, state, count)"
+    " VALUES (NEW.tenant, NEW.queue, NEW.state, 1)"
+    " ON CONFLICT (tenant, queue, state) DO UPDATE SET count = count + 1;"
+)
+_BY_END = "schedule, coalesce(finished_at, created_at), id"
+
+#: What release 0004 made with lists of states, as it made them.
+OF_0004 = {
+    "runs_held": f"INDEX runs_held ON runs (schedule, (origin = 'hook')) WHERE {_HELD}",
+    "runs_held_by": f"INDEX runs_held_by ON runs (worker, id) WHERE {_HELD}",
+    "runs_held_in_group": (
+        "INDEX runs_held_in_group ON runs (tenant, group_name, id)"
+        f" WHERE {_HELD} AND origin <> 'hook'"
+    ),
+    "runs_ended": (
+        f"INDEX runs_ended ON runs ({_BY_END}) WHERE {_ENDED} AND origin <> 'hook'"
+    ),
+    "runs_ended_hooks": (
+        f"INDEX runs_ended_hooks ON runs ({_BY_END}) WHERE {_ENDED} AND origin = 'hook'"
+    ),
+    "attempts_faults": (
+        "INDEX attempts_faults ON attempts (schedule, finished_at, run, number)"
+        " WHERE (state IN ('failed','timed_out','lost') OR says IS NOT NULL)"
+    ),
+    "runs_inserted": (
+        "TRIGGER runs_inserted AFTER INSERT ON runs"
+        f" WHEN NEW.state IN {_LIST} BEGIN {_UP} END"
+    ),
+    "runs_entered": (
+        "TRIGGER runs_entered AFTER UPDATE OF state ON runs WHEN OLD.state <> NEW.state"
+        f" AND NEW.state IN {_LIST} BEGIN {_UP} END"
+    ),
+    "runs_left": (
+        "TRIGGER runs_left AFTER UPDATE OF state ON runs WHEN OLD.state <> NEW.state"
+        f" AND OLD.state IN {_LIST} BEGIN UPDATE tallies SET count = count - 1"
+        " WHERE tenant = OLD.tenant AND queue = OLD.queue AND state = OLD.state; END"
+    ),
+}
+
+#: States that ``tallies`` count.
+LIVE = {"pending", "leased", "running", "stopping"}
+
+
+def test_what_is_said_in_other_words_says_the_same_of_what_is_there(
+    tmp_path: Path, new_file: Callable[[], Path]
+) -> None:
+    path = tmp_path / "lists.db"
+    older = make_older(path, "0004")
+    for name, text in OF_0004.items():
+        older.execute(f"DROP {text.split()[0]} {name}")
+        older.execute(f"CREATE {text}")
+    for state in RunState:
+        keep_older(
+            older,
+            "runs",
+            id=f"run-{state}",
+            tenant="default",
+            schedule="of-all",
+            queue="default",
+            state=state.value,
+        )
+    older.commit()
+    older.close()
+    assert tallies(path) == dict.fromkeys(LIVE, 1)
+    open_store(f"sqlite:///{path}").migrate()
+    assert parts_of(path) == parts_of(new_file())
+    assert tallies(path) == dict.fromkeys(LIVE, 1)
+    for state in RunState:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE runs SET state = ?", [state.value])
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        counted = {state.value: len(RunState)} if state.value in LIVE else {}
+        assert tallies(path) == counted
+
+
+def tallies(path: Path) -> dict[str, int]:
+    """Return how many runs are counted in each state."""
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT state, count FROM tallies WHERE queue = 'default' AND count <> 0"
+        return dict(connection.execute(sql).fetchall())

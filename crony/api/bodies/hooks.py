@@ -41,7 +41,10 @@ class HooksBody(Body):
     success: HookBody | None = None
 
     def hooks(self) -> Mapping[HookKind, Hook]:
-        """Return them as the model has them; ``faults_of_hooks`` must be none."""
+        """Return them as the model has them, without those whose task has faults.
+
+        What these are, ``faults_of_hooks`` says.
+        """
         found: dict[HookKind, Hook] = {}
         for kind in HookKind:
             body: HookBody | None = getattr(self, kind.value)

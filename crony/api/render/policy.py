@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
-from functools import lru_cache
 
 from crony import wire
 from crony.api.render.values import Object, duration
@@ -18,8 +17,10 @@ from crony.model.policy import (
     RetriesSettings,
     Sandbox,
     SandboxSettings,
+    length,
 )
 from crony.model.task import Json
+from crony.remembering import remembering
 
 _SIZES = ("memory", "disk", "log")
 
@@ -50,10 +51,12 @@ def resolved(policy: Policy, sources: Mapping[str, str]) -> Object:
     return {name: {"value": values[name], "from": sources[name]} for name in values}
 
 
-#: PERF: very many schedules have one of few policies.
-@lru_cache(maxsize=1024)
-def _values(policy: Policy) -> Mapping[str, Json]:
+def _members(policy: Policy) -> Mapping[str, Json]:
     return {f.name: _value(f.name, getattr(policy, f.name)) for f in fields(policy)}
+
+
+#: PERF: very many schedules have one of few policies.
+_values = remembering(_members, length=length)
 
 
 def sandbox(value: Sandbox) -> Object:

@@ -59,8 +59,8 @@ class Batch:
         if body is None:
             raise errors.InvalidBody(faults)
         doing = _Doing(self._node, req.caller.tenant, identity, body.schedules)
-        for position, item in enumerate(body.schedules):
-            doing.take(position, item, spoilt)
+        for position in range(len(body.schedules)):
+            doing.take(position, spoilt)
         results = doing.finished()
         return Made(status=200, body={"results": self._rendered(results, req.number)})
 
@@ -96,22 +96,28 @@ class _Doing:
         self._results: dict[int, _Result] = {}
         self._waiting: dict[int, Wanted] = {}
         self._names: set[str] = set()
-        # Who has which name, as far as this batch has not changed it.
-        self._present = dict(self._schedules.named(tenant, _names_in(items)))
-        self._written: set[str] = set()
+        self._items = items
+        # Who has which name, of the next items, as far as no item has asked for it.
+        self._present: dict[str, Schedule] = {}
+        self._asked: set[str] = set()
 
-    def take(self, position: int, item: object, spoilt: Sequence[Fault]) -> None:
-        """Create the schedule of an item, now or later, or replace one by its name."""
-        at = f"/schedules/{position}"
+    def take(self, position: int, spoilt: Sequence[Fault]) -> None:
+        """Create the schedule of an item, now or later, or replace one by its name.
+
+        Items are taken in their order.
+        """
+        if position % MOST == 0:
+            names = _names_in(self._items[position : position + MOST]) - self._asked
+            found = self._schedules.named(self._tenant, names) if names else {}
+            self._present = dict(found)
+        item, at = self._items[position], _place(position)
         try:
             self._put(position, _object(item, at, spoilt))
-        except errors.InvalidBody as exc:
-            self._results[position] = _within(exc, at)
         except errors.Unavailable:
             # What was done is found done by a repeat.
             raise
         except errors.CronyError as exc:
-            self._results[position] = exc
+            self._results[position] = _within(exc, at)
 
     def finished(self) -> list[_Result]:
         """Return what became of each item, in order."""
@@ -146,24 +152,36 @@ class _Doing:
     def _known(self, name: str) -> Schedule | None:
         if not is_name(name):
             return None
-        if name not in self._written:
-            self._written.add(name)
-            return self._present.get(name)
+        if name not in self._asked:
+            self._asked.add(name)
+            return self._present.pop(name, None)
         try:
             return self._schedules.find(self._tenant, name)
         except errors.NotFound:
             return None
 
     def _store(self) -> None:
-        """Create all that waits."""
+        """Create all that waits; what stops that is the answer to each."""
         waiting = dict(self._waiting)
         self._waiting.clear()
         self._names.clear()
         if not waiting:
             return
-        outcomes = self._batches.create(self._tenant, list(waiting.values()))
-        for (position, wanted), outcome in zip(waiting.items(), outcomes, strict=True):
-            self._results[position] = self._result(wanted, outcome)
+        for (position, wanted), outcome in zip(
+            waiting.items(), self._outcomes(list(waiting.values())), strict=True
+        ):
+            result = self._result(wanted, outcome)
+            if isinstance(result, errors.CronyError):
+                result = _within(result, _place(position))
+            self._results[position] = result
+
+    def _outcomes(self, waiting: Sequence[Wanted]) -> Sequence[Outcome]:
+        try:
+            return self._batches.create(self._tenant, waiting)
+        except errors.Unavailable:
+            raise
+        except errors.CronyError as exc:
+            return [exc] * len(waiting)
 
     def _result(self, wanted: Wanted, outcome: Outcome) -> _Result:
         if isinstance(outcome, errors.NameTaken):
@@ -208,8 +226,14 @@ def _object(item: object, at: str, spoilt: Sequence[Fault]) -> dict[str, Json]:
     return without(LIVE, item)
 
 
-def _within(exc: errors.InvalidBody, at: str) -> errors.InvalidBody:
+def _place(position: int) -> str:
+    return f"/schedules/{position}"
+
+
+def _within(exc: errors.CronyError, at: str) -> errors.CronyError:
     """Return the faults of an item with the places they have in the whole body."""
+    if not isinstance(exc, errors.InvalidBody):
+        return exc
     return errors.InvalidBody(
         [Fault(at + fault.pointer, fault.detail) for fault in exc.faults[:_MOST_FAULTS]]
     )

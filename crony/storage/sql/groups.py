@@ -165,6 +165,7 @@ def _values(group: Group) -> dict[str, str | int | None]:
 
 
 def group_in(row: Columns) -> Group:
+    """Return the group of a row of ``GROUP_COLUMNS``."""
     return Group(
         tenant=row[0],
         name=row[1],

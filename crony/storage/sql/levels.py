@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any
 
 from crony.model.worker import Quotas, Tenant
+from crony.remembering import remembering
 from crony.storage.codec import instant_in, retention_in
 from crony.storage.contract import Levels
 from crony.storage.sql.connection import Connection
@@ -41,6 +41,7 @@ _GROUP = TENANT_COLUMNS.count(",") + 1
 
 
 def tenant_in(row: Columns) -> Tenant:
+    """Return the tenant of a row of ``TENANT_COLUMNS``."""
     return Tenant(
         name=row[0],
         revision=row[1],
@@ -54,11 +55,15 @@ def tenant_in(row: Columns) -> Tenant:
     )
 
 
+def _length(row: Columns) -> int:
+    return sum(len(column) for column in row if isinstance(column, str))
+
+
 # PERF: for each request these are the same few rows, and what is read out of a row
 # can't change.
-_tenant = lru_cache(maxsize=1024)(tenant_in)
-_group = lru_cache(maxsize=1024)(group_in)
-_profile = lru_cache(maxsize=1024)(profile_in)
+_tenant = remembering(tenant_in, length=_length)
+_group = remembering(group_in, length=_length)
+_profile = remembering(profile_in, length=_length)
 
 
 def levels(

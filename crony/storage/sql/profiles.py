@@ -123,6 +123,7 @@ def _find(connection: Connection, tenant: str, name: str) -> Profile | None:
 
 
 def profile_in(row: Columns) -> Profile:
+    """Return the profile of a row of ``PROFILE_COLUMNS``."""
     return Profile(
         tenant=row[0],
         name=row[1],

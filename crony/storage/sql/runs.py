@@ -15,7 +15,7 @@ from crony.model.state import EXECUTING, UNCONFIRMED, Reason, RunState
 from crony.storage import rules
 from crony.storage.codec import instant_out
 from crony.storage.contract import Live, Page, Position, RunQuery, Runs
-from crony.storage.sql import hooks, listing, pruning, recalling, rows, telling
+from crony.storage.sql import hooks, listing, pruning, recalling, rows, showing
 from crony.storage.sql.admission import admit
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import (
@@ -133,19 +133,19 @@ class SqlRuns(Noun, Runs):
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[ErrorEntry]]:
         with self._database.reading() as connection:
-            return telling.errors(connection, tenant, set(schedules), limit=limit)
+            return showing.errors(connection, tenant, set(schedules), limit=limit)
 
     def progress(
         self, tenant: str, schedules: Sequence[str], *, limit: int
     ) -> Mapping[str, Sequence[Progress]]:
         with self._database.reading() as connection:
-            return telling.progress(connection, tenant, set(schedules), limit=limit)
+            return showing.progress(connection, tenant, set(schedules), limit=limit)
 
     def live(
         self, tenant: str, schedules: Sequence[str], *, runs: int, entries: int
     ) -> Mapping[str, Live]:
         with self._database.reading() as connection:
-            return telling.live(
+            return showing.live(
                 connection, tenant, schedules, runs=runs, entries=entries
             )
 

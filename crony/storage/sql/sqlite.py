@@ -25,7 +25,8 @@ from crony.storage.sql.pool import Pool
 
 #: So many a process keeps, each with its cache, and so many it may have at once.
 _KEPT, _MOST = 16, 1000
-#: So many statements stay prepared in each: all that there are.
+#: So many statements stay prepared in each: all that there are, and of those that rows
+#: are written by, which there are in many combinations, the last.
 _PREPARED = 500
 
 #: Result codes (the low byte) that pass, and what the store says of them.

@@ -135,7 +135,6 @@ class Pair(RuleBasedStateMachine):
             store.schedules.earliest(),
             self.walk(store),
             store.schedules.named(TENANT, ["a", "b", "c", "none"]),
-            store.tenants.levels(TENANT, groups=["default", "etl"], profiles=[]),
             *(
                 store.schedules.page(TENANT, ScheduleQuery(sort=sort), limit=2, after=a)
                 for sort in ("name", "next_run_at", "created_at")

@@ -15,7 +15,7 @@ from crony.model.group import Group
 from crony.model.hook import FollowUp
 from crony.model.run import Run
 from crony.model.state import HELD, Origin, ScheduleState
-from crony.model.worker import Worker
+from crony.model.worker import Tenant, Worker
 from crony.storage.contract import Creation, RunQuery, Store
 from crony.testing import factories
 from crony.testing.clock import START
@@ -296,7 +296,8 @@ class Policies(People):
             [_undated(group) for group in store.groups.uncarried(limit=9)],
             store.profiles.page(TENANT, limit=9, after=None),
             [(use.schedules, use.groups, use.tenants) for use in uses.values()],
-            (tenant.revision, tenant.max_concurrent, tenant.profile),
+            _settings(tenant),
+            self._levels(store),
             sorted(store.runs.follow_ups(limit=99), key=_by_name),
             [
                 [
@@ -309,6 +310,12 @@ class Policies(People):
                 for held in (False, True)
             ],
         ]
+
+    def _levels(self, store: Store) -> object:
+        found = store.tenants.levels(TENANT, groups=["default", "etl"], profiles=[])
+        assert found.tenant is not None
+        groups = {name: _undated(group) for name, group in found.groups.items()}
+        return _settings(found.tenant), groups, dict(found.profiles)
 
     def see_ledger(self, store: Store) -> list[object]:
         """Return what can be seen of what was due, and what became of it."""
@@ -347,6 +354,11 @@ def _undated(group: Group) -> Group:
     """Return a group without when it was made: the store's own were at its birth."""
     since = group.since if group.revision > 1 else START
     return replace(group, created_at=START, updated_at=START, since=since)
+
+
+def _settings(tenant: Tenant) -> object:
+    """Return what a tenant sets; when the store's own was made is not the same."""
+    return tenant.revision, tenant.max_concurrent, tenant.held, tenant.profile
 
 
 def _by_name(item: FollowUp) -> tuple[str, int, str, int]:

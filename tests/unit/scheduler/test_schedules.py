@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from crony import errors
+from crony.model.policy import PolicySettings
 from crony.model.state import Reason, RunState, ScheduleState
 from crony.model.trigger import At, Cron, Every
-from crony.testing.factories import make_definition
+from crony.testing.factories import make_definition, make_profile
 from tests.unit.scheduler.stage import (
     DAY,
     HOUR,
@@ -34,6 +35,24 @@ def test_a_name_with_another_definition_is_taken(stage: Stage) -> None:
     with pytest.raises(errors.NameTaken) as caught:
         stage.add(name="a", description="another")
     assert caught.value.holder == holder.id
+
+
+def test_what_changed_while_a_schedule_was_made_is_seen_in_its_view(
+    stage: Stage,
+) -> None:
+    schedules, groups = stage.service.schedules, stage.store.groups
+    look, definition = schedules.look(), make_definition()
+    before = look.resolved(TENANT, definition)
+    assert (before.group.paused, before.policy.priority) == (False, 0)
+    profile = make_profile(settings=PolicySettings(priority=7))
+    assert stage.store.profiles.put(profile, expected=None)
+    paused = replace(before.group, paused=True, profile=profile.name, revision=2)
+    assert groups.put(paused, expected=1)[0]
+    made, _ = schedules.create(TENANT, definition, look=look)
+    (view,) = schedules.views([made], look=look)
+    assert made.held
+    assert view == schedules.views([made])[0]
+    assert look.resolved(TENANT, definition).policy.priority == 7
 
 
 def test_a_repeat_under_the_same_id_counts_as_made(stage: Stage) -> None:

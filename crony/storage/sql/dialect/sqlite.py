@@ -109,7 +109,8 @@ _Take = Callable[[Row], tuple[Any, ...]]
 def batch(sql: str, rows: Sequence[Row]) -> tuple[str, Sequence[tuple[Any, ...]]]:
     """Return what does for each row what a statement does for one."""
     # PERF: Python's driver looks up each name for each row, and takes longer over a
-    # None than over anything else: what all rows lack stands in the statement.
+    # None than over anything else: what all rows lack stands in the statement. That is
+    # a statement for each combination; a service meets some dozens.
     columns = tuple(zip(*map(_taking(sql), rows), strict=True))
     lacking = tuple(
         column[0] is None and column.count(None) == len(column) for column in columns
@@ -130,6 +131,7 @@ def _taking(sql: str) -> _Take:
     return itemgetter(*names)
 
 
+#: So many combinations are kept; one that is rarer is put together anew.
 @lru_cache(maxsize=1000)
 def _placed(sql: str, lacking: tuple[bool, ...]) -> str:
     """Return a statement with parameters by their places, NULL for those lacking."""

@@ -105,9 +105,11 @@ def batch(statement: Statement, rows: Sequence[Row], database: str) -> tuple[str
     return _for_driver(said, database), given
 
 
-@cache
 def _for_driver(sql: str, database: str) -> str:
     """Return SQL with the parameters as the database's driver has them."""
-    if _DATABASES[database].PARAMETERS == "named":
-        return sql
+    return sql if _DATABASES[database].PARAMETERS == "named" else _in_pyformat(sql)
+
+
+@cache
+def _in_pyformat(sql: str) -> str:
     return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))

@@ -285,7 +285,7 @@ def _attempts() -> None:
         "attempts_faults",
         "attempts",
         ["schedule", "finished_at", "run", "number"],
-        dialect.FAULT,
+        "(state IN ('failed','timed_out','lost') OR says IS NOT NULL)",
     )
     # Hooks that are owed.
     op.create_table(

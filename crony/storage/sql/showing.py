@@ -1,4 +1,4 @@
-"""What has become of schedules, as people are told it, in SQL."""
+"""What has become of schedules, as people are shown it, in SQL."""
 
 from __future__ import annotations
 
