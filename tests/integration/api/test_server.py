@@ -426,14 +426,14 @@ def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
             assert time.monotonic() - started < 8
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 and its key."""
+def self_signed(folder: Path, *, name: str = "IP:127.0.0.1") -> tuple[Path, Path]:
+    """Make a certificate for a name and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"),
-            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=127.0.0.1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=Crony"),
+            *("-addext", f"subjectAltName={name}"),
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,
