@@ -1,9 +1,11 @@
 """What does the server make of it: the same application behind several ASGI servers?
 
 Each serves, in turns and by one process: an echo of JSON and a hello by Falcon alone,
-then the service's own application over one store. Ours is first, as it is started
-always; then gunicorn's worker as it comes, and others, with uvloop and without. The
-others are installed beside the peers of other rows.
+then the service's own application over a store of its own, which is empty each time.
+There are ours, as it is started always, gunicorn's worker as it comes, and others, with
+uvloop and without; another one begins each round. The others are installed beside the
+peers of other rows. What is counted is requests in a second, and the processor time of
+a request, which other users of the machine change less.
 
     make bench ROW=servers
 """
@@ -11,11 +13,12 @@ others are installed beside the peers of other rows.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,8 @@ import requests
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.api import create, echo, get, hello
+from bench.measuring.load import Answers
+from bench.measuring.processes import processor
 from bench.measuring.report import Report, arguments
 from bench.peers import servers
 from crony.testing.service import ServiceProcess, free_port, running_service
@@ -149,38 +154,58 @@ def _await(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def round_of(
-    server: Server, home: Path, *, key: str, count: int, batch: str
-) -> dict[str, float]:
-    """Measure one server once; return requests a second of each figure."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What requests of one kind took."""
+
+    per_second: float
+    #: Of the server's processor time, for one request.
+    microseconds: float
+
+
+def round_of(server: Server, home: Path, *, key: str, count: int) -> dict[str, Taken]:
+    """Measure one server once, over a store that nobody else has used."""
     with serving(server, ECHO, home=home) as echoing:
         echo(echoing.url, count)
         found = {
-            "echo": echo(echoing.url, 4 * count).per_second,
-            "hello": hello(echoing.url, 4 * count).per_second,
+            "echo": _taken(echoing, lambda: echo(echoing.url, 4 * count))[0],
+            "hello": _taken(echoing, lambda: hello(echoing.url, 4 * count))[0],
         }
     with serving(server, SERVICE, home=home, key=key) as service:
-        create(service, max(count // 10, 1), batch=f"warm-{batch}")
-        made = create(service, count, batch=batch)
+        create(service, max(count // 10, 1), batch="warm")
+        found["create"], made = _taken(
+            service, lambda: create(service, count, batch="round")
+        )
         ids = [str(json.loads(body)["id"]) for body in made.bodies]
-        read = get(service, ids * 2)
-        return found | {"create": made.per_second, "get": read.per_second}
+        found["get"], _ = _taken(service, lambda: get(service, ids * 2))
+    return found
+
+
+def _taken(
+    service: ServiceProcess, ask: Callable[[], Answers]
+) -> tuple[Taken, Answers]:
+    before = processor(service.process.pid)
+    answers = ask()
+    spent = processor(service.process.pid) - before
+    return Taken(answers.per_second, spent / len(answers.took) * 1e6), answers
 
 
 def measure(
     home: Path, which: Sequence[Server], *, repetitions: int, count: int
-) -> dict[tuple[str, str], list[float]]:
+) -> dict[tuple[str, str], list[Taken]]:
     """Measure servers in turns; return what each figure of each was, by both names."""
     # Brings the store up, which a server by itself does not.
     with running_service(home) as service:
         key = service.admin_key
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], list[Taken]] = {}
     for number in range(repetitions):
-        for place, server in enumerate(which):
-            batch = f"{number}-{place}"
-            taken = round_of(server, home, key=key, count=count, batch=batch)
-            for figure, rate in taken.items():
-                found.setdefault((figure, server.title), []).append(rate)
+        first = number % len(which)
+        for server in [*which[first:], *which[:first]]:
+            own = home.with_name(f"{home.name}-of-one")
+            shutil.copytree(home, own)
+            for figure, taken in round_of(server, own, key=key, count=count).items():
+                found.setdefault((figure, server.title), []).append(taken)
+            shutil.rmtree(own)
     return found
 
 
@@ -199,8 +224,11 @@ def main() -> int:
         )
     for figure, meaning in FIGURES.items():
         for server in SERVERS:
-            series = report.add(f"{meaning}: {server.title}", "/s")
-            series.samples += found[figure, server.title]
+            taken = found[figure, server.title]
+            rates = report.add(f"{meaning}: {server.title}", "/s")
+            rates.samples += [each.per_second for each in taken]
+            spent = report.add(f"{meaning}, processor: {server.title}", "µs")
+            spent.samples += [each.microseconds for each in taken]
     return report.finish(publish=wanted.publish)
 
 

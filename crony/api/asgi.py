@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]  # it has no types
@@ -188,6 +189,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             for listener in self.sockets:
                 listener.sock.listen(self.cfg.backlog)
 
+    def init_signals(self) -> None:
+        """Take SIGINT for SIGTERM: a terminal's Ctrl-C reaches this process too."""
+        super().init_signals()
+        self.loop.add_signal_handler(signal.SIGINT, self.handle_exit_signal)
+
     def handle_exit_signal(self) -> None:
         """End, and do not wait for a tick."""
         super().handle_exit_signal()
@@ -200,6 +206,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             main.cancel()
 
     async def _shutdown(self) -> None:
+        # From here on a signal has nothing left to cut short but the end itself.
+        self._main = None
         # Also without a signal: the process that supervises may have been killed.
         self._let_go()
         await super()._shutdown()

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
 
 from crony import errors, log
 from crony.api.app import App
@@ -157,6 +158,14 @@ def listen(bind: str) -> socket.socket:
     return listener
 
 
+class _Supervisor(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's arbiter, which would cut requests short at a terminal's Ctrl-C."""
+
+    def handle_int(self) -> None:
+        """End as at SIGTERM; a second one hurries the processes."""
+        self.handle_term()
+
+
 class Program(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's arbiter over the processes of the service."""
 
@@ -200,6 +209,10 @@ class Program(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in options.items():
             if value is not None:
                 self.cfg.set(name, value)
+
+    def run(self) -> None:
+        """Serve until a signal ends it, with ``SystemExit``."""
+        _Supervisor(self).run()
 
     def load(self) -> App:
         """Make the application, in a process of its own."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from crony import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Place(NamedTuple):
@@ -75,6 +78,20 @@ class Commands(click.Group):
         if not isinstance(found, click.Command):
             raise TypeError(f"{place.module}.{place.attribute} is no command")
         return found
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Propose commands from the table, and what every group proposes besides."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=place.meaning)
+            for name, place in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        # A group's own would import each command, to ask whether it is hidden.
+        return found + super(click.Group, self).shell_complete(ctx, incomplete)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Say where the options of all commands belong: behind the command."""

@@ -23,7 +23,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     said = sys.argv[1:] if argv is None else list(argv)
     # A shell that completes calls the program without words.
     if said in (["--help"], ["-h"]) and _columns() >= WIDTH:
-        sys.exit(_print_overview())
+        page = _overview()
+        if page and sys.stdout:
+            sys.exit(_print(page))
     # Imported here: to print a text needs none of it.
     from crony.cli.commands import crony
     from crony.cli.failures import run
@@ -42,9 +44,16 @@ def _columns() -> int:
         return WIDTH
 
 
-def _print_overview() -> int:
-    with open(OVERVIEW, encoding="ascii") as file:
-        page = file.read()
+def _overview() -> str:
+    """Return what was drawn; nothing where it is not there, as in a bare archive."""
+    try:
+        with open(OVERVIEW, encoding="ascii") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _print(page: str) -> int:
     try:
         sys.stdout.write(page)
         sys.stdout.flush()

@@ -9,21 +9,36 @@ from crony import errors
 
 def base_urls(api_url: str) -> tuple[str, ...]:
     """Return the addresses of a service's nodes: one, or several with commas."""
-    return tuple(base_url(part.strip()) for part in api_url.split(","))
+    # SECURITY: what stands before an @ may be a password with a comma in it.
+    hidden = "@" in api_url
+    return tuple(_base_url(part.strip(), hidden=hidden) for part in api_url.split(","))
 
 
-def base_url(api_url: str) -> str:
+def _base_url(api_url: str, *, hidden: bool) -> str:
     """Return the address without a final slash; refuse what is not HTTP."""
-    parts = urlsplit(api_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise errors.InvalidSetting(
-            "client", "api_url", f'"{api_url}" is not an http:// or https:// address'
-        )
-    if parts.query or parts.fragment:
-        raise errors.InvalidSetting(
-            "client", "api_url", f'"{api_url}" must end before "?" and "#"'
-        )
+    shown = "an address with an @" if hidden else f'"{api_url}"'
+    fault = _fault(api_url)
+    if fault:
+        raise errors.InvalidSetting("client", "api_url", f"{shown} {fault}")
     return api_url.rstrip("/")
+
+
+def _fault(api_url: str) -> str:
+    try:
+        parts = urlsplit(api_url)
+        port, host = parts.port, parts.hostname or ""
+        host if host.isascii() else host.encode("idna")
+    except ValueError:
+        return "has a host or a port that is none"
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        return "is not an http:// or https:// address"
+    if "@" in parts.netloc:
+        return "must have no name and no password; name a key with CRONY_KEY_FILE"
+    if not api_url.isprintable() or " " in api_url:
+        return "holds blanks or control characters"
+    if parts.query or parts.fragment:
+        return 'must end before "?" and "#"'
+    return ""
 
 
 def are_loopback(api_url: str) -> bool:

@@ -8,17 +8,18 @@ proxy asked.
 from __future__ import annotations
 
 import http.client
-import os
 import select
 import ssl
 import weakref
 from collections.abc import Iterator, Mapping
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
+from time import monotonic
 from types import TracebackType
 from urllib.parse import SplitResult, quote, urlsplit
 
 from crony.client.address import is_loopback
+from crony.client.failing import NotConnected, Obstacle
+from crony.client.opening import Patience, Place, answer_in, asks_who, context, opened
 from crony.client.proxies import Proxy, proxy_for
 
 #: Read at once of an answer that comes bit by bit.
@@ -26,13 +27,6 @@ _PIECE = 1 << 16
 
 #: What an address may hold as it is, percent signs included.
 _PATH = "!#$%&'()*+,/:;=?@[]~"
-
-#: Files, or folders, of certificates to trust instead of the system's.
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-
-
-class NotConnected(ConnectionError):
-    """There was not even a connection, so nothing was sent; its cause says why."""
 
 
 class Answered:
@@ -69,11 +63,8 @@ class Answered:
 
     @cached_property
     def content(self) -> bytes:
-        """The whole body."""
-        try:
-            return self._got.read()
-        finally:
-            self.close()
+        """The whole body; what it claims to be long is not made room for."""
+        return b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes."""
@@ -103,6 +94,10 @@ class Node:
 
     def __init__(self, url: str) -> None:
         self._parts: SplitResult = urlsplit(url)
+        self._is_secure = self._parts.scheme == "https"
+        usual = 443 if self._is_secure else 80
+        self._place = Place(self._parts.hostname or "", self._parts.port or usual)
+        self._host = self._place.authority(usual=usual)
         self._prefix = quote(self._parts.path, safe=_PATH)
         self._kept: list[http.client.HTTPConnection] = []
         # Also for those who forget to close.
@@ -119,22 +114,39 @@ class Node:
         *,
         body: bytes | None,
         headers: Mapping[str, str],
+        until: float,
         connecting: float,
         reading: float | None,
     ) -> Answered:
-        """Send a request; wait for each part of the answer for ``reading`` seconds.
+        """Send a request, and have the answer's headers ``until`` an instant.
 
-        Raises ``NotConnected``, other ``OSError`` and ``http.client.HTTPException``.
+        Of that, ``connecting`` is for a connection. Then wait for each part of the
+        body for ``reading`` seconds. Raises ``NotConnected``, other ``OSError`` and
+        ``http.client.HTTPException``.
         """
-        lent = self._usable() or self._opened(connecting)
+        patience = Patience(until)
+        lent = self._usable() or self._opened(min(until, monotonic() + connecting))
+        # It is called like the class, and nothing else.
+        lent.response_class = partial(answer_in, patience=patience)  # type: ignore[assignment]
         try:
-            lent.sock.settimeout(reading)
+            lent.sock.settimeout(patience.left())
             target, headers = self._addressed(target, headers)
             _put(lent, method, target, body, headers)
-            return Answered(self, lent, lent.getresponse())
+            got = lent.getresponse()
+            self._check(got.status)
+            patience.from_now_on(reading)
+            return Answered(self, lent, got)
         except BaseException:
             lent.close()
             raise
+
+    def _check(self, status: int) -> None:
+        if status < 200:
+            # Nothing that we send asks for one. What follows would be taken for
+            # the answer of the next request.
+            raise http.client.HTTPException("the answer is only a beginning")
+        if status == 407 and self._proxy is not None:
+            raise asks_who(self._proxy)
 
     def take_back(self, lent: http.client.HTTPConnection, *, whole: bool) -> None:
         """Keep a connection, if its answer was read and both ends keep it open."""
@@ -154,43 +166,33 @@ class Node:
             kept.close()
         return None
 
-    def _opened(self, seconds: float) -> http.client.HTTPConnection:
+    def _opened(self, until: float) -> http.client.HTTPConnection:
         try:
-            made = self._made(seconds)
-            made.connect()
-        except (OSError, ValueError) as exc:
+            sock = opened(
+                self._place,
+                proxy=self._proxy,
+                trusted=self._trusted if self._is_secure else None,
+                patience=Patience(until),
+            )
+        except (OSError, ValueError, http.client.HTTPException) as exc:
             raise NotConnected(str(exc)) from exc
+        made = http.client.HTTPConnection(*self._place)
+        made.sock = sock
+        # What was closed is not opened again behind our back, without TLS.
+        made.auto_open = 0
         return made
 
-    def _made(self, seconds: float) -> http.client.HTTPConnection:
-        host, port = self._parts.hostname or "", self._parts.port
-        proxy = self._proxy
-        if self._parts.scheme == "https":
-            if proxy is None:
-                return self._secure(host, port, seconds)
-            made = self._secure(proxy.host, proxy.port, seconds)
-            made.set_tunnel(host, port or made.default_port, dict(proxy.headers))
-            return made
-        if proxy is not None:
-            host, port = proxy.host, proxy.port
-        return http.client.HTTPConnection(host, port, timeout=seconds)
-
-    def _secure(
-        self, host: str, port: int | None, seconds: float
-    ) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(
-            host, port, timeout=seconds, context=self._trusted
-        )
+    @property
+    def proxy_name(self) -> str:
+        """The proxy that is asked; nothing where none is."""
+        try:
+            return "" if self._proxy is None else self._proxy.name
+        except Obstacle:
+            return ""
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext:
-        """Whose certificates are good: the system's word, or that of a bundle."""
-        said = (os.environ.get(name) for name in _BUNDLES)
-        bundle = next((path for path in said if path), None)
-        folder = bundle is not None and Path(bundle).is_dir()
-        return ssl.create_default_context(
-            cafile=None if folder else bundle, capath=bundle if folder else None
-        )
+        return context()
 
     @cached_property
     def _proxy(self) -> Proxy | None:
@@ -206,10 +208,13 @@ class Node:
         One that a tunnel leads through has had its own headers by then.
         """
         proxy = self._proxy
-        if proxy is None or self._parts.scheme == "https":
+        headers = {"Host": self._host, **headers}
+        if proxy is None or self._is_secure:
             return self._prefix + target, headers
-        host = self._parts.netloc.rpartition("@")[2]
-        return f"http://{host}{self._prefix}{target}", {**headers, **proxy.headers}
+        return f"http://{self._host}{self._prefix}{target}", {
+            **headers,
+            **proxy.headers,
+        }
 
 
 def _close(kept: list[http.client.HTTPConnection]) -> None:

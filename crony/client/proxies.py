@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from crony.client.failing import Obstacle
+
 
 class Proxy(NamedTuple):
     """Where it is, and what it wants to hear."""
@@ -17,11 +19,17 @@ class Proxy(NamedTuple):
     port: int
     headers: Mapping[str, str]
 
+    @property
+    def name(self) -> str:
+        """What people call it; a password is not part of it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 def proxy_for(parts: SplitResult) -> Proxy | None:
     """Return the proxy to ask: of ``HTTPS_PROXY`` and its like, less ``NO_PROXY``.
 
-    Raises ``ConnectionError`` for one that is not spoken to by plain HTTP.
+    Raises ``Obstacle`` for one that is not spoken to by plain HTTP.
     """
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
@@ -31,12 +39,29 @@ def proxy_for(parts: SplitResult) -> Proxy | None:
     named = getproxies_environment()
     url = named.get(parts.scheme) or named.get("all")
     host = parts.hostname or ""
-    if not url or proxy_bypass(host) or _excepted(host, named):
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    spared = proxy_bypass(host) or proxy_bypass(f"{host}:{port}")
+    if not url or spared or _excepted(host, named):
         return None
-    proxy = urlsplit(url if "://" in url else f"http://{url}")
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise ConnectionError("the environment's proxy is not an http:// address")
-    return Proxy(proxy.hostname, proxy.port or 80, _authorization(proxy))
+    proxy = _read(url if "://" in url else f"http://{url}")
+    if proxy is None:
+        # SECURITY: it is not quoted, since it may hold a password.
+        raise Obstacle(
+            f"the proxy that the environment names for {parts.scheme}:// addresses is "
+            "not an http:// address"
+        )
+    return proxy
+
+
+def _read(url: str) -> Proxy | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError:
+        return None
+    if parts.scheme != "http" or not parts.hostname:
+        return None
+    return Proxy(parts.hostname, port, _authorization(parts))
 
 
 def _excepted(host: str, named: Mapping[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 from crony import __version__, errors
 from crony.client.address import base_urls, checked_key, path_of
+from crony.client.failing import NotConnected, explained, reason_of
 from crony.model.task import Json
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ Parameter: TypeAlias = str | int | bool | Sequence[str] | None
 _PAUSES = (timedelta(0), timedelta(milliseconds=100), timedelta(milliseconds=400))
 
 _CONNECT = timedelta(seconds=5)
+
+#: What a header may hold; a line break would begin another one.
+_SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 
 #: Answers of a node, or of a proxy before it, that can do nothing at present.
 _AILING = (502, 503, 504)
@@ -89,7 +94,10 @@ class Transport:
         # for it.
         from crony.client.connection import Node
 
-        return self._nodes.setdefault(self._url, Node(self._url))
+        node = self._nodes.get(self._url)
+        if node is None:
+            node = self._nodes[self._url] = Node(self._url)
+        return node
 
     def _call(self, method: str, *segments: str, **options: Unpack[_Options]) -> Answer:
         """Send one request; return the JSON object answered, ``{}`` for nothing."""
@@ -113,14 +121,18 @@ class Transport:
             raw if body is None else _encoded(body),
         )
         stream = options.get("stream", False)
-        # A stream may be silent for as long as its run is.
-        timeout = options.get("timeout") or (None if stream else self._timeout)
+        timeout = options.get("timeout") or self._timeout
+        # A stream may be silent for as long as its run is, once it has begun.
+        reading = options.get("timeout") if stream else timeout
+        until = _after(timeout)
         repeatable = method == "GET" or options.get("repeatable", False)
         pauses = iter(_PAUSES if repeatable else ())
         others = len(self._urls) - 1
         while True:
             try:
-                response = self._send(request, timeout=timeout, stream=stream)
+                response = self._send(
+                    request, until=until, others=others, reading=reading, stream=stream
+                )
             except errors.ServiceUnreachable as exc:
                 self._turn_away()
                 if others and _unsent(exc):
@@ -128,7 +140,7 @@ class Transport:
                     others -= 1
                     continue
                 pause = None if _timed_out(exc) else next(pauses, None)
-                if pause is None:
+                if pause is None or _after(pause) >= until:
                     raise
                 time.sleep(pause.total_seconds())
                 others = len(self._urls) - 1
@@ -138,18 +150,25 @@ class Transport:
             return response
 
     def _send(
-        self, request: _Request, *, timeout: timedelta | None, stream: bool
+        self,
+        request: _Request,
+        *,
+        until: float,
+        others: int,
+        reading: timedelta | None,
+        stream: bool,
     ) -> Answered:
-        reading = None if timeout is None else timeout.total_seconds()
-        connecting = min(_CONNECT, timeout or self._timeout).total_seconds()
+        # The nodes that may have to be asked as well have their share of the time.
+        share = (until - time.monotonic()) / (1 + others)
         with self._unreachable():
             response = self._node().send(
                 request.method,
                 request.target,
                 body=request.body,
                 headers=request.headers,
-                connecting=connecting,
-                reading=reading,
+                until=until,
+                connecting=min(_CONNECT.total_seconds(), share),
+                reading=None if reading is None else reading.total_seconds(),
             )
             if not stream:
                 # It is read here, so that what breaks off is sent again.
@@ -164,30 +183,13 @@ class Transport:
         try:
             yield
         except (OSError, http.client.HTTPException) as exc:
-            raise errors.ServiceUnreachable(self._unanswered(_reason(exc))) from exc
-
-    def _unanswered(self, reason: BaseException) -> str:
-        import ssl
-
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {self._url} is not trusted; check the address, "
-                "or name the issuer's certificate in REQUESTS_CA_BUNDLE"
+            detail = explained(
+                reason_of(exc),
+                self._url,
+                all_urls=self._urls,
+                proxy=self._node().proxy_name,
             )
-        if isinstance(reason, ssl.SSLError):
-            return (
-                f"{self._url} does not speak TLS; is it http:// instead of "
-                "https://? Name its address with --api or CRONY_API_URL"
-            )
-        if isinstance(reason, TimeoutError):
-            return (
-                f"{self._url} did not answer in time; check that it is healthy: "
-                f"{self._url}/health/ready"
-            )
-        return (
-            f"no answer from {' or '.join(self._urls)}; is the service running? "
-            "Start it with `crony up`, or name its address with CRONY_API_URL"
-        )
+            raise errors.ServiceUnreachable(detail) from exc
 
     def _headers(
         self, given: Mapping[str, str | None], *, with_body: bool
@@ -203,6 +205,8 @@ class Transport:
         if self._tenant is not None:
             headers["X-Crony-Tenant"] = self._tenant
         headers.update({name: value for name, value in given.items() if value})
+        for name, value in headers.items():
+            _check_header(name, value)
         return headers
 
     def _refused(self, response: Answered) -> errors.Refused:
@@ -240,26 +244,31 @@ class _Request:
         self.body = body
 
 
+def _after(wait: timedelta) -> float:
+    return time.monotonic() + wait.total_seconds()
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _SENDABLE.fullmatch(value):
+        # SECURITY: the value is not quoted, since it may be a secret.
+        raise errors.InvalidParameter(
+            name,
+            "its value holds what no header may: a line break or another control "
+            "character, or a letter beyond Latin-1",
+        )
+
+
 def _timed_out(exc: errors.ServiceUnreachable) -> bool:
     """Whether the caller's patience is used up, so that trying again exceeds it."""
-    return isinstance(_reason(exc), TimeoutError)
+    return isinstance(reason_of(exc), TimeoutError)
 
 
 def _unsent(exc: errors.ServiceUnreachable) -> bool:
-    """Whether there was not even a connection, and not for want of TLS."""
-    from ssl import SSLError
-
-    from crony.client.connection import NotConnected
+    """Whether there was not even a connection, and not for want of trust."""
+    from ssl import SSLCertVerificationError
 
     unsent = isinstance(exc.__cause__, NotConnected)
-    return unsent and not isinstance(_reason(exc), SSLError)
-
-
-def _reason(exc: BaseException) -> BaseException:
-    """Return what was wrong at first."""
-    while exc.__cause__ is not None:
-        exc = exc.__cause__
-    return exc
+    return unsent and not isinstance(reason_of(exc), SSLCertVerificationError)
 
 
 def _encoded(body: Mapping[str, object]) -> bytes:
@@ -297,4 +306,5 @@ def _retry_after(response: Answered) -> timedelta | None:
     text = response.header("Retry-After")
     if not text.isascii() or not text.isdigit():
         return None
-    return timedelta(seconds=min(int(text), 86_400))
+    # Python makes no number of thousands of digits.
+    return timedelta(seconds=min(int(text), 86_400) if len(text) < 9 else 86_400)

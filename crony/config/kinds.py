@@ -111,14 +111,14 @@ def _bind(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
-    if not re.match(r"https?://[^/\s]", value):
-        raise ValueError(f"{value!r} does not start with http:// or https://")
-    return value.rstrip("/")
-
-
 def _urls(value: str) -> str:
-    return ",".join(_url(word.strip()) for word in value.split(","))
+    words = [word.strip() for word in value.split(",")]
+    for word in words:
+        if not re.match(r"https?://[^/\s]", word):
+            # SECURITY: before an @ may be a password, and in it a comma.
+            shown = "an address with an @" if "@" in value else repr(word)
+            raise ValueError(f"{shown} does not start with http:// or https://")
+    return ",".join(word.rstrip("/") for word in words)
 
 
 def count(*, least: int, most: int) -> Kind[int]:

@@ -255,6 +255,13 @@ def test_secret_does_not_show_when_settings_are_printed(tmp_path: Path) -> None:
     assert "crony_abc" not in repr(loaded(tmp_path, CRONY_KEY="crony_abc"))
 
 
+@pytest.mark.parametrize("url", ["http://me:a,secret@b", "http://me:a,secret,c@b"])
+def test_password_in_an_address_does_not_show(url: str, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidSetting, match="with an @") as caught:
+        loaded(tmp_path, CRONY_API_URL=url)
+    assert "secret" not in str(caught.value)
+
+
 def test_error_of_an_option_names_the_option(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidSetting) as caught:
         loaded(tmp_path, overrides={("worker", "api_url"): "ftp://x"})

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
+from bench.measuring.processes import family
 from crony import config, errors
 from crony.api.server import check_safeguards, listen, serve
 from crony.client import Client
@@ -185,16 +186,11 @@ def test_more_connections_than_the_bound_are_refused(tmp_path: Path) -> None:
 
 def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path) -> None:
     with running_service(tmp_path / "home") as service:
-        body = json.dumps({"name": "last", "every": "1h", "task": ECHO}).encode()
-        head = (
-            f"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-            f"Authorization: Bearer {service.admin_key}\r\n"
-            "Content-Type: application/json\r\n\r\n"
-        )
+        head, body = creation(service)
         with connected(service) as end:
-            end.sendall(head.encode() + body[:10])
-            # As a terminal does for Ctrl-C: all processes get it, and the one that
-            # answers once more from its supervisor.
+            end.sendall(head + body[:10])
+            # All processes get it, and the one that answers once more from its
+            # supervisor.
             os.killpg(service.process.pid, signal.SIGTERM)
             until(lambda: not listens(service))
             os.killpg(service.process.pid, signal.SIGTERM)
@@ -206,11 +202,62 @@ def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["all", "supervisor"])
+def test_ctrl_c_ends_as_sigterm_does(
+    send: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    with running_service(tmp_path / "home") as service:
+        head, body = creation(service)
+        with connected(service) as end:
+            end.sendall(head + body[:10])
+            # A terminal sends it to all processes.
+            send(service.process.pid, signal.SIGINT)
+            until(lambda: not listens(service))
+            end.sendall(body[10:])
+            assert everything(end).startswith(b"HTTP/1.1 201 ")
+        assert service.process.wait(timeout=20) == 0
+    assert "event=stopped" in service.log.read_text()
+
+
+def test_a_signal_after_the_supervisor_was_killed_cuts_nothing_short(
+    tmp_path: Path,
+) -> None:
+    with running_service(tmp_path / "home") as service:
+        head, body = creation(service)
+        _, worker = family(service.process.pid)
+        watch = os.pidfd_open(worker)
+        with connected(service) as end:
+            end.sendall(head + body[:10])
+            service.process.kill()
+            service.process.wait()
+            # It finds out by itself, and begins to end.
+            until(lambda: not listens(service))
+            os.kill(worker, signal.SIGTERM)
+            # What it has cut short by then would be closed.
+            assert select.select([end], [], [], 0.5)[0] == []
+            end.sendall(body[10:])
+            assert everything(end).startswith(b"HTTP/1.1 201 ")
+        assert select.select([watch], [], [], 20)[0]
+        os.close(watch)
+    assert "event=stopped" in service.log.read_text()
+
+
+def creation(service: ServiceProcess) -> tuple[bytes, bytes]:
+    """Return a request that creates a schedule: its head, and its body."""
+    body = json.dumps({"name": "last", "every": "1h", "task": ECHO}).encode()
+    head = (
+        f"POST /schedules HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        f"Authorization: Bearer {service.admin_key}\r\n"
+        "Content-Type: application/json\r\n\r\n"
+    )
+    return head.encode(), body
+
+
 def listens(service: ServiceProcess) -> bool:
     """Whether new connections are taken."""
     try:
         connected_once = socket.create_connection(("127.0.0.1", service.port), 5)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     connected_once.close()
     return True
@@ -379,14 +426,14 @@ def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
             assert time.monotonic() - started < 8
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 and its key."""
+def self_signed(folder: Path, *, name: str = "IP:127.0.0.1") -> tuple[Path, Path]:
+    """Make a certificate for a name and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"),
-            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=127.0.0.1"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=Crony"),
+            *("-addext", f"subjectAltName={name}"),
             *("-keyout", str(key), "-out", str(certificate)),
         ],
         check=True,

@@ -110,6 +110,58 @@ def test_overview_that_nobody_reads_is_no_crash() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_overview_that_is_not_there_is_drawn() -> None:
+    hidden = "import crony.cli.main as m; m.OVERVIEW = 'none'; m.main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden],
+        env={"PATH": os.environ["PATH"], "COLUMNS": str(WIDTH)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, overview(), "")
+
+
+def test_overview_without_a_stdout_is_no_crash() -> None:
+    done = subprocess.run(
+        [
+            *("sh", "-c", 'exec "$@" >&-', "sh"),
+            *(sys.executable, "-m", "crony.cli.main", "--help"),
+        ],
+        env={"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_completion_of_commands_imports_none_of_them() -> None:
+    said = (
+        "import sys; from crony.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", said],
+        env={
+            "PATH": os.environ["PATH"],
+            "_CRONY_COMPLETE": "bash_complete",
+            "COMP_WORDS": "crony r",
+            "COMP_CWORD": "1",
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    named = [line.partition(",")[2] for line in done.stdout.splitlines()]
+    assert named == [name for name in COMMANDS if name.startswith("r")]
+    own = {name for name in done.stderr.split() if name.startswith("crony.cli.")}
+    assert own & {f"crony.cli.{place.module}" for place in COMMANDS.values()} == set()
+
+
 def test_client_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
     argv = ["crony.cli.main", "ls", "--api", "http://127.0.0.1:1"]
     code, names = imported_by(*argv, home=tmp_path)

@@ -18,8 +18,6 @@ from tests.unit.client.test_transport import KEY, client, service
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 EMPTY = HEAD + b"Content-Length: 2\r\n\r\n{}"
-#: Nothing resolves it, so who asks for it asks a proxy.
-ELSEWHERE = "crony.invalid"
 
 
 @contextmanager
@@ -168,113 +166,61 @@ def test_what_refuses_a_body_before_its_end_is_heard() -> None:
         thread.join()
 
 
-def test_a_header_that_can_not_be_sent_is_no_crash() -> None:
+@pytest.mark.parametrize("status", [102, 103, 101])
+def test_an_answer_that_is_only_a_beginning_is_nobody_elses(status: int) -> None:
+    early = b"HTTP/1.1 %d Early\r\n\r\n" % status
+    with script(early + EMPTY, HEAD + b'Content-Length: 7\r\n\r\n{"a":1}') as (
+        url,
+        asked,
+    ):
+        crony = Client(url, key=KEY)
+        with pytest.raises(errors.ServiceUnreachable):
+            crony.create_schedule({})
+        assert crony.stats() == {"a": 1}
+        crony.close()
+    assert [request[:2] for request in asked] == [b"1 ", b"2 "]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 1000000000000000000000000000000\r\n\r\n{}",
+        b"Transfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-1\r\n{}\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nx\r\n{}\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_of_an_impossible_length_is_none(head: bytes) -> None:
     with (
-        service((200, {})) as seen,
-        client(seen, tenant="a\r\nHost: b") as crony,
+        script(b"HTTP/1.1 200 OK\r\n" + head, end=True) as (url, _),
         pytest.raises(errors.ServiceUnreachable),
     ):
+        Client(url, key=KEY).create_schedule({})
+
+
+def test_patience_that_nobody_can_count_is_a_day() -> None:
+    answer = b"HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: " + b"9" * 5000
+    with (
+        script(answer + b"\r\n\r\n") as (url, _),
+        pytest.raises(errors.Refused) as caught,
+    ):
+        Client(url, key=KEY).create_schedule({})
+    assert caught.value.retry_after == timedelta(days=1)
+
+
+@pytest.mark.parametrize("tenant", ["a\r\nHost: b", "a\r\n folded", "a\0b", "b\u0436"])
+def test_a_header_that_can_not_be_sent_is_refused_by_its_name(tenant: str) -> None:
+    with (
+        service((200, {})) as seen,
+        client(seen, tenant=tenant) as crony,
+        pytest.raises(errors.InvalidParameter, match="X-Crony-Tenant") as caught,
+    ):
         crony.stats()
+    assert tenant not in str(caught.value)
     assert seen.requests == []
-
-
-def test_an_address_with_a_port_that_is_none_is_no_crash() -> None:
-    with pytest.raises(errors.ServiceUnreachable):
-        Client("http://127.0.0.1:99999", key=KEY).create_schedule({})
 
 
 def test_a_path_of_the_address_stays_in_front() -> None:
     with service((200, {})) as seen:
         Client(f"{seen.url}/höme/", key=KEY).stats()
     assert seen.requests[0][1] == "/h%C3%B6me/stats"
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no proxy named, as the tests' own environment may."""
-    for scheme in ("http", "https", "all", "no"):
-        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
-        monkeypatch.delenv(f"{scheme}_proxy".upper(), raising=False)
-
-
-def elsewhere(scheme: str, host: str = ELSEWHERE) -> Client:
-    return Client(f"{scheme}://{host}", key=KEY, timeout=timedelta(seconds=2))
-
-
-@pytest.mark.usefixtures("bare")
-def test_a_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    with service((200, {"at": "now"})) as proxy:
-        named = proxy.url.replace("http://", "http://some%40body:else@")
-        monkeypatch.setenv("HTTP_PROXY", named)
-        monkeypatch.setenv("http_proxy", named)
-        assert elsewhere("http").stats() == {"at": "now"}
-    _, target, headers, _ = proxy.requests[0]
-    assert target == f"http://{ELSEWHERE}/stats"
-    assert headers["Host"] == ELSEWHERE
-    assert headers["Proxy-Authorization"] == "Basic c29tZUBib2R5OmVsc2U="
-
-
-@pytest.mark.usefixtures("bare")
-def test_a_proxy_sees_neither_path_nor_key_of_https(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with service((403, {})) as proxy:
-        monkeypatch.setenv("https_proxy", proxy.url)
-        with pytest.raises(errors.ServiceUnreachable, match="no answer from"):
-            elsewhere("https").create_schedule({})
-    method, target, headers, _ = proxy.requests[0]
-    assert (method, target) == ("CONNECT", f"{ELSEWHERE}:443")
-    assert "Authorization" not in headers
-
-
-@pytest.mark.usefixtures("bare")
-@pytest.mark.parametrize("spared", [f"a.invalid,{ELSEWHERE}", ".invalid", "*"])
-def test_no_proxy_is_asked_for_what_is_spared(
-    spared: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with service((200, {})) as proxy:
-        monkeypatch.setenv("all_proxy", proxy.url)
-        monkeypatch.setenv("no_proxy", spared)
-        with pytest.raises(errors.ServiceUnreachable):
-            elsewhere("http").create_schedule({})
-    assert proxy.requests == []
-
-
-@pytest.mark.usefixtures("bare")
-def test_no_proxy_is_asked_for_a_network_that_is_spared(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with service((200, {})) as proxy:
-        monkeypatch.setenv("all_proxy", proxy.url)
-        monkeypatch.setenv("no_proxy", "192.0.2.0/25, other.invalid")
-        # Addresses that are for books alone: the second one is outside.
-        with pytest.raises(errors.ServiceUnreachable):
-            Client(
-                "http://192.0.2.1:1", key=KEY, timeout=timedelta(milliseconds=100)
-            ).create_schedule({})
-        assert proxy.requests == []
-        elsewhere("http", "192.0.2.129").stats()
-    assert len(proxy.requests) == 1
-
-
-@pytest.mark.usefixtures("bare")
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_no_proxy_is_asked_for_this_machine(
-    host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with service((200, {})) as seen, service((200, {})) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url)
-        Client(seen.url.replace("127.0.0.1", host), key=KEY).stats()
-    assert (len(seen.requests), len(proxy.requests)) == (1, 0)
-
-
-@pytest.mark.usefixtures("bare")
-def test_a_proxy_of_another_kind_is_not_passed_by(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with service((200, {})) as seen:
-        monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
-        port = seen.url.rpartition(":")[2]
-        with pytest.raises(errors.ServiceUnreachable):
-            elsewhere("http", f"{socket.gethostname()}:{port}").create_schedule({})
-    assert seen.requests == []

@@ -291,11 +291,24 @@ def test_a_damaged_key_is_refused_without_being_shown(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:8640", "ftp://x", "http://", "http://x?y", "http://x,"]
+    "url",
+    [
+        *("127.0.0.1:8640", "ftp://x", "http://", "http://x?y", "http://x,"),
+        *("http://[::1", "http://x:99999", "http://x:abc", "http://x:0"),
+        *("http://x y", "http://\u00fc..x"),
+    ],
 )
 def test_an_address_that_is_not_http_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidSetting):
         Client(url, key=KEY)
+
+
+@pytest.mark.parametrize("secret", ["secret", "sec,ret", "sec/ret", "sec?ret", "s#c"])
+def test_an_address_with_a_password_is_refused_without_showing_it(secret: str) -> None:
+    with pytest.raises(errors.InvalidSetting, match="@") as caught:
+        Client(f"http://me:{secret}@127.0.0.1:8640", key=KEY)
+    assert secret not in str(caught.value)
+    assert "sec" not in str(caught.value)
 
 
 def test_lists_are_walked_page_by_page() -> None:
