@@ -84,10 +84,14 @@ def _status(result: Json) -> int:
 
 
 @contextmanager
-def stage(home: Path, *, slots: int, **settings: str) -> Iterator[Stage]:
+def stage(
+    home: Path, *, slots: int, lease_ahead: str = "5s", **settings: str
+) -> Iterator[Stage]:
     """Start both in folders of ``home``; ``settings`` are keys of ``[worker]``."""
     with (
-        running_service(home / "service", log_level="warning") as service,
+        running_service(
+            home / "service", log_level="warning", lease_ahead=lease_ahead
+        ) as service,
         running_worker(
             service, home / "worker", slots=str(slots), **settings
         ) as worker,

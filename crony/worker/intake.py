@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Sequence
 from functools import partial
 
@@ -38,6 +40,9 @@ class Intake:
         self._courier = courier
         self._workshop = workshop
         self._crew = crew
+        # Runs that end at once, as those do that began at once, are concluded by a few
+        # at a time: all of them together would keep the processor from what starts.
+        self._turns = threading.Semaphore(len(os.sched_getaffinity(0)))
 
     def slots(self) -> int:
         """Return how many leases may be asked for."""
@@ -63,7 +68,13 @@ class Intake:
         self._starter.add(runners)
 
     def _runner(self, lease: Lease, slot: int) -> Runner:
-        return Runner(lease, slot=slot, workshop=self._workshop, crew=self._crew)
+        return Runner(
+            lease,
+            slot=slot,
+            workshop=self._workshop,
+            crew=self._crew,
+            turns=self._turns,
+        )
 
     def _started(self, runner: Runner) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -33,6 +34,10 @@ class Roster:
         self._freed = freed
         self._lock = threading.Condition()
         self._runners: dict[tuple[str, int], Runner] = {}
+        #: The same by their runs, of which an older attempt may still be here.
+        self._of_run: dict[str, Runner] = {}
+        #: Free slots; the first ones are given first.
+        self._vacant = list(range(slots))
         self._open = True
 
     def close(self) -> None:
@@ -54,23 +59,24 @@ class Roster:
         with self._lock:
             if not self._open or lease.key in self._runners:
                 return None
-            stale = [r for (run, _), r in self._runners.items() if run == lease.run]
-            taken = {runner.slot for runner in self._runners.values()}
-            slot = next((n for n in range(self._slots) if n not in taken), None)
+            old = self._of_run.get(lease.run)
             runner = None
             # The older attempt must be dead before a newer one may start; until
             # then the offer is left to run out.
-            if slot is not None and not stale:
-                runner = make(slot)
-                self._runners[lease.key] = runner
-        for old in stale:
+            if old is None and self._vacant:
+                runner = make(self._vacant[0])
+                heapq.heappop(self._vacant)
+                self._runners[lease.key] = self._of_run[lease.run] = runner
+        if old is not None:
             old.stop(StopCause.LOST)
         return runner
 
     def remove(self, runner: Runner) -> None:
         """Free a runner's slot."""
         with self._lock:
-            self._runners.pop(runner.lease.key, None)
+            if self._runners.pop(runner.lease.key, None) is not None:
+                del self._of_run[runner.lease.run]
+                heapq.heappush(self._vacant, runner.slot)
             self._lock.notify_all()
         self._freed()
 

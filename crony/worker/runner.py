@@ -29,6 +29,8 @@ from crony.worker.work import Work
 _log = log.get(__name__)
 
 _NOTHING = timedelta(0)
+#: How long one that has ended gives way to others that end, and to what starts.
+_TURN = timedelta(seconds=1)
 #: What failed for no fault of the task is offered again: not in circles.
 _CALM = timedelta(seconds=1)
 
@@ -59,6 +61,7 @@ class Runner:
         slot: int,
         workshop: Workshop,
         crew: Crew,
+        turns: threading.Semaphore | None = None,
         boottime: Callable[[], timedelta] = clock.boottime,
     ) -> None:
         self.lease = lease
@@ -69,6 +72,8 @@ class Runner:
         self.concluded = False
         self._workshop = workshop
         self._crew = crew
+        self._turns = turns or threading.Semaphore()
+        self._turn = False
         self._now = boottime
         self._lock = threading.Lock()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -189,6 +194,7 @@ class Runner:
         assert self._work is not None
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
+            self._turn = self._turns.acquire(timeout=_TURN.total_seconds())
             # A short task may have ended before the starter took note of its start.
             with self._lock:
                 started = self._plan.started_at
@@ -218,6 +224,9 @@ class Runner:
                 self._work.close()
         except (errors.CronyError, OSError) as exc:
             _log.error("sandbox was not cleared", detail=str(exc))
+        finally:
+            if self._turn:
+                self._turns.release()
         with self._lock:
             self._over = True
             os.close(self._wake)
