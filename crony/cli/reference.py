@@ -56,7 +56,8 @@ def page() -> str:
         (api, "crony-api"),
         (worker, "crony-worker"),
     ):
-        lines += _section(command, click.Context(command, info_name=name), level=2)
+        context = click.Context(command, info_name=name, **command.context_settings)
+        lines += _section(command, context, level=2)
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -181,7 +181,7 @@ def test_worker_never_imports_what_only_the_service_needs(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_list_of_commands_says_what_the_command_itself_says(name: str) -> None:
-    command = crony.get_command(click.Context(crony), name)
+    command = crony.get_command(click.Context(crony, **crony.context_settings), name)
     assert command is not None
     assert command.name == name
     assert command.help
