@@ -75,6 +75,9 @@ class Driver:
         """Wait until a sandbox stands for a slot, unless a run is in it."""
         spares: Spares = self.sandbox._spares  # type: ignore[attr-defined]
         with spares._changed:
+            # Attacks that no spare would do for must not end the reserve.
+            spares._unfit = 0
+            spares._changed.notify_all()
             assert spares._changed.wait_for(
                 lambda: slot in spares._standing or slot in spares._used, 30
             )
