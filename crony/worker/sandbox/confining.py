@@ -139,7 +139,7 @@ class BwrapSandbox(Sandbox):
                 new_network=limits.network == "none" and not ready_made,
             )
             argv = [self._bwrap.program, "--args", str(_ARGS), "--", _INIT]
-            script = self._bounds(limits) + gate.script(stands=command.stands)
+            script = self._bounds(limits) + _kind_of_gate(command).value
             argv += ["/bin/sh", "-c", script, gate.NAME]
             child = self._spawner.spawn(
                 argv,
@@ -204,6 +204,12 @@ class BwrapSandbox(Sandbox):
         self._etc.close()
         os.close(self._filter)
         os.close(self._first)
+
+
+def _kind_of_gate(command: Command) -> gate.Kind:
+    if command is _ANY:
+        return gate.Kind.SPARE
+    return gate.Kind.PROGRAM if command.stands else gate.Kind.KNOWN
 
 
 def _order(command: Command) -> bytes:

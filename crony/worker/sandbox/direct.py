@@ -124,8 +124,9 @@ class DirectSandbox(Sandbox):
             if self._groups is not None:
                 group = self._groups.make(run_key, limits, slot=slot)
             argv = [*self._confine(limits, home, places, pipes)]
-            script = _SCRIPT + gate.script(stands=command.stands)
-            argv += ["/bin/sh", "-c", self._bounds(limits, uid) + script, gate.NAME]
+            kind = gate.Kind.PROGRAM if command.stands else gate.Kind.KNOWN
+            script = self._bounds(limits, uid) + _SCRIPT + kind.value
+            argv += ["/bin/sh", "-c", script, gate.NAME]
             argv += [profile.workdir(command, workspace=str(home))]
             child = self._spawner.spawn(
                 argv, run_key=run_key, fds=pipes.theirs, uid=uid, group=group

@@ -17,10 +17,11 @@ import signal
 import struct
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 
 from crony import errors
 from crony.worker.sandbox import linux
-from crony.worker.sandbox.order import READ
+from crony.worker.sandbox.order import GO, READ
 
 GATE = 3
 STATUS = 4
@@ -37,26 +38,25 @@ _STATUS = struct.Struct("=i")
 #: argv[0] of the shell; seen in the messages about a command that is not there.
 NAME = "crony"
 
-#: Becomes the task itself.
-SCRIPT = f"""
+_STAND = f"""
 echo r >&4
-IFS= read -r go <&3 || exit 125
-{READ}
+IFS= read -r {GO} <&3 || exit 125
+"""
+_BECOME = """
 [ $# -gt 0 ] || exit 125
 exec "$@" 3<&- 4>&- 9>&-
 """
 
 
-#: Becomes a program that does the same itself, where ``call`` of the tasks is one.
-PROGRAM = f"""
-{READ}
-exec "$@"
-"""
+class Kind(Enum):
+    """When a gate reads its order, and who stands there."""
 
-
-def script(*, stands: bool) -> str:
-    """Give what the shell executes; ``stands``: the program stands there itself."""
-    return PROGRAM if stands else SCRIPT
+    #: It knows its task from the start: nothing is left to be read at the instant.
+    KNOWN = f"\n{READ}{_STAND}{_BECOME}"
+    #: It is told its task before it is let go.
+    SPARE = f"{_STAND}{READ}{_BECOME}"
+    #: It becomes a program that stands there itself, as ``call`` of the tasks does.
+    PROGRAM = f'\n{READ}\nexec "$@"\n'
 
 
 def bounds(*, disk: int, memory: int | None = None, pids: int | None = None) -> str:

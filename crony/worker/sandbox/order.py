@@ -16,6 +16,9 @@ ORDER = 6
 #: Becomes the environment and the positional parameters of the shell.
 READ = f". /proc/self/fd/{ORDER}; exec {ORDER}<&-"
 
+#: A variable of the gate's own.
+GO = "crony_go"
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Shells have an opinion about these, or forbid to set them.
 _SHELLS_OWN = frozenset(
@@ -24,7 +27,7 @@ _SHELLS_OWN = frozenset(
         *("UID", "EUID", "GROUPS", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"),
         *("FUNCNAME", "DIRSTACK", "RANDOM", "SECONDS", "HISTCMD", "SRANDOM", "SHLVL"),
         *("BASHPID", "BASH_ARGV0", "BASH_COMMAND", "BASH_SUBSHELL"),
-        *("EPOCHSECONDS", "EPOCHREALTIME"),
+        *("EPOCHSECONDS", "EPOCHREALTIME", GO),
     )
 )
 
