@@ -36,13 +36,14 @@ def drive(scene: Stage, *, seconds: int) -> list[dict[str, Json]]:
     each = int(_SLOTS / _TAKES * _TIMES)
     urgent = max(1, each // 6)
     first = soon(3)
-    last = first + timedelta(seconds=seconds - 1)
+    # Nothing is due at it any more.
+    end = first + timedelta(seconds=seconds)
     for number in range(each):
         body = {
             "name": f"load-{number}",
             "cron": "* * * * * *",
             "start_at": wire.format_instant(first),
-            "end_at": wire.format_instant(last),
+            "end_at": wire.format_instant(end),
             "priority": 9 if number < urgent else 0,
             "on_overlap": "queue",
             "max_concurrent": 1000,

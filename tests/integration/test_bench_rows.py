@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +15,28 @@ from bench import (
     burst,
     cli,
     crash,
+    history,
     idle,
+    next_instant,
+    overload,
     punctuality,
     run_now,
+    sandbox_start,
     scaling,
     servers,
     throughput,
     waiting,
 )
-from bench.measuring.report import Report, Target, number, percentile
+from bench.measuring.idle import Shelf
+from bench.measuring.places import Sqlite
+from bench.measuring.report import Course, Report, Target, number, percentile
+from bench.measuring.sandboxes import ours, rate
 from bench.measuring.spawns import at_instant
 from bench.measuring.stage import CLOCK, Stage, soon, stage
+from bench.measuring.watch import MemoryWatch
+from bench.stores import new_store
 from crony.testing.service import ServiceProcess, running_service
+from crony.worker.sandbox import Operator, open_sandbox
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,31 @@ def test_runs_by_hand_are_timed_from_the_request(scene: Stage) -> None:
 
 def test_a_backlog_is_worked_off_to_the_last(scene: Stage) -> None:
     assert throughput.through(scene, 6, batch="backlog") > 0
+
+
+def test_all_that_came_due_under_overload_is_accounted_for(tmp_path: Path) -> None:
+    with stage(tmp_path, slots=4) as scene:
+        with MemoryWatch({"service": scene.service.process.pid}) as watch:
+            runs = overload.drive(scene, seconds=1)
+        assert {str(run["state"]) for run in runs} == {"succeeded"}
+        report = Report("overload", "Overload", "python bench/overload.py")
+        overload.judge(report, runs, seconds=1)
+        assert [target.value for target in report.targets[:2]] == [0, 0]
+        assert min(watch.course("Memory").series["service"]) > 1
+        # One that is not there is missed.
+        overload.judge(report, runs[1:], seconds=1)
+        assert report.targets[3].value == 1
+
+
+def test_sandboxes_start_without_a_service_and_pass_their_gate(tmp_path: Path) -> None:
+    sandbox = open_sandbox(None, Operator(state_dir=tmp_path))
+    assert rate(ours(sandbox), runs=4, threads=2) > 0
+    assert len(sandbox_start.from_gate(sandbox, runs=2)) == 2
+    sandbox.close()
+
+
+def test_a_step_to_the_next_instant_takes_some_time() -> None:
+    assert next_instant.step_time(next_instant.ours, "*/15 * * * *", "UTC") > 0
 
 
 def test_bare_commands_that_say_nothing_are_no_result(tmp_path: Path) -> None:
@@ -144,6 +180,22 @@ def test_work_goes_on_after_a_worker_was_killed(tmp_path: Path) -> None:
     assert crash.kill_worker(tmp_path) > 0
 
 
+def test_a_long_past_is_there_and_can_be_pruned(tmp_path: Path) -> None:
+    place = Sqlite(tmp_path / "sqlite")
+    with place.running(), new_store(place) as store:
+        shelf = Shelf(store)
+        shelf.sample()
+        path = Path(place.url(1).removeprefix("sqlite:///"))
+        history.remember(path)
+        history.lengthen(path, 6_000)
+        with sqlite3.connect(path) as looked:
+            (count,) = looked.execute("SELECT count(*) FROM runs").fetchone()
+        looked.close()
+        assert count >= 6_000
+        # Each step says so if it has not removed what it should.
+        assert len(history.prune(shelf, steps=1)) == 1
+
+
 def test_commands_are_timed_and_one_that_fails_is_no_result() -> None:
     assert cli.took(["/bin/true"], {}) > 0
     with pytest.raises(cli.subprocess.CalledProcessError):
@@ -168,6 +220,18 @@ def test_a_row_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert "| ours | /s | 1.00 | 2.00 | 3.00 |" in first
     assert "rate: 2.00 /s, wanted ≥ 3.00 /s: MISSED" in first
     assert "<svg" in (charts / "row.svg").read_text()
+
+
+def test_what_was_watched_is_drawn_over_time(tmp_path: Path) -> None:
+    report = Report("row", "A row", "python bench/row.py")
+    report.add("ours", "/s").samples.append(1.0)
+    report.course = Course("Memory", "MB", 60, {"service": [1.0, 3.0, 2.0]})
+    page, charts = tmp_path / "results.md", tmp_path / "charts"
+    report.publish(page=page, charts=charts)
+    assert "![Memory](charts/row-course.svg)" in page.read_text()
+    drawn = (charts / "row-course.svg").read_text()
+    assert drawn.count("polyline") == 1
+    assert "service: 2 MB at the end" in drawn
 
 
 def test_figures_are_told_with_the_digits_that_mean_something() -> None:

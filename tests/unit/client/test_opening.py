@@ -205,6 +205,6 @@ def test_a_certificate_that_is_not_good_says_why(
 def test_tls_that_fails_otherwise_says_how() -> None:
     with (
         hanging_up() as (url, _),
-        pytest.raises(errors.ServiceUnreachable, match="failed: .*eof"),
+        pytest.raises(errors.ServiceUnreachable, match=r"failed: .*eof"),
     ):
         Client(url, key=KEY).create_schedule({})
