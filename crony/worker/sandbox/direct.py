@@ -53,22 +53,23 @@ class Direct(Process):
     def _kill_task(self) -> None:
         # It must not see the others die, and end in a way of its own.
         processes.send(self.pidfd, signal.SIGSTOP)
+        if self._group is not None:
+            # All of it has been in there since its first instruction.
+            self._group.kill()
+            return
         # It is not reaped, so its number is nobody else's.
         for _ in range(100):
             left = set(processes.descendants(self.outer_pid))
-            members = watchdog.sessions({self.outer_pid})
-            left.update(pid for pid, _ in members)
-            if self._uid is not None and self._group is None:
+            left.update(pid for pid, _ in watchdog.sessions({self.outer_pid}))
+            if self._uid is not None:
                 left.update(processes.of_uid(self._uid))
-            elif self._group is None:
+            else:
                 left.update(watchdog.marked(self._mark + "\0"))
             left.discard(self.outer_pid)
             for pid in left:
                 processes.kill(pid)
             if not left:
                 break
-        if self._group is not None:
-            self._group.kill()
 
     def _sweep(self) -> None:
         self._kill_task()
