@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,6 +73,9 @@ def measure(home: Path, *, count: int, seconds: int) -> Found:
     began = time.perf_counter()
     with running_service(service_home, log_level="warning") as service:
         ready = time.perf_counter() - began
+        with closing(Client(service.url, key=service.admin_key)) as client:
+            # As many as there are is all that a tenant may have at first.
+            client.put_tenant("default", {"quotas": {"schedules": count + _BATCH}})
         # What a service does once, after its start.
         time.sleep(5)
         pid = service.process.pid
