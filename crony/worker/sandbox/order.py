@@ -10,6 +10,8 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+from crony import errors
+
 #: The descriptor it is read from; shells know one digit.
 ORDER = 6
 
@@ -33,7 +35,10 @@ _SHELLS_OWN = frozenset(
 
 
 def order(argv: Sequence[str], env: Mapping[str, str]) -> bytes:
-    """Give the text; nothing in it holds a NUL character."""
+    """Give the text; nothing in it holds a NUL character.
+
+    Raises ``SandboxFailed`` for what is no text that a program can be given.
+    """
     made = [
         f"export {name}={shlex.quote(value)}\n"
         for name, value in env.items()
@@ -43,7 +48,13 @@ def order(argv: Sequence[str], env: Mapping[str, str]) -> bytes:
     if words:
         words = ["/usr/bin/env", "--", *words]
     made.append(f"set -- {shlex.join((*words, *argv))}\n")
-    return os.fsencode("".join(made))
+    try:
+        return os.fsencode("".join(made))
+    except UnicodeEncodeError as exc:
+        raise errors.SandboxFailed(
+            f"the character {exc.object[exc.start]!a} of the task's words or variables "
+            "is half of one, and can't be given to a program: write the whole of it"
+        ) from exc
 
 
 def _plain(name: str) -> bool:

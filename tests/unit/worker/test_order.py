@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from crony import errors
 from crony.worker.sandbox.order import ORDER, READ, order
 from crony.worker.sandbox.pipes import memory_file
 from crony.worker.sandbox.spawning import spawn
@@ -71,3 +72,13 @@ def test_the_order_s_path_is_the_one_that_counts() -> None:
 def test_nothing_else_gets_into_the_environment() -> None:
     _, environment = told(["word"], {"ONE": "1"})
     assert environment.keys() - {"PATH", "PWD", "LC_CTYPE"} == {"ONE"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "env"), [(["true", "\ud800"], {}), (["true"], {"NAME": "\ud800"})]
+)
+def test_half_a_character_is_refused_by_its_name(
+    argv: list[str], env: dict[str, str]
+) -> None:
+    with pytest.raises(errors.SandboxFailed, match=r"ud800.*half of one"):
+        order(argv, env)
