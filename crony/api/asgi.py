@@ -33,6 +33,10 @@ _KINDS = {
     )
 }
 
+#: Turns of the event loop before an end: what has arrived by then is read, and no idle
+#: connection any more. One accepts the connection, one starts to read, one reads.
+_TURNS = 5
+
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
     """One connection."""
@@ -197,7 +201,6 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_exit_signal(self) -> None:
         """End, and do not wait for a tick."""
         super().handle_exit_signal()
-        self._let_go()
         # Once: a second signal, as whoever signals a whole group sends, must not cut
         # the end itself short.
         main, self._main = self._main, None
@@ -208,15 +211,13 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _shutdown(self) -> None:
         # From here on a signal has nothing left to cut short but the end itself.
         self._main = None
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         # Also without a signal: the process that supervises may have been killed.
-        self._let_go()
-        await super()._shutdown()
-
-    def _let_go(self) -> None:
-        """Answer what waits, and close what is idle."""
         self.asgi.drain()
         for protocol in list(self.protocols):
             protocol.drop_if_idle()
+        await super()._shutdown()
 
 
 class Log(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -219,6 +219,20 @@ def test_ctrl_c_ends_as_sigterm_does(
     assert "event=stopped" in service.log.read_text()
 
 
+def test_a_request_that_came_just_before_the_signal_is_answered(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home") as service:
+        head, body = creation(service)
+        _, worker = family(service.process.pid)
+        # It finds both, the request and the signal, when it goes on.
+        os.kill(worker, signal.SIGSTOP)
+        with connected(service) as end:
+            end.sendall(head + body)
+            os.killpg(service.process.pid, signal.SIGTERM)
+            os.kill(worker, signal.SIGCONT)
+            assert everything(end).startswith(b"HTTP/1.1 201 ")
+        assert service.process.wait(timeout=20) == 0
+
+
 def test_a_signal_after_the_supervisor_was_killed_cuts_nothing_short(
     tmp_path: Path,
 ) -> None:
