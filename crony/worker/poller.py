@@ -31,6 +31,10 @@ _PAUSE = timedelta(milliseconds=500)
 #: A worker that is full asks for revocations alone, and not before this: a short
 #: task has made room by then, and the poll for its slot would only replace that one.
 _FULL_PAUSE = timedelta(milliseconds=100)
+#: Runs that are to start now are confirmed and let go before more are asked for, which
+#: would take the service, and the processor, from them.
+_GIVE_WAY = timedelta(milliseconds=20)
+_NOW = timedelta(milliseconds=200)
 _MOST_SLOTS = 1000
 _CONNECTIONS = 2
 
@@ -193,11 +197,15 @@ class Poller:
 
     def _act(self, answer: JsonObject, exchange: Exchange, *, is_newest: bool) -> None:
         self._heard(answer, exchange)
-        leases = reading.objects(answer, "leases")
-        if leases:
-            self._leased(self._parsed(leases, exchange))
-            self._full_before = self._now() + _FULL_PAUSE
-        told = leases or reading.objects(answer, "revoked")
+        bodies = reading.objects(answer, "leases")
+        if bodies:
+            leases = self._parsed(bodies, exchange)
+            self._leased(leases)
+            now = self._now()
+            self._full_before = now + _FULL_PAUSE
+            if any(lease.start_at <= now + _NOW for lease in leases):
+                self._not_before = now + _GIVE_WAY
+        told = bodies or reading.objects(answer, "revoked")
         at_once = exchange.received - exchange.sent < _PAUSE
         if is_newest and at_once and not told:
             self._not_before = self._now() + _PAUSE

@@ -83,6 +83,8 @@ class Runner:
         self._work: Work | None = None
         #: It stands at its gate, or has stood there, and the watchdog knows.
         self._ready = False
+        #: When the loop looks again by itself; it has not begun while this is zero.
+        self._looks_at = _NOTHING
         self._due = False
         self._confirmed = False
         self._start_error: str | None = None
@@ -113,21 +115,28 @@ class Runner:
         if expires_at is not None:
             self.renew(expires_at)
 
-    def let_go(self) -> None:
-        """Start the task now, or as soon as it is ready; ``wake`` must follow."""
+    def let_go(self) -> bool:
+        """Start the task now, or as soon as it is ready; whether ``wake`` must follow.
+
+        PERF: of many that start at once, hardly any has something to do before its
+        loop looks by itself, and all would take the processor from those that start.
+        """
         with self._lock:
             self._due = True
+            if not self._ready:
+                return False
             # NOTE: a worker that was stopped may come here much too late. If it is
             # stopped again right after this look, the watchdog has closed the gate.
-            if not self._ready or not self._plan.may_start(self._now()):
-                return
+            if not self._plan.may_start(self._now()):
+                return True
             assert self._work is not None
             try:
                 self._work.release()
             except errors.SandboxFailed as exc:
                 self._start_error = str(exc)
-            else:
-                self._plan.started_at = self._now()
+                return True
+            now = self._plan.started_at = self._now()
+            return self._plan.next_at(now) < self._looks_at
 
     def renew(self, expires_at: timedelta) -> None:
         """Prolong the lease; a renewal that comes too late changes nothing."""
@@ -238,7 +247,7 @@ class Runner:
             now = self._now()
             with self._lock:
                 action = self._plan.action(now)
-                due = self._plan.next_at(now)
+                self._looks_at = due = self._plan.next_at(now)
             if action is Action.KILL:
                 work.kill()
             elif action is Action.TERMINATE:

@@ -155,8 +155,8 @@ class Starter:
             expires_at = sent + reading.duration(result, "expires_in")
         runner.confirm(start_at=start_at, expires_at=expires_at)
         if runner.start_at <= self._now():
-            _start(runner)
-            runner.wake()
+            if _start(runner):
+                runner.wake()
             return
         with self._timed:
             heapq.heappush(self._ready, (runner.start_at, next(self._count), runner))
@@ -183,16 +183,18 @@ class Starter:
         with self._timed:
             while self._ready and self._ready[0][0] <= now:
                 due.append(heapq.heappop(self._ready)[2])
-        for runner in due:
-            _start(runner)
-        for runner in due:
+        for runner in [each for each in due if _start(each)]:
             runner.wake()
 
 
-def _start(runner: Runner) -> None:
-    """Let one run go; if that breaks, the others start all the same."""
+def _start(runner: Runner) -> bool:
+    """Let one run go, and say whether it must be woken.
+
+    If that breaks, the others start all the same.
+    """
     try:
-        runner.let_go()
+        return runner.let_go()
     except Exception:  # noqa: BLE001  # nobody knows whether it has started
         _log.exception("start broke")
         runner.stop(StopCause.LOST)
+        return False

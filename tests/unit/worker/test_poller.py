@@ -6,7 +6,7 @@ import json
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -15,8 +15,10 @@ import pytest
 
 from crony.client import Client
 from crony.testing.serving import serving
+from crony.worker import poller as module
 from crony.worker.lease import Lease
 from crony.worker.poller import Poller
+from tests.unit.worker import factories
 
 _EMPTY = {"held": "0s", "draining": False, "renewed": [], "revoked": [], "leases": []}
 
@@ -113,6 +115,20 @@ def next_poll(answers: Answers) -> tuple[int, int]:
     return poll["seq"], poll["slots"]
 
 
+def poll_for_one(answers: Answers) -> int:
+    """Wait for a poll for one run; return its number."""
+    while (poll := next_poll(answers))[1] != 1:
+        pass
+    return poll[0]
+
+
+def polls_until_quiet(answers: Answers) -> Iterator[int]:
+    """Yield the numbers of polls until none has come for a while."""
+    with suppress(queue.Empty):
+        while True:
+            yield answers.polls.get(timeout=0.3)["seq"]
+
+
 def test_a_free_slot_is_asked_for_beside_an_older_poll_that_stays_out(
     poller: Poller, answers: Answers, worker: Worker
 ) -> None:
@@ -132,3 +148,36 @@ def test_an_answer_that_told_something_is_followed_by_the_next_poll_at_once(
     for sequence in range(1, 20):
         assert next_poll(answers) == (sequence, 0)
         answers.answer(sequence, revoked=revoked)
+
+
+@pytest.mark.parametrize(
+    ("start_in", "polls"),
+    [("0s", 0), ("3s", 1)],
+    ids=["starts now", "starts later"],
+)
+def test_runs_that_start_now_do_so_before_more_are_asked_for(
+    start_in: str,
+    polls: int,
+    poller: Poller,
+    answers: Answers,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_GIVE_WAY", timedelta(seconds=60))
+    worker.slots = 1
+    poller.nudge()
+    first = poll_for_one(answers)
+    answers.answer(first, leases=[factories.body(start_in=start_in)])
+    later = [number for number in polls_until_quiet(answers) if number > first]
+    assert len(later) == polls
+    assert len(worker.leases) == 1
+
+
+def test_more_are_asked_for_a_moment_later(
+    poller: Poller, answers: Answers, worker: Worker
+) -> None:
+    worker.slots = 1
+    poller.nudge()
+    first = poll_for_one(answers)
+    answers.answer(first, leases=[factories.body(start_in="0s")])
+    assert poll_for_one(answers) == first + 1

@@ -75,6 +75,7 @@ def test_a_few_at_a_time_and_all_of_them_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "_TURN", timedelta(seconds=60))
+    Counted.go_on.clear()
     most = 0
     turns, crews = threading.Semaphore(_TURNS), [Listener() for _ in range(_RUNS)]
     now = clock.boottime()
