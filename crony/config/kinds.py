@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from crony import wire
 
@@ -20,8 +19,7 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T_co]):
+class Kind(NamedTuple, Generic[T_co]):
     """``parse`` raises ValueError with what would be right; ``form`` is for people."""
 
     form: str

@@ -62,12 +62,11 @@ def load(
         values[setting.section][setting.key] = _value(setting, given, environ)
         weights[setting.section, setting.key] = given.weight if given else _DEFAULT
     _keep_the_heavier_key(values, weights)
-    # Each value was made by its field's own kind, so the types hold.
     return Settings(
-        api=Api(**values["api"]),  # type: ignore[arg-type]  # checked by the kinds
-        storage=Storage(**values["storage"]),  # type: ignore[arg-type]  # the same
-        worker=Worker(**values["worker"]),  # type: ignore[arg-type]  # the same
-        client=Client(**values["client"]),  # type: ignore[arg-type]  # the same
+        api=Api(**values["api"]),
+        storage=Storage(**values["storage"]),
+        worker=Worker(**values["worker"]),
+        client=Client(**values["client"]),
     )
 
 

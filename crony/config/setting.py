@@ -1,9 +1,7 @@
-"""What one row of the table of settings says, and how a field becomes a row."""
+"""What one row of the table of settings says, and the sections that have them."""
 
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import TypeVar, cast
+from typing import NamedTuple, NoReturn, TypeVar, cast
 
 from crony.config.kinds import Kind, text_of
 
@@ -11,12 +9,9 @@ T = TypeVar("T")
 Environ = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(NamedTuple):
     """One row of the table."""
 
-    section: str = ""
-    key: str = ""
     kind: Kind[object]
     meaning: str
     #: What applies when nothing is said, given the environment.
@@ -29,11 +24,41 @@ class Setting:
     short: str | None
     #: The option of the program, or None: a secret is never an argument.
     option: str | None
+    section: str = ""
+    key: str = ""
 
     @property
     def variable(self) -> str:
         """The environment variable that every setting has."""
         return f"CRONY_{self.section}_{self.key}".upper()
+
+
+class Section:
+    """What was told of one section: a value under the name of each row.
+
+    Not a dataclass: making those takes most of the time that settings take, and each
+    program pays for it at its start.
+    """
+
+    def __init__(self, **values: object) -> None:
+        if values.keys() != _rows_of(type(self)).keys():
+            raise TypeError("each row has one value, and nothing else has any")
+        vars(self).update(values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name} stays as it was told")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __repr__(self) -> str:
+        # SECURITY: a secret is not shown, wherever this is printed.
+        shown = ", ".join(
+            f"{name}={getattr(self, name)!r}"
+            for name, setting in _rows_of(type(self)).items()
+            if not setting.secret
+        )
+        return f"{type(self).__name__}({shown})"
 
 
 def row(
@@ -45,7 +70,7 @@ def row(
     option: str | None = None,
     secret: bool = False,
 ) -> T:
-    """Make the field of a setting whose default is always the same."""
+    """Make the row of a setting whose default is always the same."""
     setting = Setting(
         kind=kind,
         meaning=meaning,
@@ -55,7 +80,8 @@ def row(
         short=short,
         option=option,
     )
-    return _field(setting, lambda _: default)
+    # Typed as the value, which is what an object of the section has under this name.
+    return cast(T, setting)
 
 
 def derived(
@@ -67,7 +93,7 @@ def derived(
     short: str | None = None,
     option: str | None = None,
 ) -> T:
-    """Make the field of a setting whose default depends on where it runs."""
+    """Make the row of a setting whose default depends on where it runs."""
     setting = Setting(
         kind=kind,
         meaning=meaning,
@@ -77,25 +103,18 @@ def derived(
         short=short,
         option=option,
     )
-    return _field(setting, default)
+    return cast(T, setting)
 
 
-def _field(setting: Setting, default: Callable[[Environ], T]) -> T:
-    # Typed as the value: mypy reads the fields of a class as it reads plain defaults.
-    made: T = field(
-        default_factory=lambda: default(os.environ),
-        repr=not setting.secret,
-        metadata={"setting": setting},
-    )
-    return made
-
-
-def settings_of(section: str, made: type) -> tuple[Setting, ...]:
-    """Return the rows of one section, in the order of its fields."""
+def settings_of(section: str, made: type[Section]) -> tuple[Setting, ...]:
+    """Return the rows of one section, in their order."""
     found: list[Setting] = []
-    for item in fields(made):
-        setting = cast(Setting, item.metadata["setting"])
-        usual = "--" + item.name.replace("_", "-")
+    for key, setting in _rows_of(made).items():
+        usual = "--" + key.replace("_", "-")
         option = None if setting.secret else setting.option or usual
-        found.append(replace(setting, section=section, key=item.name, option=option))
+        found.append(setting._replace(section=section, key=key, option=option))
     return tuple(found)
+
+
+def _rows_of(made: type[Section]) -> dict[str, Setting]:
+    return {key: said for key, said in vars(made).items() if isinstance(said, Setting)}

@@ -1,15 +1,15 @@
 """All settings: the one table that loading, sample file and reference come from.
 
-Each field below is a row: its kind, its default and its meaning. The name of the
-class is the section, the name of the field the key.
+Each name below is a row: its kind, its default and its meaning. The name of the
+class is the section, the name in it the key.
 """
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 from crony.config.home import home
 from crony.config.kinds import (
@@ -25,7 +25,7 @@ from crony.config.kinds import (
     count,
     duration,
 )
-from crony.config.setting import Environ, Setting, derived, row, settings_of
+from crony.config.setting import Environ, Section, Setting, derived, row, settings_of
 
 _LEVEL = choice("debug", "info", "warning", "error")
 _LEVEL_MEANING = "The least level that is logged."
@@ -54,8 +54,7 @@ def _seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
+class Api(Section):
     """The service."""
 
     bind: str = row(
@@ -119,8 +118,7 @@ class Api:
     log_format: str = row(_FORMAT, "auto", _FORMAT_MEANING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class Storage(Section):
     """The store that all service nodes share."""
 
     url: str = derived(
@@ -134,8 +132,7 @@ class Storage:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class Worker(Section):
     """A worker daemon, and what its operator allows to tasks."""
 
     api_url: str = row(
@@ -241,8 +238,7 @@ class Worker:
     log_format: str = row(_FORMAT, "auto", _FORMAT_MEANING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Client:
+class Client(Section):
     """The command line client."""
 
     api_url: str = row(
@@ -275,8 +271,7 @@ class Client:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything a program was told, resolved and checked."""
 
     api: Api
@@ -285,7 +280,7 @@ class Settings:
     client: Client
 
 
-SECTIONS: Mapping[str, type] = {
+SECTIONS: Mapping[str, type[Section]] = {
     "api": Api,
     "storage": Storage,
     "worker": Worker,
