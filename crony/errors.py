@@ -39,8 +39,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 
 class CronyError(Exception):
@@ -51,8 +51,7 @@ class CronyError(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong in a body.
 
     ``pointer`` is an RFC 6901 JSON pointer; ``detail`` quotes the value and says

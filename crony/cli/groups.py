@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 
 from crony.cli import answers, merging, output
+from crony.cli.misfires import RESUME_MISFIRE
 from crony.cli.names import GROUP, PROFILE
 from crony.cli.nouns import list_by_itself
-from crony.cli.schedules import RESUME_MISFIRE
 from crony.cli.session import Session, connected
 from crony.cli.tables import schedule_table
 from crony.model.task import Json, JsonObject

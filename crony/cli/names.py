@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from crony import errors
 from crony.cli import answers
 from crony.cli.session import Session, find_key
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from crony.client import Client
     from crony.client.transport import Answer
 
@@ -30,6 +31,9 @@ class Name(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Propose the names that begin so; none where the service can't be asked."""
+        # Imported here: a command that runs proposes nothing.
+        from click.shell_completion import CompletionItem
+
         said = {name: ctx.params.get(name) for name in ("config", "key_file")}
         if said["key_file"] == "-":
             return []

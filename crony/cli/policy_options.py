@@ -7,10 +7,10 @@ import json
 import click
 
 from crony.cli import answers, task_options
+from crony.cli.misfires import MISFIRE
 from crony.model.task import Json
 
 ON_OVERLAP = ("queue", "skip", "replace", "allow")
-MISFIRE = ("all", "latest", "none")
 DELIVERY = ("at_least_once", "at_most_once")
 
 OPTIONS = (

@@ -15,19 +15,12 @@ from crony.cli.lines import (
     progress_line,
     task_line,
 )
+from crony.cli.misfires import RESUME_MISFIRE
 from crony.cli.names import GROUP, SCHEDULE
-from crony.cli.policy_options import MISFIRE
 from crony.cli.session import Session, connected
 from crony.cli.tables import group_of, run_table, schedule_table, title
 from crony.model.state import ScheduleState
 from crony.model.task import JsonObject
-
-#: Of schedules, and of a group of them.
-RESUME_MISFIRE = click.option(
-    "--misfire",
-    type=click.Choice(MISFIRE),
-    help="What of that which was skipped runs after all: at default none.",
-)
 
 
 @click.command()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Words(click.ParamType[list[str]]):
@@ -24,6 +26,9 @@ class Words(click.ParamType[list[str]]):
         words = [word.strip() for word in value.split(",")]
         for word in words:
             if word not in self.known:
+                # Imported here: most words are known.
+                from difflib import get_close_matches
+
                 close = get_close_matches(word, self.known, n=1)
                 hint = f'did you mean "{close[0]}"?' if close else self._all()
                 self.fail(f'"{word}" is not known; {hint}', param, ctx)
@@ -33,6 +38,9 @@ class Words(click.ParamType[list[str]]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         """Complete the last word of the list."""
+        # Imported here: a command that runs proposes nothing.
+        from click.shell_completion import CompletionItem
+
         before, comma, last = incomplete.rpartition(",")
         return [
             CompletionItem(before + comma + word)
