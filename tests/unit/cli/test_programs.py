@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import click
@@ -13,11 +15,27 @@ import pytest
 from crony.cli.commands import COMMANDS, crony
 from crony.cli.main import OVERVIEW, WIDTH
 from crony.cli.reference import overview, page
+from crony.testing.serving import serving
 
 ROOT = Path(__file__).parents[3]
 OF_THE_SERVICE = {"pydantic", "sqlalchemy", "alembic", "falcon", "croniter", "gunicorn"}
 OF_REQUESTS = {"http", "ssl", "socket", "urllib3", "requests"}
 OF_TERMINALS = {"rich"}
+#: What few commands need, if any, and what takes longer than a request to import.
+OF_FEW = {
+    "argparse",
+    "asyncio",
+    "configparser",
+    "dataclasses",
+    "difflib",
+    "hashlib",
+    "logging",
+    "shutil",
+    "stringprep",
+    "subprocess",
+    "tempfile",
+    "zoneinfo",
+}
 
 _IMPORTS = """
 import runpy, sys
@@ -31,11 +49,11 @@ sys.exit(code)
 """
 
 
-def imported_by(*argv: str, home: Path) -> tuple[int, set[str]]:
+def imported_by(*argv: str, home: Path, key: str = "") -> tuple[int, set[str]]:
     """Run a program; return its exit code and the packages it imported."""
     done = subprocess.run(
         [sys.executable, "-c", _IMPORTS, *argv],
-        env={"PATH": os.environ["PATH"], "CRONY_HOME": str(home)},
+        env={"PATH": os.environ["PATH"], "CRONY_HOME": str(home), "CRONY_KEY": key},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -43,6 +61,26 @@ def imported_by(*argv: str, home: Path) -> tuple[int, set[str]]:
         check=False,
     )
     return done.returncode, set(done.stdout.splitlines()[-1].split())
+
+
+class OneSchedule(BaseHTTPRequestHandler):
+    """Answers whatever is asked with a page of one schedule."""
+
+    def do_GET(self) -> None:
+        schedule = {
+            "name": "backup",
+            "state": "active",
+            "trigger_description": "Every 5 minutes",
+            "next_run_at": "2026-01-01T00:00:00.000Z",
+        }
+        body = json.dumps({"items": [schedule], "next": None}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 @pytest.mark.parametrize("asked", ["--help", "-h"])
@@ -168,6 +206,58 @@ def test_client_never_imports_what_only_the_service_needs(tmp_path: Path) -> Non
     assert code == 5
     assert "http" in names
     assert names & (OF_THE_SERVICE | OF_TERMINALS | {"requests", "urllib3"}) == set()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "ls",
+        "show backup",
+        "run backup",
+        "runs",
+        "logs backup",
+        "add backup --every 5m -- date",
+        "stats",
+    ],
+)
+def test_a_command_imports_nothing_that_only_others_need(
+    said: str, tmp_path: Path
+) -> None:
+    argv = ["crony.cli.main", *said.split(), "--api", "http://127.0.0.1:1"]
+    code, names = imported_by(*argv, home=tmp_path)
+    assert code == 5
+    assert "http" in names
+    assert names & OF_FEW == set()
+
+
+def test_a_list_that_was_answered_imports_nothing_to_print_it(tmp_path: Path) -> None:
+    with serving(OneSchedule) as url:
+        argv = ["crony.cli.main", "ls", "--api", url]
+        code, names = imported_by(*argv, home=tmp_path, key="crony_test")
+    assert code == 0
+    assert names & (OF_THE_SERVICE | OF_TERMINALS | OF_FEW) == set()
+
+
+def test_a_command_looks_for_no_garbage_in_what_it_imports(tmp_path: Path) -> None:
+    said = (
+        "import gc, sys; from crony.cli.main import main\n"
+        "seen = []\n"
+        "gc.callbacks.append(lambda phase, _: seen.append(phase))\n"
+        "try: main(['ls', '--api', 'http://127.0.0.1:1'])\n"
+        "except SystemExit: print(len(seen), gc.get_freeze_count(), len(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", said],
+        env={"PATH": os.environ["PATH"], "CRONY_HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    looked, frozen, modules = map(int, done.stdout.split())
+    assert looked == 0
+    # All that is there at the end is out of the last search: modules, and far more.
+    assert frozen > modules
 
 
 def test_worker_never_imports_what_only_the_service_needs(tmp_path: Path) -> None:
