@@ -19,8 +19,9 @@ from typing import TypeAlias
 from urllib.parse import SplitResult
 
 from crony import errors
+from crony.reaching import Address, addresses_of, reached
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Number: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: Gets every socket, so that somebody else can shut it down.
@@ -79,15 +80,14 @@ class Rules:
             return
         self.check(host, host)
 
-    def resolve(self, host: str, port: int) -> list[str]:
+    def resolve(self, host: str, port: int) -> list[Address]:
         """Return the addresses of a host, each of which may be reached."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = addresses_of(host, port)
         except (OSError, UnicodeError) as exc:
             raise ConnectionError(f"there is no host {host}") from exc
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         for address in addresses:
-            self.check(host, address)
+            self.check(host, address.host)
         return addresses
 
 
@@ -102,9 +102,12 @@ def connect(
     secure = parts.scheme == "https"
     host = parts.hostname or ""
     port = parts.port or (443 if secure else 80)
-    opened = _opened(rules.resolve(host, port), port, seconds=seconds)
-    if opened is None:
-        raise ConnectionError(f"no connection to {parts.netloc}")
+    addresses = rules.resolve(host, port)
+    try:
+        opened = reached(addresses, until=time.monotonic() + seconds)
+    except OSError as exc:
+        raise ConnectionError(f"no connection to {parts.netloc}") from exc
+    opened.settimeout(seconds)
     _hand_over(opened, connected)
     connection = http.client.HTTPConnection(host, port, timeout=seconds)
     if secure:
@@ -113,23 +116,6 @@ def connect(
         opened = _wrapped(opened, host, connected)
     connection.sock = opened
     return connection
-
-
-def _opened(
-    addresses: Iterable[str], port: int, *, seconds: float
-) -> socket.socket | None:
-    until = time.monotonic() + seconds
-    for address in addresses:
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            opened = socket.create_connection((address, port), timeout=left)
-        except OSError:
-            continue
-        opened.settimeout(seconds)
-        return opened
-    return None
 
 
 def _hand_over(opened: socket.socket, connected: Connected) -> None:
@@ -160,7 +146,7 @@ def _wrapped(opened: socket.socket, host: str, connected: Connected) -> ssl.SSLS
     return secured
 
 
-def _plain(address: Address) -> Address:
+def _plain(address: _Number) -> _Number:
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:

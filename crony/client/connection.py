@@ -172,7 +172,7 @@ class Node:
                 self._place,
                 proxy=self._proxy,
                 trusted=self._trusted if self._is_secure else None,
-                patience=Patience(until),
+                until=until,
             )
         except (OSError, ValueError, http.client.HTTPException) as exc:
             raise NotConnected(str(exc)) from exc

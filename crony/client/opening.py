@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from crony.client.failing import Obstacle
 from crony.client.proxies import Proxy
+from crony.reaching import addresses_of, reached
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -102,14 +103,15 @@ def opened(
     *,
     proxy: Proxy | None,
     trusted: ssl.SSLContext | None,
-    patience: Patience,
+    until: float,
 ) -> socket.socket:
-    """Connect; ``trusted`` is for TLS.
+    """Connect ``until`` an instant; ``trusted`` is for TLS.
 
     Raises ``OSError``, ``ValueError`` and ``http.client.HTTPException``.
     """
     at = place if proxy is None else Place(proxy.host, proxy.port)
-    made = _connected(at, patience)
+    made = reached(addresses_of(at.host, at.port), until=until)
+    patience = Patience(until)
     try:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -122,19 +124,6 @@ def opened(
     except BaseException:
         made.close()
         raise
-
-
-def _connected(at: Place, patience: Patience) -> socket.socket:
-    found = socket.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM)
-    failure = OSError("the name has no address")
-    for place, (_, _, _, _, address) in enumerate(found):
-        # Of what is left each has its share: one may be silent, and the next not.
-        share = (patience.left() or 0) / (len(found) - place)
-        try:
-            return socket.create_connection((str(address[0]), at.port), share)
-        except OSError as exc:
-            failure = exc
-    raise failure
 
 
 def _tunnel(

@@ -75,8 +75,8 @@ def test_an_ipv6_address_without_a_port_is_asked_at_the_usual_one(
 ) -> None:
     asked = []
 
-    def resolve(host: str, port: int, **_: object) -> list[object]:
-        asked.append((host, port))
+    def resolve(host: bytes, port: int, **_: object) -> list[object]:
+        asked.append((host.decode("ascii"), port))
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -91,13 +91,22 @@ def test_addresses_and_nodes_share_the_time_to_connect(
 ) -> None:
     waits: list[float] = []
 
-    def connect(_: object, timeout: float) -> socket.socket:
-        waits.append(timeout)
-        raise TimeoutError
+    class Silent:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def settimeout(self, seconds: float) -> None:
+            waits.append(seconds)
+
+        def connect(self, _: object) -> None:
+            raise TimeoutError
+
+        def close(self) -> None:
+            pass
 
     found = [(0, 0, 0, "", ("192.0.2.1", 80)), (0, 0, 0, "", ("192.0.2.2", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(socket, "socket", Silent)
     nodes = "http://a.invalid,http://b.invalid"
     with pytest.raises(errors.ServiceUnreachable, match="in time"):
         Client(nodes, key=KEY, timeout=timedelta(seconds=2)).create_schedule({})
