@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import requests
 
 from crony import wire
+from crony.testing.service import running_service
 from tests.integration.api.caller import Caller, Worker, kind, unique
 
 
@@ -202,3 +204,31 @@ def test_a_hundred_waiting_workers_hold_nobody_up(tenant: Caller) -> None:
         for connection in connections:
             connection.close()
     until(lambda: waiting(tenant) == before)
+
+
+def test_several_processes_wake_each_other(tmp_path: Path) -> None:
+    with running_service(tmp_path / "home", processes="3") as service:
+        admin = Caller(service.url, service.admin_key)
+        worker = admin.worker()
+        answers: list[requests.Response] = []
+        for number in range(8):
+            held = [{"run": x["run"], "token": x["token"]} for x in leases(answers)]
+            poll = threading.Thread(target=polled, args=(worker, held, answers))
+            poll.start()
+            admin.schedule(at="now", queue=worker.queue)
+            poll.join(timeout=10)
+            assert len(leases(answers)) == number + 1
+            worker.report(leases(answers)[-1], state="running")
+        assert service.stop() == 0
+
+
+def polled(
+    worker: Worker,
+    held: list[dict[str, object]],
+    answers: list[requests.Response],
+) -> None:
+    answers.append(worker.poll(wait="30s", holding=held))
+
+
+def leases(answers: list[requests.Response]) -> list[dict[str, object]]:
+    return [lease for answer in answers for lease in answer.json()["leases"]]

@@ -13,7 +13,7 @@ import pytest
 
 from crony import errors
 from crony.client import Client
-from tests.integration.api.test_server import self_signed
+from tests.integration.api.test_listening import self_signed
 
 
 class Tunnel:
