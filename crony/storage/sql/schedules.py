@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from crony import errors
 from crony.model.lease import Ready
 from crony.model.run import Run
 from crony.model.schedule import Definition, Schedule, Version
-from crony.model.state import Reason, RunState, ScheduleState
 from crony.storage.codec import (
     definition_in,
     instant_out,
     maybe_instant_in,
-    maybe_instant_out,
 )
 from crony.storage.contract import (
     Creation,
@@ -26,23 +23,21 @@ from crony.storage.contract import (
     Schedules,
 )
 from crony.storage.sql import (
+    changing,
     creating,
     defining,
-    events,
     limiting,
     listing,
+    materialising,
     rows,
     walking,
 )
 from crony.storage.sql.admission import admit
-from crony.storage.sql.connection import Connection, Parameters
-from crony.storage.sql.dialect import each, in_hands, same, text
+from crony.storage.sql.dialect import each, text
 from crony.storage.sql.engine import Database
 from crony.storage.sql.gathering import Gathering
 from crony.storage.sql.noun import Noun
-from crony.storage.sql.places import Place
 from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES
-from crony.storage.sql.settling import drop_offers, settle
 
 _FIND = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM (SELECT :reference AS id"
@@ -60,41 +55,6 @@ _DEFINITION = text(
     "SELECT body FROM definitions WHERE schedule = :schedule AND revision = :revision"
     " AND tenant = :tenant"
 )
-_CURRENT = text(
-    "SELECT occurrences FROM schedules WHERE id = :id AND tenant = :tenant"
-    f" AND state <> 'deleted' AND revision = :revision AND {same('cursor', ':cursor')}"
-)
-_LEASED = text(
-    "SELECT id FROM runs WHERE schedule = :schedule"
-    f" AND {in_hands()} AND state = 'leased'"
-)
-_LEASED_AHEAD = text(
-    "SELECT id, range_count FROM runs WHERE schedule = :schedule"
-    f" AND {in_hands()} AND state = 'leased'"
-    " AND origin = 'schedule' AND scheduled_for > :now"
-)
-_WITHDRAW = text(
-    "UPDATE runs SET state = 'withdrawn', reason = NULL, admitted = 0,"
-    " changed_at = :now WHERE schedule = :schedule AND state = 'pending'"
-    " AND origin = 'schedule' AND scheduled_for > :now RETURNING range_count"
-)
-_HELD = text(
-    f"SELECT id FROM runs WHERE schedule = :schedule AND {in_hands()} ORDER BY id"
-)
-_STRIKE = text(
-    "UPDATE runs SET state = 'cancelled', reason = 'deleted', finished_at = :now,"
-    " admitted = 0, changed_at = :now WHERE schedule = :schedule"
-    " AND state = 'pending'"
-)
-_STOP_RUNNING = text(
-    "UPDATE runs SET state = 'stopping', reason = 'deleted', changed_at = :now"
-    " WHERE schedule = :schedule"
-    f" AND {in_hands()} AND state = 'running'"
-)
-_BURY = text(
-    "UPDATE schedules SET state = 'deleted', name = NULL, cursor = NULL WHERE id = :id"
-)
-_FORGET_PROGRESS = text("DELETE FROM progress WHERE schedule = :id")
 _DUE = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.state = 'active'"
     " AND s.tenant_held = 0 AND s.cursor <= :horizon"
@@ -129,17 +89,6 @@ _NAMED = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
     f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value ORDER BY s.id"
 )
-_STANDING = text(
-    "SELECT s.id, s.tenant, s.state, s.revision, s.cursor"
-    f" FROM {each('schedules', 'j')} JOIN schedules s ON s.id = j.value"
-)
-_MOVE = text(
-    "UPDATE schedules SET cursor = :cursor, occurrences = occurrences + :grown"
-    " WHERE id = :id"
-)
-_BY_ID = text(f"SELECT {SCHEDULE_COLUMNS} FROM {SCHEDULES} WHERE s.id = :id")
-#: Apart, since an UPDATE that names the state touches each index that asks for it.
-_FINISH = text("UPDATE schedules SET state = 'finished' WHERE id = :id")
 
 
 #: So many that are created at once, each by itself, share a commit.
@@ -213,21 +162,14 @@ class SqlSchedules(Noun, Schedules):
         now: datetime,
     ) -> tuple[bool, Ready]:
         with self._database.writing(expected.tenant) as connection:
-            count = _current(connection, expected)
-            if count is None:
-                return False, frozenset()
-            defining.check(connection, schedule)
-            before = _stored(connection, schedule.id)
-            count += settle(connection, settled, now=now).get(schedule.id, 0)
-            withdrawn, left = _withdraw(connection, schedule.id, now=now)
-            after = replace(
+            return changing.update(
+                connection,
                 schedule,
-                tenant=before.tenant,
-                created_at=before.created_at,
-                occurrences=count - withdrawn,
+                limit=limit,
+                expected=expected,
+                settled=settled,
+                now=now,
             )
-            defining.replace(connection, before, after, limit=limit, now=now)
-            return True, admit(connection, [schedule.id], left=left)
 
     def versions(
         self, tenant: str, schedule: str, *, until: datetime | None, limit: int
@@ -285,24 +227,13 @@ class SqlSchedules(Noun, Schedules):
         now: datetime,
     ) -> tuple[bool, Sequence[Run], Ready]:
         with self._database.writing(expected.tenant) as connection:
-            if _current(connection, expected) is None:
-                return False, (), frozenset()
-            before = _stored(connection, expected.id)
-            settle(connection, settled, now=now)
-            mine = {"schedule": expected.id, "now": instant_out(now)}
-            held = connection.execute(_HELD, mine).scalars()
-            runs = rows.full_runs(connection, held)
-            leased = connection.execute(_LEASED, mine).scalars()
-            end = (RunState.CANCELLED, Reason.DELETED)
-            left = drop_offers(connection, leased, now=now, state=end[0], reason=end[1])
-            connection.execute(_STRIKE, mine)
-            if cancel_running:
-                connection.execute(_STOP_RUNNING, mine)
-            connection.execute(_BURY, {"id": expected.id})
-            connection.execute(_FORGET_PROGRESS, {"id": expected.id})
-            events.of_schedule(connection, before, ["deleted"], now=now)
-            lines = admit(connection, [expected.id], left=left)
-            return True, tuple(runs[run] for run in held), lines
+            return changing.delete(
+                connection,
+                expected,
+                settled=settled,
+                cancel_running=cancel_running,
+                now=now,
+            )
 
     def due(self, horizon: datetime, *, limit: int) -> Sequence[Schedule]:
         asked = {"horizon": instant_out(horizon), "limit": limit}
@@ -326,92 +257,4 @@ class SqlSchedules(Noun, Schedules):
         self, batch: Sequence[Materialisation], *, now: datetime
     ) -> tuple[Sequence[bool], Ready]:
         with self._database.writing(*{item.tenant for item in batch}) as connection:
-            counted = _counted(connection, batch)
-            items = [
-                item for item, counts in zip(batch, counted, strict=True) if counts
-            ]
-            runs = [run for item in items for run in item.runs]
-            grown = dict(settle(connection, runs, now=now))
-            # The last item of a schedule says where its cursor is.
-            last = {item.schedule: item for item in items}
-            moves: list[Parameters] = [
-                {
-                    "id": name,
-                    "cursor": maybe_instant_out(item.next_cursor),
-                    "grown": grown.get(name, 0),
-                }
-                for name, item in last.items()
-            ]
-            connection.execute_each(_MOVE, moves)
-            _finish(connection, [m["id"] for m in moves if m["cursor"] is None], now)
-            # The newest limit that an item of it gives.
-            limits = {i.schedule: i.limit for i in items if i.limit is not None}
-            limiting.change(connection, limits)
-            return counted, admit(connection, last.keys())
-
-
-def _state_at(cursor: datetime | None) -> ScheduleState:
-    return ScheduleState.FINISHED if cursor is None else ScheduleState.ACTIVE
-
-
-def _counted(
-    connection: Connection, batch: Sequence[Materialisation]
-) -> tuple[bool, ...]:
-    """Return which items count, one after the other."""
-    asked = {"schedules": rows.ids({item.schedule for item in batch})}
-    found = connection.execute(_STANDING, asked).all()
-    standing = {row[0]: tuple(row[1:]) for row in found}
-    counted = []
-    for item in batch:
-        active = ScheduleState.ACTIVE.value
-        needed = (item.tenant, active, item.revision, instant_out(item.cursor))
-        counts = standing.get(item.schedule) == needed
-        if counts:
-            standing[item.schedule] = (
-                item.tenant,
-                _state_at(item.next_cursor).value,
-                item.revision,
-                maybe_instant_out(item.next_cursor),
-            )
-        counted.append(counts)
-    return tuple(counted)
-
-
-def _finish(connection: Connection, schedules: Sequence[str], now: datetime) -> None:
-    """Finish schedules that will not be due again."""
-    for name in schedules:
-        connection.execute(_FINISH, {"id": name})
-        schedule = _stored(connection, name)
-        events.of_schedule(connection, schedule, ["finished"], now=now)
-
-
-def _stored(connection: Connection, schedule: str) -> Schedule:
-    return rows.schedule(connection.execute(_BY_ID, {"id": schedule}).one())
-
-
-def _current(connection: Connection, expected: Schedule) -> int | None:
-    """Return the stored count of occurrences while all is as expected."""
-    asked = {
-        "id": expected.id,
-        "tenant": expected.tenant,
-        "revision": expected.revision,
-        "cursor": maybe_instant_out(expected.cursor),
-    }
-    found = connection.execute(_CURRENT, asked).scalar()
-    return None if found is None else int(found)
-
-
-def _withdraw(
-    connection: Connection, schedule: str, *, now: datetime
-) -> tuple[int, list[Place]]:
-    """Withdraw what is still to come.
-
-    Returns by how much occurrences shrink, and the places that were left.
-    """
-    asked = {"schedule": schedule, "now": instant_out(now)}
-    leased = connection.execute(_LEASED_AHEAD, asked).all()
-    left = drop_offers(
-        connection, [row[0] for row in leased], now=now, state=RunState.WITHDRAWN
-    )
-    withdrawn = connection.execute(_WITHDRAW, asked).scalars()
-    return sum(withdrawn) + sum(row[1] for row in leased), left
+            return materialising.materialise(connection, batch, now=now)
