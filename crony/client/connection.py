@@ -1,29 +1,34 @@
 """Connections to a service: opened when one is needed, kept while they are good.
 
-By ``http.client`` alone. The libraries above it take longer to import than all else
-that a command does; what they would do here is an open connection kept, and a
-proxy asked.
+By sockets and a parser of HTTP alone. The libraries above them take longer to import
+than all else that a command does; what they would do here is an open connection kept,
+and a proxy asked.
 """
 
 from __future__ import annotations
 
-import http.client
 import select
-import ssl
+import socket
 import weakref
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from contextlib import suppress
+from functools import cached_property
 from time import monotonic
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urlsplit
 
 from crony.client.address import is_loopback
-from crony.client.failing import NotConnected, Obstacle
-from crony.client.opening import Patience, Place, answer_in, asks_who, context, opened
+from crony.client.answering import Incoming, Patience
+from crony.client.failing import Broken, NotConnected, Obstacle
+from crony.client.opening import Place, asks_who, context, opened
 from crony.client.proxies import Proxy, proxy_for
 
-#: Read at once of an answer that comes bit by bit.
-_PIECE = 1 << 16
+if TYPE_CHECKING:
+    import ssl
+
+#: Methods of which an empty body is said to be empty.
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 #: What an address may hold as it is, percent signs included.
 _PATH = "!#$%&'()*+,/:;=?@[]~"
@@ -35,15 +40,10 @@ class Answered:
     It holds its connection until the body was read to its end, or until it is closed.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        lent: http.client.HTTPConnection,
-        got: http.client.HTTPResponse,
-    ) -> None:
+    def __init__(self, node: Node, lent: socket.socket, got: Incoming) -> None:
         self.status = got.status
         self._node = node
-        self._lent: http.client.HTTPConnection | None = lent
+        self._lent: socket.socket | None = lent
         self._got = got
 
     def __enter__(self) -> Answered:
@@ -59,7 +59,7 @@ class Answered:
 
     def header(self, name: str) -> str:
         """Return a header's text; nothing where there is none."""
-        return self._got.getheader(name, "")
+        return self._got.headers.get(name.lower(), "")
 
     @cached_property
     def content(self) -> bytes:
@@ -68,25 +68,17 @@ class Answered:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes."""
-        got = self._got
         try:
-            # Of a known length it is all there. ``read1`` would not count, and wait
-            # for more behind the end.
-            read = got.read1 if got.length is None else got.read
-            while piece := read(_PIECE):
-                yield piece
-            if got.length:
-                raise http.client.IncompleteRead(b"", got.length)
+            yield from self._got.pieces()
         finally:
             self.close()
 
     def close(self) -> None:
         """Give the connection back, or drop it where an answer is left in it."""
         if self._lent is not None:
-            self._node.take_back(self._lent, whole=self._got.isclosed())
+            self._node.take_back(self._lent, whole=self._got.leaves_it_open)
             # Once only: it may be somebody else's by the next time.
             self._lent = None
-        self._got.close()
 
 
 class Node:
@@ -99,7 +91,7 @@ class Node:
         self._place = Place(self._parts.hostname or "", self._parts.port or usual)
         self._host = self._place.authority(usual=usual)
         self._prefix = quote(self._parts.path, safe=_PATH)
-        self._kept: list[http.client.HTTPConnection] = []
+        self._kept: list[socket.socket] = []
         # Also for those who forget to close.
         weakref.finalize(self, _close, self._kept)
 
@@ -121,18 +113,16 @@ class Node:
         """Send a request, and have the answer's headers ``until`` an instant.
 
         Of that, ``connecting`` is for a connection. Then wait for each part of the
-        body for ``reading`` seconds. Raises ``NotConnected``, other ``OSError`` and
-        ``http.client.HTTPException``.
+        body for ``reading`` seconds. Raises ``NotConnected`` and other ``OSError``.
         """
         patience = Patience(until)
         lent = self._usable() or self._opened(min(until, monotonic() + connecting))
-        # It is called like the class, and nothing else.
-        lent.response_class = partial(answer_in, patience=patience)  # type: ignore[assignment]
         try:
-            lent.sock.settimeout(patience.left())
+            lent.settimeout(patience.left())
             target, headers = self._addressed(target, headers)
-            _put(lent, method, target, body, headers)
-            got = lent.getresponse()
+            _put(lent, _request(method, target, body, headers))
+            got = Incoming(lent, patience)
+            got.begin()
             self._check(got.status)
             patience.from_now_on(reading)
             return Answered(self, lent, got)
@@ -144,43 +134,38 @@ class Node:
         if status < 200:
             # Nothing that we send asks for one. What follows would be taken for
             # the answer of the next request.
-            raise http.client.HTTPException("the answer is only a beginning")
+            raise Broken("the answer is only a beginning")
         if status == 407 and self._proxy is not None:
             raise asks_who(self._proxy)
 
-    def take_back(self, lent: http.client.HTTPConnection, *, whole: bool) -> None:
+    def take_back(self, lent: socket.socket, *, whole: bool) -> None:
         """Keep a connection, if its answer was read and both ends keep it open."""
-        if whole and lent.sock is not None:
+        if whole:
             self._kept.append(lent)
         else:
             lent.close()
 
-    def _usable(self) -> http.client.HTTPConnection | None:
+    def _usable(self) -> socket.socket | None:
         while self._kept:
             kept = self._kept.pop()
             poll = select.poll()
-            poll.register(kept.sock, select.POLLIN)
+            poll.register(kept, select.POLLIN)
             # Nothing is to come yet, so what can be read is the other side's end.
             if not poll.poll(0):
                 return kept
             kept.close()
         return None
 
-    def _opened(self, until: float) -> http.client.HTTPConnection:
+    def _opened(self, until: float) -> socket.socket:
         try:
-            sock = opened(
+            return opened(
                 self._place,
                 proxy=self._proxy,
                 trusted=self._trusted if self._is_secure else None,
                 until=until,
             )
-        except (OSError, ValueError, http.client.HTTPException) as exc:
+        except (OSError, ValueError) as exc:
             raise NotConnected(str(exc)) from exc
-        made = http.client.HTTPConnection(*self._place)
-        made.sock = sock
-        # What was closed is not opened again behind our back, without TLS.
-        made.auto_open = 0
-        return made
 
     @property
     def proxy_name(self) -> str:
@@ -217,23 +202,24 @@ class Node:
         }
 
 
-def _close(kept: list[http.client.HTTPConnection]) -> None:
+def _close(kept: list[socket.socket]) -> None:
     while kept:
         kept.pop().close()
 
 
-def _put(
-    lent: http.client.HTTPConnection,
-    method: str,
-    target: str,
-    body: bytes | None,
-    headers: Mapping[str, str],
-) -> None:
-    try:
-        lent.request(method, target, body=body, headers=headers)
-    except (BrokenPipeError, ConnectionResetError):
-        # A body that is refused is answered before it has been read: the answer
-        # says more than the connection's end.
-        pass
-    except ValueError as exc:
-        raise http.client.HTTPException("a header holds what none may") from exc
+def _request(
+    method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+) -> bytes:
+    """Return a request as it is sent; targets and headers were checked before."""
+    lines = [f"{method} {target} HTTP/1.1", "Accept-Encoding: identity"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body is not None or method in _WITH_BODY:
+        lines.append(f"Content-Length: {len(body or b'')}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+
+
+def _put(lent: socket.socket, request: bytes) -> None:
+    # A body that is refused is answered before it has been read: the answer says more
+    # than the connection's end.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        lent.sendall(request)

@@ -19,6 +19,10 @@ class NotConnected(ConnectionError):
     """There was not even a connection, so nothing was sent; its cause says why."""
 
 
+class Broken(ConnectionError):
+    """What answers breaks off, or does not speak HTTP."""
+
+
 class Obstacle(ConnectionError):
     """What stands between, in words for the person who can remove it."""
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import os
 import socket
-import ssl
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
+from crony.client.answering import Incoming, Patience
 from crony.client.failing import Obstacle
 from crony.client.proxies import Proxy
 from crony.reaching import addresses_of, reached
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+    import ssl
 
 #: Files, or folders, of certificates to trust instead of the system's.
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -36,68 +33,6 @@ class Place(NamedTuple):
         return host if self.port == usual else f"{host}:{self.port}"
 
 
-class Patience:
-    """How long to wait: until an instant for all there is, or for each part."""
-
-    def __init__(self, until: float) -> None:
-        self._until: float | None = until
-        self._each: float | None = None
-
-    def left(self) -> float | None:
-        """Return the seconds that are left, ``None`` for ever."""
-        if self._until is None:
-            return self._each
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the time is up")
-        return left
-
-    def from_now_on(self, each: float | None) -> None:
-        """Wait for each part by itself."""
-        self._until, self._each = None, each
-
-
-class Received(io.RawIOBase):
-    """What a socket receives, waited for as long as there is patience."""
-
-    def __init__(self, sock: socket.socket, patience: Patience) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._patience = patience
-
-    def readable(self) -> bool:
-        """Whether it can be read."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        """Wait for the next bytes."""
-        self._sock.settimeout(self._patience.left())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._raw.close()
-        super().close()
-
-
-class _Source(NamedTuple):
-    """All that ``http.client`` asks of the socket of an answer."""
-
-    sock: socket.socket
-    patience: Patience
-
-    def makefile(self, _: str) -> io.BufferedReader:
-        return io.BufferedReader(Received(self.sock, self.patience))
-
-
-def answer_in(
-    sock: socket.socket, *, patience: Patience, method: str
-) -> http.client.HTTPResponse:
-    """Return the answer that is still to be read from a socket."""
-    source = cast(socket.socket, _Source(sock, patience))
-    return http.client.HTTPResponse(source, method=method)
-
-
 def opened(
     place: Place,
     *,
@@ -107,7 +42,7 @@ def opened(
 ) -> socket.socket:
     """Connect ``until`` an instant; ``trusted`` is for TLS.
 
-    Raises ``OSError``, ``ValueError`` and ``http.client.HTTPException``.
+    Raises ``OSError`` and ``ValueError``.
     """
     at = place if proxy is None else Place(proxy.host, proxy.port)
     made = reached(addresses_of(at.host, at.port), until=until)
@@ -135,11 +70,8 @@ def _tunnel(
     lines += [f"{name}: {value}" for name, value in proxy.headers.items()]
     sock.settimeout(patience.left())
     sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
-    answer = answer_in(sock, patience=patience, method="CONNECT")
-    try:
-        answer.begin()
-    finally:
-        answer.close()
+    answer = Incoming(sock, patience)
+    answer.begin()
     if answer.status == 407:
         raise asks_who(proxy)
     if not 200 <= answer.status < 300:
@@ -159,6 +91,9 @@ def asks_who(proxy: Proxy) -> Obstacle:
 
 def context() -> ssl.SSLContext:
     """Return whose certificates are good: the system's word, or that of a bundle."""
+    # Imported here: most addresses are this machine's own, without TLS.
+    import ssl
+
     name = next((name for name in _BUNDLES if os.environ.get(name)), None)
     if name is None:
         return ssl.create_default_context()

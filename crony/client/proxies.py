@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -83,6 +82,9 @@ def _holds(word: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) ->
 def _authorization(proxy: SplitResult) -> dict[str, str]:
     if proxy.username is None:
         return {}
+    # Imported here: few proxies ask who it is.
+    import base64
+
     pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
     coded = base64.b64encode(pair.encode()).decode("ascii")
     return {"Proxy-Authorization": f"Basic {coded}"}

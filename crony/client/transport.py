@@ -178,11 +178,9 @@ class Transport:
     @contextmanager
     def _unreachable(self) -> Iterator[None]:
         """Say what to do when there is no answer, instead of which socket failed."""
-        import http.client
-
         try:
             yield
-        except (OSError, http.client.HTTPException) as exc:
+        except OSError as exc:
             detail = explained(
                 reason_of(exc),
                 self._url,

@@ -120,7 +120,7 @@ def test_a_connection_is_watched_and_does_not_wait_to_fill_packets() -> None:
     with script(EMPTY) as (url, _):
         crony = Client(url, key=KEY)
         crony.stats()
-        sock = crony._node()._kept[0].sock
+        sock = crony._node()._kept[0]
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         crony.close()
