@@ -38,6 +38,8 @@ from bench.stores import new_store
 from crony.testing.service import ServiceProcess, running_service
 from crony.worker.sandbox import Operator, open_sandbox
 
+pytestmark = pytest.mark.xdist_group("bench-rows")
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:

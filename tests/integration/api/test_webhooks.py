@@ -15,6 +15,8 @@ from crony.testing.service import ServiceProcess, running_service
 from tests.integration.api.caller import Caller, kind, pointers
 from tests.receiver import Answer, Got, Receiver, receiving
 
+pytestmark = pytest.mark.xdist_group("api-webhooks")
+
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 
 

@@ -32,7 +32,13 @@ def base() -> Iterator[Path]:
         yield base
 
 
-@pytest.fixture(params=[*CONFINED, *LANDLOCK], scope="module")
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(f"exchanges-{name}"))
+        for name in (*CONFINED, *LANDLOCK)
+    ],
+)
 def host(request: pytest.FixtureRequest, base: Path) -> Iterator[Stand]:
     """Start a worker that lets tasks write ``srv``."""
     stand = started_stand(

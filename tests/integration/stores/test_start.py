@@ -35,7 +35,13 @@ _WITHIN = 30
 _KINDS = {"postgresql": "/crony", "mongodb": "/crony", "redis": "/0"}
 
 
-@pytest.fixture(scope="module", params=list(_KINDS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(f"start-{name}"))
+        for name in _KINDS
+    ],
+)
 def place(request: pytest.FixtureRequest, in_memory: Folders) -> Iterator[Place]:
     """A server of each kind."""
     made = Place(request.param, in_memory(request.param))

@@ -3,8 +3,12 @@
 import signal
 import time
 
+import pytest
+
 from crony.testing.worker import WorkerProcess
 from tests.integration.worker.stage import Stage
+
+pytestmark = pytest.mark.xdist_group("worker-draining")
 
 _STUBBORN = 'trap "echo asked" TERM; echo up; while :; do sleep 0.05; done'
 

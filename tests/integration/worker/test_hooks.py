@@ -10,6 +10,8 @@ import pytest
 from crony.testing.worker import WorkerProcess
 from tests.integration.worker.stage import Found, Stage
 
+pytestmark = pytest.mark.xdist_group("worker-hooks")
+
 
 def hook(line: str, **members: object) -> dict[str, object]:
     """Return a hook of a shell line."""

@@ -9,6 +9,8 @@ from crony.testing.service import ServiceProcess
 from crony.testing.worker import WorkerProcess
 from tests.integration.worker.stage import Stage
 
+pytestmark = pytest.mark.xdist_group("worker-kinds")
+
 
 def test_a_shell_line_prints_and_fails_as_it_does(
     stage: Stage, worker: WorkerProcess

@@ -11,6 +11,8 @@ from tests.integration.worker.proxy import Mode, Way, bad_way
 from tests.integration.worker.stage import Stage
 from tests.integration.worker.witness import Witness
 
+pytestmark = pytest.mark.xdist_group("worker-network")
+
 
 @pytest.fixture
 def way(

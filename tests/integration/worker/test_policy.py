@@ -12,6 +12,8 @@ from crony.testing.worker import WorkerProcess, running_worker
 from tests.integration.worker.stage import Stage
 from tests.integration.worker.witness import Witness
 
+pytestmark = pytest.mark.xdist_group("worker-policy")
+
 _POLITE = 'trap "echo asked; exit 0" TERM; echo up; while :; do sleep 0.05; done'
 
 

@@ -4,9 +4,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from crony.testing.worker import WorkerProcess
 from tests.integration.worker.stage import Stage
 from tests.integration.worker.witness import Witness
+
+pytestmark = pytest.mark.xdist_group("worker-stopping")
 
 #: Runs until it is told to end, and says when it is.
 _POLITE = 'trap "echo asked; exit 7" TERM; echo up; while :; do sleep 0.05; done'
