@@ -7,6 +7,7 @@ pytest.register_assert_rewrite("crony.testing.storage")
 
 pytest_plugins = [
     "tests.completeness",
+    "tests.drivers",
     "tests.folders",
     "tests.sharing_out",
 ]
