@@ -22,8 +22,9 @@ endif
 run: $(VENV)/.ready-to-run$(if $(STORAGE),-on-servers) ## Start the service and one worker: make run STORAGE=redis://…
 	@exec $(VENV)/bin/crony up $(ARGS)
 
+# Hundreds of programs are started: what one has compiled the others need not.
 test: $(VENV)/.ready-to-test ## Run every test; one that is skipped is a failure
-	@$(VENV)/bin/python -m pytest -q -n $(N) --complete $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(VENV)/bin/python -m pytest -q -n $(N) --complete $(ARGS)
 
 lint: $(VENV)/.ready-to-test ## Check style, types and layers
 	@$(VENV)/bin/ruff check .
