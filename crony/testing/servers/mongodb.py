@@ -156,7 +156,7 @@ class MongoDbSet:
         while not self._settled(live):
             if time.monotonic() > deadline:
                 raise RuntimeError("the replica set has no primary")
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def _settled(self, live: Sequence[MongoDb]) -> bool:
         try:
