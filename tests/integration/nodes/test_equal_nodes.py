@@ -100,7 +100,7 @@ def test_a_run_now_reaches_a_worker_that_asks_the_other_node(
             assert worker.report(lease, state=state).ok
     if both.notifies:
         # Some milliseconds; a busy machine needs more, and a look would be a second.
-        assert statistics.median(took) < 0.1, took
+        assert statistics.median(took) < 0.3, took
     assert max(took) < _LOOKED, took
 
 
