@@ -168,8 +168,12 @@ class Keys:
             used, self._used = self._used, {}
             if len(self._touched) > _REMEMBERED:
                 self._touched = {key: used_at for (_, key), used_at in used.items()}
+        by_tenant: dict[str, dict[str, datetime]] = {}
         for (tenant, key), used_at in used.items():
-            self._store.keys.touch(tenant, key, used_at=used_at)
+            by_tenant.setdefault(tenant, {})[key] = used_at
+        for tenant, instants in by_tenant.items():
+            # At once: of a thousand workers each has a key of its own.
+            self._store.keys.touch(tenant, instants)
 
     def create(
         self,

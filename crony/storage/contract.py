@@ -920,8 +920,8 @@ class Keys(ABC):
         """Return keys, oldest first; those of workers are left out."""
 
     @abstractmethod
-    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
-        """Record a use; it never moves back."""
+    def touch(self, tenant: str, used: Mapping[str, datetime]) -> None:
+        """Record when keys were used, by their ids; that never moves back."""
 
     @abstractmethod
     def delete(self, tenant: str, key: str) -> bool:

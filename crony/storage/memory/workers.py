@@ -175,12 +175,13 @@ class MemoryKeys(Keys):
                 after=after,
             )
 
-    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
+    def touch(self, tenant: str, used: Mapping[str, datetime]) -> None:
         with self._memory.verb():
-            found = self._memory.keys.get(key)
-            if found is not None and found.tenant == tenant:
-                newest = max(found.used_at or cut(used_at), cut(used_at))
-                self._memory.keys[key] = replace(found, used_at=newest)
+            for key, used_at in used.items():
+                found = self._memory.keys.get(key)
+                if found is not None and found.tenant == tenant:
+                    newest = max(found.used_at or cut(used_at), cut(used_at))
+                    self._memory.keys[key] = replace(found, used_at=newest)
 
     def delete(self, tenant: str, key: str) -> bool:
         with self._memory.verb():

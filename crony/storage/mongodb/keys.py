@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+
+from pymongo import UpdateOne
 
 from crony.model.worker import Key, Role
 from crony.storage.codec import instant_out
@@ -49,13 +52,21 @@ class MongoKeys(Keys):
             after=after,
         )
 
-    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
+    def touch(self, tenant: str, used: Mapping[str, datetime]) -> None:
         # NOTE: by itself and not by a commit: no verb reads this member or writes it,
         # and one that replaces the key has made another one.
-        with translated():
-            self._engine.database.documents(kinds.KEYS).update_one(
+        changes = [
+            UpdateOne(
                 {"tenant": tenant, "_id": key_of(tenant, key), "id": key},
                 {"$max": {"used_at": instant_out(used_at)}},
+            )
+            for key, used_at in used.items()
+        ]
+        if not changes:
+            return
+        with translated():
+            self._engine.database.documents(kinds.KEYS).bulk_write(
+                changes, ordered=False
             )
 
     def delete(self, tenant: str, key: str) -> bool:

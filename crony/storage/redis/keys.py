@@ -83,8 +83,9 @@ class RedisKeys(Keys):
             place=lambda key: (instant_out(key.created_at), key.id),
         )
 
-    def touch(self, tenant: str, key: str, *, used_at: datetime) -> None:
-        self._engine.call("key_touch", tenant, key=key, used_at=instant_out(used_at))
+    def touch(self, tenant: str, used: Mapping[str, datetime]) -> None:
+        instants = {key: instant_out(used_at) for key, used_at in used.items()}
+        self._engine.call("key_touch", tenant, used=instants)
 
     def delete(self, tenant: str, key: str) -> bool:
         gone = self._engine.call("key_delete", tenant, key=key)

@@ -202,11 +202,11 @@ class TestOfWorkers:
         key = factories.make_key()
         keys = neighbours.store.keys
         assert keys.insert(key)
-        keys.touch(OTHER, key.id, used_at=second(1))
+        keys.touch(OTHER, {key.id: second(1)})
         found = keys.find(TENANT, key.id)
         assert found is not None
         assert found.used_at is None
-        keys.touch(TENANT, key.id, used_at=second(1))
+        keys.touch(TENANT, {key.id: second(1)})
         found = keys.find(TENANT, key.id)
         assert found is not None
         assert found.used_at == second(1)

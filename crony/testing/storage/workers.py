@@ -193,10 +193,20 @@ class TestKeys:
         key = make_key()
         store.keys.insert(key)
         for number in (5, 3):
-            store.keys.touch(key.tenant, key.id, used_at=second(number))
+            store.keys.touch(key.tenant, {key.id: second(number)})
         found = store.keys.find(TENANT, key.id)
         assert found is not None
         assert found.used_at == second(5)
+
+    def test_uses_of_several_keys_are_recorded_at_once(self, store: Store) -> None:
+        keys = [make_key() for _ in range(3)]
+        for key in keys:
+            store.keys.insert(key)
+        used = {key.id: second(number) for number, key in enumerate(keys[:2])}
+        store.keys.touch(TENANT, {"key_of_nobody": second(9), **used})
+        store.keys.touch(TENANT, {})
+        found = [store.keys.find(TENANT, key.id) for key in keys]
+        assert [key and key.used_at for key in found] == [second(0), second(1), None]
 
     def test_a_deleted_key_stops_working(self, store: Store) -> None:
         key = make_key()
