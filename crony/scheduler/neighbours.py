@@ -80,6 +80,12 @@ class Neighbours:
             os.unlink(self._name, dir_fd=folder)
         os.close(folder)
 
+    @property
+    def alone(self) -> bool:
+        """Whether it has joined, and nobody else is there, not even a dead one."""
+        with self._lock:
+            return self._folder is not None and os.listdir(self._folder) == [self._name]
+
     def send(self, message: Mapping[str, object]) -> None:
         """Send a message to every neighbour, waiting for none."""
         with self._lock:

@@ -71,7 +71,7 @@ class SqliteDatabase(Database):
     )
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self.file = path
         self._lock = threading.Lock()
         self._pool: Pool[sqlite3.Connection] | None = None
 
