@@ -22,7 +22,7 @@ from tests.storage.hot_path import caught, verbs
 
 ROWS = 100_000
 
-_WHOLE_TENANT = re.compile(r"\bSEARCH (schedules|runs|[srn])\b.*\(tenant=\?\)$")
+_WHOLE_TENANT = re.compile(r"\bSEARCH (schedules|runs|[srno])\b.*\(tenant=\?\)$")
 #: Partial indexes of what is few, or wanted from its beginning.
 _FEW = re.compile(
     r"_(offers|lease_ends|waiting|due|overlap|deadline|pulse|preemptible|by_age)\b"
@@ -77,11 +77,17 @@ def full_file(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("analysed", [True, False])
 def test_no_statement_walks_a_table_that_grows(
-    full_file: Path, new_file: Callable[[], Path]
+    full_file: Path, new_file: Callable[[], Path], *, analysed: bool
 ) -> None:
     path = new_file()
     path.write_bytes(full_file.read_bytes())
+    if not analysed:
+        # As a store is: nobody tells it of what it has much.
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TABLE sqlite_stat1")
+        connection.close()
     with caught() as statements:
         verbs(f"sqlite:///{path}")
     walked = re.compile(
@@ -103,7 +109,9 @@ def test_no_statement_walks_a_table_that_grows(
             # so may the list in a parameter.
             found = walked.search(detail) and "VIRTUAL TABLE" not in detail
             # All that a tenant has is as much.
-            whole = _WHOLE_TENANT.search(detail) and " LIMIT " not in sql
+            listed = "json_each(:schedules)" in sql
+            limited = " LIMIT " in sql and not listed
+            whole = _WHOLE_TENANT.search(detail) and not limited
             if (found or whole) and not _FEW.search(detail):
                 bad.append((sql, detail))
         # What was found for each of a list is put in order once, at the end.

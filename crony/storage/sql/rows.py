@@ -260,8 +260,9 @@ SCHEDULE_COLUMNS = (
 SCHEDULES = (
     "schedules s JOIN definitions d ON d.schedule = s.id AND d.revision = s.revision"
 )
-#: Of the schedules ``s`` of a list, those that are a tenant's.
-OWNED = "JOIN schedules o ON o.id = s.value AND o.tenant = :tenant"
+#: Of the schedules ``s`` of a list, those that are a tenant's. Each is found by its id:
+#: by the tenant's index SQLite would go through all that the tenant has, for each.
+OWNED = "JOIN schedules o ON o.id = s.value AND o.tenant || '' = :tenant"
 
 
 def schedule(row: Columns) -> Schedule:
