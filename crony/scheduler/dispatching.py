@@ -31,7 +31,8 @@ _log = log.get(__name__)
 
 DUTY = "webhooks"
 _TTL = timedelta(milliseconds=2500)
-_PROLONG = timedelta(milliseconds=900)
+#: Longer than an idle round: only every other one writes.
+_PROLONG = timedelta(milliseconds=1400)
 
 #: The longest wait: how late news may be that no wake brought.
 IDLE = timedelta(seconds=1)

@@ -31,12 +31,11 @@ DUTY = "tick"
 #: How long the duty stays with a process that says nothing more: another ticks within
 #: two seconds,
 TTL = timedelta(milliseconds=1750)
-#: and how often it says so. A tick may take the difference before another takes over,
-#: which does no harm.
-PROLONG = timedelta(milliseconds=750)
-
-#: The longest wait: how late news may be that no wake brought.
+#: The longest wait: how late news may be that no wake brought,
 IDLE = timedelta(seconds=1)
+#: and how often who has the duty says so: an idle process wakes once for both. A tick
+#: may take the difference to the time before another takes over, which does no harm.
+PROLONG = IDLE
 _LEAST = timedelta(milliseconds=1)
 #: The longest wait while something may have to give way: nobody tells the moment at
 #: which a more urgent run has waited long enough.
