@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,16 +26,19 @@ from bench.measuring.report import Report, Series, Target, arguments, percentile
 from bench.measuring.stage import CLOCK
 from crony import wire
 from crony.client import Client
+from crony.model import ids
 from crony.model.trigger import Cron
+from crony.scheduler.occurrences import calendar_of
 from crony.storage import open_store
 from crony.storage.contract import Creation
 from crony.testing import factories
 from crony.testing.service import ServiceProcess, running_service
 from crony.testing.worker import running_worker
+from crony.triggers import rules_of
 
 _BATCH = 1000
-_FAR = timedelta(days=200)
-_IDLE = Cron("0 3 1 * *", "Europe/Berlin")
+#: What the service says once it has looked at all schedules.
+_WALKED = "schedules follow the present time zones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Found:
     """What a service with so many idle schedules needs."""
 
     ready: float
+    #: Its walk over all schedules, once for each release of the time zone rules.
+    walk: float
     memory: int
     share: float
     late: list[float]
@@ -55,14 +60,28 @@ def fill(path: Path, count: int) -> None:
     store = open_store(f"sqlite:///{path}")
     store.migrate()
     store.open()
-    cursor = datetime.now(UTC) + _FAR
+    now = datetime.now(UTC)
+    made = factories.make_schedule(
+        trigger=_far_from(now), created_at=now, updated_at=now
+    )
+    kept = replace(
+        made,
+        cursor=calendar_of(made).first(now),
+        rules=rules_of(made.definition.trigger),
+    )
     for start in range(0, count, _BATCH):
         batch = [
-            Creation(factories.make_schedule(trigger=_IDLE, cursor=cursor), limit=1)
+            Creation(replace(kept, id=factories.make_id(ids.SCHEDULE)), limit=1)
             for _ in range(min(_BATCH, count - start))
         ]
         store.schedules.create_all(batch, quota=None)
     store.close()
+
+
+def _far_from(now: datetime) -> Cron:
+    """Return a day of each year, about half a year from now."""
+    month = (now.month + 5) % 12 + 1
+    return Cron(f"0 3 1 {month} *", "Europe/Berlin")
 
 
 def measure(home: Path, *, count: int, seconds: int) -> Found:
@@ -70,6 +89,7 @@ def measure(home: Path, *, count: int, seconds: int) -> Found:
     service_home = home / "service"
     service_home.mkdir(parents=True, mode=0o700)
     fill(service_home / "crony.db", count)
+    walk = settle(service_home)
     began = time.perf_counter()
     with running_service(service_home, log_level="warning") as service:
         ready = time.perf_counter() - began
@@ -84,7 +104,21 @@ def measure(home: Path, *, count: int, seconds: int) -> Found:
         share = (processor(pid) - computed) / (time.perf_counter() - began)
         requests = _requests(service)
         late = _lateness(service, home / "worker", seconds=seconds)
-        return Found(ready, memory(pid), share, late, requests)
+        return Found(ready, walk, memory(pid), share, late, requests)
+
+
+def settle(home: Path) -> float:
+    """Start a service that does what is due once for each release of the time zone
+    rules: it looks at all schedules. Return how long that took it."""
+    with running_service(home, log_level="info") as service:
+        began = time.perf_counter()
+        with service.log.open() as lines:
+            while not any(_WALKED in line for line in lines):
+                if service.process.poll() is not None:
+                    raise AssertionError("the service ended before its walk did")
+                # Nobody tells when a file grows.
+                time.sleep(0.02)
+        return time.perf_counter() - began
 
 
 def _requests(service: ServiceProcess) -> dict[str, float]:
@@ -179,6 +213,7 @@ def main() -> int:
     report = Report("idle", "A service beside idle schedules", command)
     kinds = {
         "ready": ("ready after", "s"),
+        "walk": ("walk after a release of time zone rules", "s"),
         "memory": ("memory", "MB"),
         "share": ("processor, of a core", "%"),
         "late": ("start lateness, median", "ms"),
@@ -201,6 +236,7 @@ def main() -> int:
             report.raw[f"{count} {number + 1}"] = found.late
             values = {
                 "ready": found.ready,
+                "walk": found.walk,
                 "memory": found.memory / 1e6,
                 "share": found.share * 100,
                 "late": percentile(found.late, 0.5) * 1000,
