@@ -533,8 +533,8 @@ class Runs(ABC):
     def prunable(
         self, *, limit: int, after: Position | None
     ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
-        """Return schedules that have runs or definitions: (tenant, id, the schedule,
-        or ``None`` where it is deleted), by (tenant, id).
+        """Return schedules that have runs, and deleted ones that have definitions:
+        (tenant, id, the schedule, or ``None`` where it is deleted), by (tenant, id).
 
         Piece by piece, as ``Schedules.walk``.
         """

@@ -142,10 +142,10 @@ def _forget(memory: Memory, schedule: str) -> None:
 def prunable(
     memory: Memory, *, limit: int, after: Position | None
 ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
-    """Return schedules that have runs or definitions, piece by piece."""
+    """Return schedules that may have something to remove, piece by piece."""
     walked, end = memory.walk(limit=limit, after=after)
-    there = {run.schedule for run in memory.runs.values()}
-    there |= {schedule for schedule, _ in memory.definitions}
+    there = {schedule for schedule, _ in memory.definitions} - memory.schedules.keys()
+    there |= {run.schedule for run in memory.runs.values()}
     return (
         tuple(
             (tenant, name, kept(memory.schedules.get(name)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice
@@ -222,30 +222,30 @@ def _forget(work: Work, schedule: str) -> None:
 def prunable(
     engine: Engine, *, limit: int, after: Position | None
 ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
-    """Return schedules that have runs or definitions, piece by piece."""
+    """Return schedules that may have something to remove, piece by piece."""
     walked, end = walking.walk(engine, limit=limit, after=after)
-    dead: defaultdict[str, list[str]] = defaultdict(list)
+    of_tenants: defaultdict[str, dict[str, bool]] = defaultdict(dict)
     for document in walked:
-        if not document["there"]:
-            dead[cast("str", document["tenant"])].append(id_of(document))
+        tenant = cast("str", document["tenant"])
+        of_tenants[tenant][id_of(document)] = bool(document["there"])
     left = {
         (tenant, name)
-        for tenant, names in dead.items()
-        for name in left_of(engine.glance(tenant), names)
+        for tenant, looked in of_tenants.items()
+        for name in _left_of(engine.glance(tenant), looked)
     }
     found = []
     for document in walked:
         place = (cast("str", document["tenant"]), id_of(document))
-        schedule = stored_in(document).schedule
-        if schedule is not None or place in left:
-            found.append((*place, schedule))
+        if place in left:
+            found.append((*place, stored_in(document).schedule))
     return tuple(found), end
 
 
-def left_of(work: Work, schedules: Sequence[str]) -> set[str]:
-    """Return those of deleted schedules that have runs or definitions."""
-    among = {"schedule": {"$in": list(schedules)}}
-    kinds_left = (kinds.DEFINITIONS, kinds.RUNS)
-    return {
-        name for kind in kinds_left for name in work.distinct(kind, "schedule", among)
-    }
+def _left_of(work: Work, looked: Mapping[str, bool]) -> set[str]:
+    """Return those that have runs, and deleted ones that have definitions."""
+    dead = [name for name, there in looked.items() if not there]
+    left: set[str] = set()
+    for kind, names in ((kinds.RUNS, list(looked)), (kinds.DEFINITIONS, dead)):
+        among = {"schedule": {"$in": names}}
+        left |= set(work.distinct(kind, "schedule", among)) if names else set()
+    return left

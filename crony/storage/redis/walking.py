@@ -46,7 +46,7 @@ def walk(
     """Look at ``limit`` ids above ``after``; return what is found, by tenant, and the
     place of the last that was looked at, or ``None`` at the end.
 
-    ``there`` finds also what is left of deleted schedules.
+    ``there`` finds those that have runs instead, and what is left of deleted ones.
     """
     tenant, schedule = (str(after[0]), after[1]) if after else ("", None)
     names = [name for name in engine.tenants() if name >= tenant]

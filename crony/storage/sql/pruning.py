@@ -90,8 +90,9 @@ _OWNED = text("SELECT 1 FROM schedules WHERE id = :schedule AND tenant = :tenant
 _THERE = text(
     f"SELECT s.id, s.tenant FROM {each('schedules', 'j')}"
     " CROSS JOIN schedules s WHERE s.id = j.value"
-    " AND (EXISTS (SELECT 1 FROM definitions d WHERE d.schedule = s.id)"
-    " OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule = s.id))"
+    " AND (EXISTS (SELECT 1 FROM runs r WHERE r.schedule = s.id)"
+    " OR (s.state = 'deleted'"
+    " AND EXISTS (SELECT 1 FROM definitions d WHERE d.schedule = s.id)))"
     " ORDER BY s.tenant, s.id"
 )
 _ALIVE = text(
@@ -228,16 +229,17 @@ def keep(
 def prunable(
     connection: Connection, *, limit: int, after: Position | None
 ) -> tuple[Sequence[tuple[str, str, Schedule | None]], Position | None]:
-    """Return schedules that have runs or definitions, piece by piece."""
+    """Return schedules that may have something to remove, piece by piece."""
     walked, end = walking.walk(connection, limit=limit, after=after)
-    asked = {"schedules": rows.ids(walked)}
-    living = connection.execute(_ALIVE, asked).all()
+    there = connection.execute(_THERE, {"schedules": rows.ids(walked)}).all()
+    if not there:
+        return (), end
+    names = rows.ids(name for name, _ in there)
+    living = connection.execute(_ALIVE, {"schedules": names}).all()
     alive = {each.id: each for each in rows.readable(living)}
     # What can't be read back is not deleted, and nobody knows how long it is kept.
     unread = {row[0] for row in living} - alive.keys()
     found = tuple(
-        (tenant, name, alive.get(name))
-        for name, tenant in connection.execute(_THERE, asked)
-        if name not in unread
+        (tenant, name, alive.get(name)) for name, tenant in there if name not in unread
     )
     return found, end

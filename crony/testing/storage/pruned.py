@@ -94,11 +94,11 @@ class TestPrunable:
     ) -> None:
         scene = Scene(store)
         scene.tenant("other")
-        living = scene.schedule()
-        dead = scene.schedule(tenant="other")
-        gone, empty = scene.schedule(), scene.schedule()
-        for schedule in (dead, gone):
+        living, dead = scene.schedule(), scene.schedule(tenant="other")
+        gone, idle = scene.schedule(), scene.schedule()
+        for schedule in (living, dead, gone):
             scene.due(schedule, 0, state=RunState.MISSED, finished_at=second(0))
+        for schedule in (dead, gone):
             scene.delete(schedule)
         assert prune(scene, gone) == 1
         met: list[tuple[str, str, Schedule | None]] = []
@@ -112,8 +112,8 @@ class TestPrunable:
         expected = [
             (TENANT, living.id, scene.stored(living)),
             ("other", dead.id, None),
-            (TENANT, empty.id, scene.stored(empty)),
         ]
+        assert scene.stored(idle)
         assert met == sorted(expected, key=lambda item: item[:2])
 
     def test_a_deleted_schedule_that_never_ran_is_met_until_it_was_pruned(

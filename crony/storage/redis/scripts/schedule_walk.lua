@@ -1,5 +1,6 @@
 -- Look at ids above one, of dead schedules too; answer how many, the last, and those
--- schedules that are alive; with `there`, what is left of the others as well.
+-- schedules that are alive and have a cursor; with `there`, those instead that have
+-- runs, and dead ones of which anything is left.
 -- parts: schedules
 -- reads
 local from = args.after and '(' .. args.after or '-'
@@ -8,9 +9,9 @@ local found = {}
 for _, id in ipairs(ids) do
   local it = schedules.find(id)
   if args.there then
-    local left = call('EXISTS', schedules.key(id), schedules.key(id) .. ':runs',
+    local left = call('EXISTS', schedules.key(id) .. ':runs',
                       schedules.key(id) .. ':hooks')
-    if left > 0 then
+    if left > 0 or (not it and call('EXISTS', schedules.key(id)) > 0) then
       found[#found + 1] = {id = id, schedule = it and schedules.whole(it)}
     end
   elseif it and it.cursor then
