@@ -16,6 +16,7 @@ from crony.model.state import AttemptState
 from crony.storage import open_store
 from crony.storage.contract import Creation
 from crony.storage.sql import SqlStore, sqlite
+from crony.storage.sql.sqlite import SqliteDatabase
 from crony.testing import factories
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
@@ -160,6 +161,8 @@ def test_a_schedule_that_can_not_be_read_back_holds_up_no_other(
     store.open()
     scene = Scene(store)
     bad, good = scene.schedule(name="bad"), scene.schedule(name="good")
+    for schedule in (bad, good):
+        scene.manual(schedule)
     with closing(sqlite3.connect(tmp_path / "crony.db")) as connection:
         connection.execute(
             "UPDATE definitions SET body = '{' WHERE schedule = ?", (bad.id,)
@@ -202,4 +205,27 @@ def test_a_group_that_is_gone_leaves_lanes_of_unfinished_runs_alone(
     connection.close()
     scene.report(slow, one, AttemptState.FAILED, retry_at=scene.now)
     assert scene.leased(slow, slots=1) == [one.run]
+    store.close()
+
+
+def test_the_log_goes_into_the_file_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crony.storage.sql.sqlite._WRITTEN", 50)
+    store = open_store(f"sqlite:///{tmp_path / 'crony.db'}")
+    store.migrate()
+    store.open()
+    scene = Scene(store)
+    assert isinstance(store, SqlStore)
+    database = store._database
+    assert isinstance(database, SqliteDatabase)
+    log = tmp_path / "crony.db-wal"
+    sizes = []
+    for _ in range(100):
+        scene.schedule()
+        # What was begun on the side is over before the next is written.
+        database._log.finish()
+        sizes.append(log.stat().st_size)
+    # It is written over from its beginning, and does not grow any more.
+    assert sizes[-1] < 1.5 * sizes[9], sizes
     store.close()

@@ -3,6 +3,9 @@
 Reads run in autocommit, or in one snapshot where several statements must agree.
 Writes take the write lock at once. Within a process they queue at a lock of
 ours first: SQLite's own waiting is a sleep between tries.
+
+What was written goes from the log into the file on a thread of its own, so that no
+commit waits for that, and nobody for the commit.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
 
 from crony import clock, errors
 from crony.storage.contract import Capabilities
@@ -25,6 +29,8 @@ from crony.storage.sql.pool import Pool
 
 #: So many a process keeps, each with its cache, and so many it may have at once.
 _KEPT, _MOST = 16, 1000
+#: So much is written, in rows and commits, before it goes from the log into the file.
+_WRITTEN = 2000
 #: So many statements stay prepared in each: all that there are, and of those that rows
 #: are written by, which there are in many combinations, the last.
 _PREPARED = 500
@@ -74,6 +80,7 @@ class SqliteDatabase(Database):
         self.path = self.file = path
         self._lock = threading.Lock()
         self._pool: Pool[sqlite3.Connection] | None = None
+        self._log = _Log(self.reading, self._lock)
 
     def unconnected(self) -> Database:
         return SqliteDatabase(self.path)
@@ -113,6 +120,7 @@ class SqliteDatabase(Database):
         return made
 
     def close(self) -> None:
+        self._log.finish()
         if self._pool is not None:
             self._pool.close()
         self._pool = None
@@ -127,12 +135,7 @@ class SqliteDatabase(Database):
         return Transaction(self.reading(), dialect.BEGIN_READ, roll_back=_roll_back)
 
     def writing(self, *names: str) -> Transaction:
-        return Transaction(
-            self.reading(),
-            dialect.BEGIN_WRITE,
-            roll_back=_roll_back,
-            lock=self._lock,
-        )
+        return _Writing(self.reading(), lock=self._lock, log=self._log)
 
     def clearing(self, name: str) -> Transaction:
         return self.writing(name)
@@ -160,6 +163,83 @@ class SqliteDatabase(Database):
 
     def cannot_promise(self) -> Sequence[str]:
         return ()
+
+
+_CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+
+
+class _Log:
+    """The log of what was written: it goes into the file now and then."""
+
+    def __init__(self, reading: Callable[[], Loan], writers: threading.Lock) -> None:
+        self._reading = reading
+        self._writers = writers
+        self._lock = threading.Lock()
+        self._written = 0
+        self._thread: threading.Thread | None = None
+
+    def grew(self, rows: int) -> None:
+        """Note what a commit wrote; see to the log if that is enough."""
+        with self._lock:
+            self._written += rows + 1
+            if self._written < _WRITTEN or self._thread is not None:
+                return
+            self._written = 0
+            self._thread = threading.Thread(
+                target=self._empty, name="crony-log", daemon=True
+            )
+            self._thread.start()
+
+    def _empty(self) -> None:
+        try:
+            with suppress(errors.CronyError), self._reading() as connection:
+                # Whoever reads or writes goes on meanwhile, twice.
+                for _ in range(2):
+                    connection.command(_CHECKPOINT).all()
+                # The log begins anew once all of it is in the file: only for the
+                # little that came last the writers of this process wait.
+                with self._writers:
+                    connection.command(_CHECKPOINT).all()
+        finally:
+            with self._lock:
+                self._thread = None
+
+    def finish(self) -> None:
+        """Wait for what is under way."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+
+class _Writing(Transaction):
+    """A transaction that notes how much it wrote."""
+
+    __slots__ = ("_before", "_log")
+
+    def __init__(self, loan: Loan, *, lock: threading.Lock, log: _Log) -> None:
+        super().__init__(loan, dialect.BEGIN_WRITE, roll_back=_roll_back, lock=lock)
+        self._log = log
+
+    def __enter__(self) -> Connection:
+        connection = super().__enter__()
+        self._before = connection.driver.total_changes
+        return connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        caught: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            rows = self._connection.driver.total_changes - self._before
+        except sqlite3.ProgrammingError:
+            # Somebody has closed it.
+            rows = 0
+        super().__exit__(kind, caught, trace)
+        if rows:
+            self._log.grew(rows)
 
 
 def _roll_back(connection: Connection) -> None:
