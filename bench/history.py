@@ -62,6 +62,8 @@ def lengthen(path: Path, runs: int) -> None:
     for _, sql in triggers:
         connection.execute(sql)
     connection.execute("DROP TABLE past_runs")
+    # All of it is on the disk before anything is measured.
+    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
 
