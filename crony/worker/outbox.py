@@ -199,10 +199,13 @@ def entry_of(
     key: Key,
     items: Sequence[Item],
     *,
+    ended_at: timedelta | None = None,
     now: Callable[[], timedelta] = clock.boottime,
 ) -> Entry:
-    """Return an entry for an attempt that has just ended."""
-    return Entry(key, items, now(), boot_id(), wall())
+    """Return an entry for an attempt that has ended just now, or at an instant."""
+    at = now()
+    ended = at if ended_at is None else ended_at
+    return Entry(key, items, ended, boot_id(), wall() - (at - ended).total_seconds())
 
 
 def boot_id() -> str:

@@ -46,7 +46,9 @@ class RunReporter(Crew):
         final = reports.final(runner.lease, outcome, sandbox_level=level)
         items = reports.closing(rest_of(runner), final)
         # From here on the outbox holds the lease, until the service has the report.
-        self._outbox.put(outbox.entry_of(runner.lease.key, items))
+        self._outbox.put(
+            outbox.entry_of(runner.lease.key, items, ended_at=runner.ended_at)
+        )
         self._courier.hurry()
         _log.info(
             "run ended",

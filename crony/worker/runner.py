@@ -68,6 +68,8 @@ class Runner:
         self.slot = slot
         self.output = Output(bound=lease.log, part=lease.log_part)
         self.progress = ProgressReader()
+        #: When the end was seen: how long it waits for its turn is no part of the run.
+        self.ended_at: timedelta | None = None
         #: What is left to send goes with the final report.
         self.concluded = False
         self._workshop = workshop
@@ -203,13 +205,14 @@ class Runner:
         assert self._work is not None
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
+            self.ended_at = self._now()
             self._turn = self._turns.acquire(timeout=_TURN.total_seconds())
             # A short task may have ended before the starter took note of its start.
             with self._lock:
                 started = self._plan.started_at
             if started is None:
                 return self._conclude_unstarted()
-            return self._conclude(self._work, sources, started)
+            return self._conclude(self._work, sources, started, self.ended_at)
 
     def _prepare(self) -> None:
         self._work = self._workshop.prepare(self.lease, slot=self.slot)
@@ -265,17 +268,16 @@ class Runner:
         self._crew.printed(self)
 
     def _conclude(
-        self, work: Work, sources: Sources, started: timedelta
+        self, work: Work, sources: Sources, started: timedelta, ended_at: timedelta
     ) -> Outcome | None:
         """Return how the attempt ended, once all of it has."""
         ending = work.wait()
-        now = self._now()
         with self._lock:
-            self._plan.ended(now, killed=ending.signal == "SIGKILL")
+            self._plan.ended(self._now(), killed=ending.signal == "SIGKILL")
         sources.drain()
         if self.progress.has_result and "python" in self.lease.task:
             ending = replace(ending, result=self.progress.result)
-        return self._judged(ending, now - started, started - self._plan.start_at)
+        return self._judged(ending, ended_at - started, started - self._plan.start_at)
 
     def _conclude_unstarted(self) -> Outcome | None:
         """Return what became of a task that never started."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -120,3 +120,32 @@ def test_one_that_waits_long_for_its_turn_goes_without(
     assert crew.done.wait(30)
     # It gives back no turn that it has not had.
     assert not taken.acquire(blocking=False)
+
+
+def test_how_long_it_waits_for_its_turn_is_no_part_of_the_run() -> None:
+    now = [clock.boottime()]
+
+    class Crowded(threading.Semaphore):
+        """Turns for which each waits ten seconds."""
+
+        def acquire(self, **given: Any) -> bool:
+            now[0] += timedelta(seconds=10)
+            return super().acquire(**given)
+
+    Counted.go_on.set()
+    crew = Listener()
+    made = Runner(
+        lease(exchange=Exchange(now[0], ZERO, now[0]), start_in="0s"),
+        slot=0,
+        workshop=cast(Workshop, Counting()),
+        crew=crew,
+        turns=Crowded(),
+        boottime=lambda: now[0],
+    )
+    made.confirm(start_at=now[0], expires_at=None)
+    made.let_go()
+    made.start()
+    assert crew.done.wait(30)
+    (outcome,) = crew.outcomes
+    assert outcome is not None
+    assert outcome.duration == ZERO
