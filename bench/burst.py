@@ -38,7 +38,7 @@ def ours(
     """Have so many start at one instant; return how late each began, in seconds."""
     instant = soon(4 + min(count / 50, AHEAD))
     scene.at(instant, count, CLOCK, batch=batch, policy=policy)
-    runs = scene.ended(count, after=instant)
+    runs = scene.ended(count, batch=batch, after=instant)
     failed = [run for run in runs if run["state"] != "succeeded"]
     if failed or len(runs) != count:
         raise AssertionError(f"{len(failed)} of {len(runs)} failed: {failed[:1]}")

@@ -51,7 +51,7 @@ def drive(scene: Stage, *, seconds: int) -> list[dict[str, Json]]:
         }
         scene.client.create_schedule(body)
     count = each * seconds
-    return scene.ended(count, after=first)
+    return scene.ended(count, batch="load", after=first)
 
 
 def judge(report: Report, runs: list[dict[str, Json]], *, seconds: int) -> None:

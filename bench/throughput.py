@@ -38,7 +38,7 @@ def through(
     """Have so many come due at once; return how many ended in a second."""
     instant = soon(2 + runs / 1000)
     scene.at(instant, runs, [TRUE], batch=batch, policy=policy)
-    ended = scene.ended(runs, after=instant)
+    ended = scene.ended(runs, batch=batch, after=instant)
     failed = [run for run in ended if run["state"] != "succeeded"]
     if failed or len(ended) != runs:
         raise AssertionError(f"{len(failed)} of {len(ended)} failed: {failed[:1]}")

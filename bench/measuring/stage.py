@@ -60,8 +60,10 @@ class Stage:
             if refused:
                 raise AssertionError(f"{len(refused)} were refused: {refused[0]}")
 
-    def ended(self, count: int, *, after: datetime) -> list[dict[str, Json]]:
-        """Wait until so many runs that were due after that have ended; return them."""
+    def ended(
+        self, count: int, *, batch: str, after: datetime
+    ) -> list[dict[str, Json]]:
+        """Wait until so many runs of a batch have ended that were due after that."""
         until = time.monotonic() + _PATIENCE
         while True:
             stats = self.client.stats()
@@ -70,7 +72,8 @@ class Stage:
                 found = [
                     run
                     for run in self.client.each_run(limit=1000)
-                    if wire.parse_instant(str(run["scheduled_for"])) >= after
+                    if str(run["schedule_name"]).startswith(f"{batch}-")
+                    and wire.parse_instant(str(run["scheduled_for"])) >= after
                 ]
                 if len(found) >= count:
                     return found

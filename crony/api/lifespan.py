@@ -143,5 +143,5 @@ def node_of(store: Store, settings: Settings, *, wakes: Wakes) -> Node:
         tails=Tails(),
         streams=Streams(lambda tenant: pool.run(service.events.newest, tenant)),
         rates=Rates(),
-        metrics=Metrics(waiting=lambda: len(polls)),
+        metrics=Metrics(waiting=lambda: len(polls), hears_all=lambda: wakes.hears_all),
     )

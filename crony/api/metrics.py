@@ -17,7 +17,9 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """The numbers of one process."""
 
-    def __init__(self, *, waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, *, waiting: Callable[[], int], hears_all: Callable[[], bool]
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "crony_requests",
@@ -40,6 +42,12 @@ class Metrics:
             registry=self._registry,
         )
         polls.set_function(lambda: float(waiting()))
+        news = Gauge(
+            "crony_hears_all",
+            "Whether the news of all other processes arrive; else it looks for them.",
+            registry=self._registry,
+        )
+        news.set_function(lambda: float(hears_all()))
 
     def count(self, operation: str, status: int, took: timedelta | None) -> None:
         """Count one answered request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -50,10 +51,20 @@ class Pair:
         )
 
     def revive(self) -> None:
-        """Start again what a test has ended."""
+        """Start again what a test has ended, until both hear each other if they can."""
         for number, node in enumerate(self.nodes):
             if node.process.poll() is not None:
                 self.nodes[number] = self._started(number)
+        for number in range(2):
+            while self.notifies and self.metric(number, "crony_hears_all") != 1:
+                # Nobody tells when it begins to hear.
+                time.sleep(0.02)
+
+    def metric(self, number: int, name: str) -> float:
+        """Return what a node says of itself."""
+        lines = self.admin(number)("GET", "/metrics").text.splitlines()
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        return float(line.split()[1])
 
     def admin(self, number: int) -> Caller:
         """Return the admin, who asks that node."""

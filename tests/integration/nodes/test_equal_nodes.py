@@ -46,9 +46,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 def waiting(both: Pair) -> int:
     """Return how many polls wait at the other node."""
-    text = both.admin(1)("GET", "/metrics").text
-    (line,) = [x for x in text.splitlines() if x.startswith("crony_waiting_polls ")]
-    return int(float(line.split()[1]))
+    return int(both.metric(1, "crony_waiting_polls"))
 
 
 Begun = Callable[..., Future[requests.Response]]
