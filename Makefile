@@ -42,8 +42,9 @@ chaos: $(VENV)/.ready-to-test ## Kill and stop everything at random: CRONY_CHAOS
 
 bench: $(VENV)/.ready-to-test ## Measure one row, or all: make bench ROW=punctuality
 	@for row in $(if $(ROW),bench/$(ROW).py,$(sort $(wildcard bench/[a-z]*.py))); do \
-	    $(VENV)/bin/python $$row $(ARGS) || exit; \
-	done
+	    $(VENV)/bin/python $$row $(ARGS) || missed="$$missed $$(basename $$row .py)"; \
+	done; \
+	[ -z "$$missed" ] || { echo "a target was missed, or the row broke:$$missed"; exit 1; }
 
 docs: $(VENV)/.ready-to-test ## Build the documentation into docs/_build
 	@$(VENV)/bin/python -m sphinx -W -q -b html docs docs/_build

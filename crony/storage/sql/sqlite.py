@@ -29,8 +29,9 @@ from crony.storage.sql.pool import Pool
 
 #: So many a process keeps, each with its cache, and so many it may have at once.
 _KEPT, _MOST = 16, 1000
-#: So much is written, in rows and commits, before it goes from the log into the file.
-_WRITTEN = 2000
+#: So much is written, in rows and commits, before it goes from the log into the file:
+#: a fifth of a page each where runs are leased and reported, most of one where pruned.
+_WRITTEN = 8000
 #: So many statements stay prepared in each: all that there are, and of those that rows
 #: are written by, which there are in many combinations, the last.
 _PREPARED = 500
