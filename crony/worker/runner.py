@@ -205,13 +205,15 @@ class Runner:
         assert self._work is not None
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
-            self.ended_at = self._now()
+            seen_at = self._now()
             self._turn = self._turns.acquire(timeout=_TURN.total_seconds())
-            # A short task may have ended before the starter took note of its start.
             with self._lock:
                 started = self._plan.started_at
             if started is None:
+                self.ended_at = seen_at
                 return self._conclude_unstarted()
+            # A short task may have ended before the starter took note of its start.
+            self.ended_at = max(started, seen_at)
             return self._conclude(self._work, sources, started, self.ended_at)
 
     def _prepare(self) -> None:

@@ -149,3 +149,32 @@ def test_how_long_it_waits_for_its_turn_is_no_part_of_the_run() -> None:
     (outcome,) = crew.outcomes
     assert outcome is not None
     assert outcome.duration == ZERO
+
+
+def test_a_task_that_ends_before_its_start_is_noted_took_no_time() -> None:
+    now = [clock.boottime()]
+
+    class Noting(threading.Semaphore):
+        """A turn within which the start is noted."""
+
+        def acquire(self, **given: Any) -> bool:
+            now[0] += timedelta(seconds=1)
+            made.let_go()
+            return super().acquire(**given)
+
+    Counted.go_on.set()
+    crew = Listener()
+    made = Runner(
+        lease(exchange=Exchange(now[0], ZERO, now[0]), start_in="0s"),
+        slot=0,
+        workshop=cast(Workshop, Counting()),
+        crew=crew,
+        turns=Noting(),
+        boottime=lambda: now[0],
+    )
+    made.confirm(start_at=now[0], expires_at=None)
+    made.start()
+    assert crew.done.wait(30)
+    (outcome,) = crew.outcomes
+    assert outcome is not None
+    assert outcome.duration == ZERO
