@@ -99,22 +99,11 @@ def build(settings: Settings, *, home: Path) -> App:
         # It begins empty in every process, so here is where it is brought up.
         store.migrate()
     patiently(store.open)
-    wakes = Wakes(_meeting(store, home=home), store=store)
+    wakes = Wakes(home / "run", store=store)
     node = patiently(partial(node_of, store, settings, wakes=wakes))
     app = create_app(node)
     app.add_middleware(Lifespan(node, home=home))
     return app
-
-
-def _meeting(store: Store, *, home: Path) -> Path:
-    """Return the folder in which the processes of this host find each other.
-
-    Beside a file all that have it open do, whatever their home.
-    """
-    if store.file is None:
-        return home / "run"
-    file = store.file.resolve()
-    return file.with_name(f"{file.name}-run")
 
 
 def node_of(store: Store, settings: Settings, *, wakes: Wakes) -> Node:

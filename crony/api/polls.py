@@ -77,8 +77,6 @@ class Hub:
         self._groups: dict[Group, dict[Poll, None]] = {}
         self._by_line: dict[Line, dict[Group, None]] = {}
         self.closing = False
-        #: Whether all news arrived when that was looked at last.
-        self._told = True
         self._rounds: asyncio.Task[None] | None = None
 
     def listen(self, wakes: Wakes) -> None:
@@ -219,15 +217,7 @@ class Hub:
     async def _look_out(self, wakes: Wakes) -> None:
         while not self.closing:
             await asyncio.sleep(LOOK)
-            self.look_out(told=wakes.hears_all)
-
-    def look_out(self, *, told: bool) -> None:
-        """Let look who has to; ``told``: the news of all other processes arrive."""
-        if told and not self._told:
-            # For what was missed until now nobody would look later.
-            self._look_all()
-        self._told = told
-        self.look(each=not told)
+            self.look(each=not wakes.hears_all)
 
     def look(self, *, each: bool) -> None:
         """Let the first of each group look, or ``each`` poll, without any news."""

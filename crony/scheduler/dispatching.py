@@ -31,8 +31,7 @@ _log = log.get(__name__)
 
 DUTY = "webhooks"
 _TTL = timedelta(milliseconds=2500)
-#: Longer than an idle round: only every other one writes.
-_PROLONG = timedelta(milliseconds=1400)
+_PROLONG = timedelta(milliseconds=900)
 
 #: The longest wait: how late news may be that no wake brought.
 IDLE = timedelta(seconds=1)

@@ -80,19 +80,18 @@ class Neighbours:
             os.unlink(self._name, dir_fd=folder)
         os.close(folder)
 
-    @property
-    def alone(self) -> bool:
-        """Whether it has joined, and nobody else is there, not even a dead one."""
-        with self._lock:
-            return self._folder is not None and os.listdir(self._folder) == [self._name]
-
     def send(self, message: Mapping[str, object]) -> None:
         """Send a message to every neighbour, waiting for none."""
         with self._lock:
             folder, speaking = self._folder, self._socket
             if folder is None or speaking is None:
                 return
-            names = [name for name in os.listdir(folder) if name != self._name]
+            try:
+                names = [name for name in os.listdir(folder) if name != self._name]
+            except OSError as exc:
+                # What is told has happened already; who is not told looks.
+                _log.warning("neighbours can't be told", detail=exc.strerror)
+                return
             for part in _parts(message) if names else ():
                 data = json.dumps(part, separators=(",", ":")).encode()
                 for name in names:

@@ -36,8 +36,8 @@ _REST_SHARE = 9
 #: So many schedules are looked at in one step, and so many records removed.
 _SCHEDULES = 50
 _BATCH = 50
-#: So many are passed in one step where they have no runs: that costs next to nothing.
-_PASSED = 1600
+#: So many are passed in one step where they have no runs: that costs little.
+_PASSED = 400
 
 #: How long events are kept; while a webhook has not looked at them, longer,
 EVENTS_KEPT = timedelta(days=1)

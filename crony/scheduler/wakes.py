@@ -44,8 +44,6 @@ class Wakes:
             Neighbours(directory, self._received) if directory is not None else None
         )
         self._relay = Relay(store, self._call_back) if store is not None else None
-        #: Whether all that have the store open join the same neighbours.
-        self._near = store is not None and store.file is not None
 
     def open(self) -> None:
         """Join the others; after a fork, never before one, with the store open."""
@@ -62,14 +60,8 @@ class Wakes:
 
     @property
     def hears_all(self) -> bool:
-        """Whether the news of all other processes arrive; else who waits must look.
-
-        A datagram may be lost, but not where there is nobody to send one.
-        """
-        if self._relay is not None and self._relay.hears_all:
-            return True
-        near = self._neighbours if self._near else None
-        return near is not None and near.alone
+        """Whether the news of all other processes arrive; else who waits must look."""
+        return self._relay is not None and self._relay.hears_all
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Call back for every wake; return what ends that."""

@@ -85,7 +85,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Generic, TypeVar
 
 from crony import errors
@@ -1283,12 +1282,6 @@ class Store(ABC):
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """Return what this store, as set up, can do; known once it is open."""
-
-    @property
-    @abstractmethod
-    def file(self) -> Path | None:
-        """Return the file that it is, if it is one that this host's processes alone
-        can open: they find each other beside it."""
 
     @abstractmethod
     def migrate(self) -> None:

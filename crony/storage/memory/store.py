@@ -66,10 +66,6 @@ class MemoryStore(Store):
             keeps_tokens=True,
         )
 
-    @property
-    def file(self) -> Path | None:
-        return None
-
     def migrate(self) -> None:
         with self._memory.lock:
             now = cut(self.now())

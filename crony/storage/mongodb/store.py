@@ -73,10 +73,6 @@ class MongoStore(Store):
             durable=True, shared=True, remote=True, notifies=True, keeps_tokens=True
         )
 
-    @property
-    def file(self) -> Path | None:
-        return None
-
     def migrate(self) -> None:
         database = Database(self._url)
         database.connect()

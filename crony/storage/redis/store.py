@@ -68,10 +68,6 @@ class RedisStore(Store):
             keeps_tokens=self._promises.keeps_tokens,
         )
 
-    @property
-    def file(self) -> Path | None:
-        return None
-
     def migrate(self) -> None:
         engine = self._engine
         engine.connect()

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from crony import errors
 from crony.storage.contract import Capabilities
@@ -36,8 +35,6 @@ class Database(ABC):
     capabilities: Capabilities
     #: Whether all who write wait for each other, whatever it is that they write.
     one_writer: bool
-    #: The file that it is, if it is one.
-    file: Path | None = None
 
     @abstractmethod
     def unconnected(self) -> Database:

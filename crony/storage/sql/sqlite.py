@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from crony import clock, errors
+from crony import clock, errors, log
 from crony.storage.contract import Capabilities
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import sqlite as dialect
@@ -78,7 +78,7 @@ class SqliteDatabase(Database):
     )
 
     def __init__(self, path: Path) -> None:
-        self.path = self.file = path
+        self.path = path
         self._lock = threading.Lock()
         self._pool: Pool[sqlite3.Connection] | None = None
         self._log = _Log(self.reading, self._lock)
@@ -166,6 +166,8 @@ class SqliteDatabase(Database):
         return ()
 
 
+_log = log.get(__name__)
+
 _CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
@@ -185,15 +187,15 @@ class _Log:
             self._written += rows + 1
             if self._written < _WRITTEN or self._thread is not None:
                 return
-            self._written = 0
-            self._thread = threading.Thread(
-                target=self._empty, name="crony-log", daemon=True
-            )
-            self._thread.start()
+            thread = threading.Thread(target=self._empty, name="crony-log", daemon=True)
+            # A host without room for one more thread must not fail what is written.
+            with suppress(RuntimeError):
+                thread.start()
+                self._thread, self._written = thread, 0
 
     def _empty(self) -> None:
         try:
-            with suppress(errors.CronyError), self._reading() as connection:
+            with self._reading() as connection:
                 # Whoever reads or writes goes on meanwhile, twice.
                 for _ in range(2):
                     connection.command(_CHECKPOINT).all()
@@ -201,6 +203,8 @@ class _Log:
                 # little that came last the writers of this process wait.
                 with self._writers:
                     connection.command(_CHECKPOINT).all()
+        except Exception as exc:  # noqa: BLE001  # the commits that follow try it too
+            _log.warning("the log stays as it is", detail=str(exc))
         finally:
             with self._lock:
                 self._thread = None

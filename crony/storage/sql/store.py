@@ -59,10 +59,6 @@ class SqlStore(Store):
     def capabilities(self) -> Capabilities:
         return self._database.capabilities
 
-    @property
-    def file(self) -> Path | None:
-        return self._database.file
-
     def migrate(self) -> None:
         database = self._database.unconnected()
         database.create()

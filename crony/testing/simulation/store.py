@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 from crony.storage.contract import Capabilities, Stats, Store
@@ -75,10 +74,6 @@ class GatedStore(Store):
     @property
     def capabilities(self) -> Capabilities:
         return self._store.capabilities
-
-    @property
-    def file(self) -> Path | None:
-        return self._store.file
 
     def migrate(self) -> None:
         self._store.migrate()

@@ -203,18 +203,6 @@ async def test_the_first_of_each_group_looks_without_news() -> None:
 
 
 @in_loop
-async def test_all_look_once_more_when_nothing_is_missed_any_longer() -> None:
-    hub = Hub()
-    _, tasks = await polls(hub, *(worker(n) for n in range(MOST_LOOKS + 2)))
-    hub.look_out(told=True)
-    assert await woken(tasks) == [0]
-    hub.look_out(told=False)
-    assert await woken(tasks) == list(range(MOST_LOOKS))
-    hub.look_out(told=True)
-    assert await woken(tasks) == list(range(MOST_LOOKS + 2))
-
-
-@in_loop
 async def test_of_very_many_groups_and_polls_each_has_its_turn() -> None:
     hub = Hub()
     number = 2 * MOST_LOOKS

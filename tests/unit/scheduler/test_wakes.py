@@ -10,7 +10,6 @@ import pytest
 
 from crony import errors
 from crony.scheduler.wakes import Wake, Wakes
-from crony.storage import open_store
 
 
 def _heard(wakes: Wakes) -> queue.SimpleQueue[Wake]:
@@ -71,27 +70,6 @@ def test_the_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
         wakes.close()
     assert "1-dead.sock" not in names
     assert len(names) == 1
-
-
-def test_news_are_missed_only_where_others_have_the_file_open(tmp_path: Path) -> None:
-    store = open_store("sqlite:///crony.db", home=tmp_path)
-    one, other = (Wakes(tmp_path / "run", store=store) for _ in range(2))
-    assert not one.hears_all
-    one.open()
-    assert one.hears_all
-    other.open()
-    assert not one.hears_all
-    other.close()
-    assert one.hears_all
-    one.close()
-    assert not one.hears_all
-
-
-def test_without_a_file_the_neighbours_may_not_be_all(tmp_path: Path) -> None:
-    wakes = Wakes(tmp_path / "run")
-    wakes.open()
-    assert not wakes.hears_all
-    wakes.close()
 
 
 def test_a_full_neighbour_delays_nobody(tmp_path: Path) -> None:
