@@ -47,12 +47,20 @@ def reached(addresses: Sequence[Address], *, until: float) -> socket.socket:
         left = until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the time is up")
-        made = socket.socket(family, socket.SOCK_STREAM)
         try:
-            made.settimeout(left / (len(addresses) - place))
-            made.connect(endpoint)
-            return made
+            return _connected(family, endpoint, within=left / (len(addresses) - place))
         except OSError as exc:
-            made.close()
             failure = exc
     raise failure
+
+
+def _connected(family: int, endpoint: _Endpoint, *, within: float) -> socket.socket:
+    # Also to make one fails, for a family that the kernel does not have.
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.settimeout(within)
+        made.connect(endpoint)
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -101,7 +102,8 @@ class Incoming:
 
     @property
     def _ends_with_the_connection(self) -> bool:
-        return self.headers.keys().isdisjoint(("content-length", "transfer-encoding"))
+        parted = "chunked" in self.headers.get("transfer-encoding", "")
+        return not parted and "content-length" not in self.headers
 
     def began(self) -> None:
         """Note that there is more than this answer."""
@@ -138,11 +140,20 @@ class _Events:
     """What the parser calls, by its names for it."""
 
     def __init__(self, answer: Incoming) -> None:
-        self.on_message_begin = answer.began
-        self.on_headers_complete = answer.had_head
-        self.on_body = answer.had_part
-        self.on_message_complete = answer.had_all
-        self._answer = answer
+        # Weakly: in a circle, each answer would wait for the garbage's collection.
+        self._answer: Incoming = weakref.proxy(answer)
+
+    def on_message_begin(self) -> None:
+        self._answer.began()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._answer.had(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:
+        self._answer.had_head()
+
+    def on_body(self, part: bytes) -> None:
+        self._answer.had_part(part)
+
+    def on_message_complete(self) -> None:
+        self._answer.had_all()

@@ -40,9 +40,12 @@ class Answered:
     It holds its connection until the body was read to its end, or until it is closed.
     """
 
-    def __init__(self, node: Node, lent: socket.socket, got: Incoming) -> None:
+    def __init__(
+        self, node: Node, lent: socket.socket, got: Incoming, *, reusable: bool
+    ) -> None:
         self.status = got.status
         self._node = node
+        self._reusable = reusable
         self._lent: socket.socket | None = lent
         self._got = got
 
@@ -76,7 +79,8 @@ class Answered:
     def close(self) -> None:
         """Give the connection back, or drop it where an answer is left in it."""
         if self._lent is not None:
-            self._node.take_back(self._lent, whole=self._got.leaves_it_open)
+            whole = self._reusable and self._got.leaves_it_open
+            self._node.take_back(self._lent, whole=whole)
             # Once only: it may be somebody else's by the next time.
             self._lent = None
 
@@ -120,12 +124,12 @@ class Node:
         try:
             lent.settimeout(patience.left())
             target, headers = self._addressed(target, headers)
-            _put(lent, _request(method, target, body, headers))
+            sent = _put(lent, _request(method, target, body, headers))
             got = Incoming(lent, patience)
             got.begin()
             self._check(got.status)
             patience.from_now_on(reading)
-            return Answered(self, lent, got)
+            return Answered(self, lent, got, reusable=sent)
         except BaseException:
             lent.close()
             raise
@@ -218,8 +222,11 @@ def _request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
-def _put(lent: socket.socket, request: bytes) -> None:
+def _put(lent: socket.socket, request: bytes) -> bool:
+    """Send a request; false where the other side did not wait for all of it."""
     # A body that is refused is answered before it has been read: the answer says more
     # than the connection's end.
     with suppress(BrokenPipeError, ConnectionResetError):
         lent.sendall(request)
+        return True
+    return False

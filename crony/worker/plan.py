@@ -122,22 +122,25 @@ class Plan:
     def next_at(self, now: timedelta) -> timedelta:
         """Return when there will be something to do again."""
         if self.cause is None:
-            return min(self._ends())
+            return min(self._ends(now))
         if self._kill_at is None:
             return now
         if now < self.limit.kill_at:
             return min(self._kill_at, self.limit.kill_at)
         return self._kill_at
 
-    def _ends(self) -> Iterator[timedelta]:
+    def _ends(self, now: timedelta) -> Iterator[timedelta]:
         """Yield the instants of which the first ends it, if nothing does before."""
         if self._lease.deadline is not None:
             yield self._lease.deadline
-        if self.started_at is None:
-            yield self.limit.kill_at
-        else:
+        if self.started_at is not None:
             yield self.limit.stop_at
             yield self.started_at + self._lease.max_runtime
+            return
+        yield self.limit.kill_at
+        # What ends it once it has started: who looks then needs no word of its start.
+        after = (self.limit.stop_at, self.start_at + self._lease.max_runtime)
+        yield from (end for end in after if end > now)
 
     def ended(self, now: timedelta, *, killed: bool) -> None:
         """Take note of the task's end; past the lease, a kill was the watchdog's."""

@@ -204,7 +204,7 @@ class Poller:
             now = self._now()
             self._full_before = now + _FULL_PAUSE
             if any(lease.start_at <= now + _NOW for lease in leases):
-                self._not_before = now + _GIVE_WAY
+                self._not_before = max(self._not_before, now + _GIVE_WAY)
         told = bodies or reading.objects(answer, "revoked")
         at_once = exchange.received - exchange.sent < _PAUSE
         if is_newest and at_once and not told:

@@ -206,6 +206,9 @@ class Runner:
         with Sources(self._work, self._wake, self._take) as sources:
             self._supervise(self._work, sources)
             seen_at = self._now()
+            with self._lock:
+                # Who stops it from now on comes too late.
+                self._plan.ended(seen_at, killed=False)
             self._turn = self._turns.acquire(timeout=_TURN.total_seconds())
             with self._lock:
                 started = self._plan.started_at
@@ -275,7 +278,7 @@ class Runner:
         """Return how the attempt ended, once all of it has."""
         ending = work.wait()
         with self._lock:
-            self._plan.ended(self._now(), killed=ending.signal == "SIGKILL")
+            self._plan.ended(ended_at, killed=ending.signal == "SIGKILL")
         sources.drain()
         if self.progress.has_result and "python" in self.lease.task:
             ending = replace(ending, result=self.progress.result)
