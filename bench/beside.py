@@ -125,7 +125,7 @@ def main() -> int:
     """Measure, print, and keep the samples."""
     parser, command = arguments(__doc__, repetitions=1)
     parser.add_argument("--count", type=int, default=1000, help="at one instant")
-    parser.add_argument("--runs", type=int, default=1000, help="of the backlog")
+    parser.add_argument("--runs", type=int, default=500, help="of the backlog")
     wanted = parser.parse_args()
     report = Report("beside", "The same work beside what people use today", command)
     found = environment.versions()

@@ -90,7 +90,7 @@ def measure(report: Report, *, counts: list[int], repetitions: int) -> None:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=2)
+    parser, command = arguments(__doc__, repetitions=1)
     parser.add_argument(
         "--count",
         type=int,

@@ -93,7 +93,7 @@ def prune(shelf: Shelf, *, steps: int) -> list[float]:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=20)
+    parser, command = arguments(__doc__, repetitions=10)
     parser.add_argument("--runs", type=int, default=1_000_000, help="of the past")
     wanted = parser.parse_args()
     report = Report("history", f"A store beside {wanted.runs:,} past runs", command)

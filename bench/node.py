@@ -34,8 +34,8 @@ _TITLES: dict[Measure, str] = {
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=5)
-    parser.add_argument("--count", type=int, default=5000, help="of each")
+    parser, command = arguments(__doc__, repetitions=3)
+    parser.add_argument("--count", type=int, default=2000, help="of each")
     wanted = parser.parse_args()
     report = Report("node", "What a node does in a second, over SQLite", command)
     limit = report.add("limit: bare rows, 100 a commit", "/s")

@@ -58,7 +58,7 @@ def lateness(scene: Stage, run: dict[str, Json]) -> float:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=2)
+    parser, command = arguments(__doc__, repetitions=1)
     parser.add_argument("--seconds", type=int, default=20, help="of each repetition")
     wanted = parser.parse_args()
     report = Report(

@@ -42,7 +42,7 @@ def _once(scene: Stage) -> float:
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
+    parser, command = arguments(__doc__, repetitions=2)
     parser.add_argument("--runs", type=int, default=30, help="in each repetition")
     wanted = parser.parse_args()
     report = Report("run_now", "From the request to the first instruction", command)

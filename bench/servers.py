@@ -211,8 +211,8 @@ def measure(
 
 def main() -> int:
     """Measure, print, and keep the samples."""
-    parser, command = arguments(__doc__, repetitions=3)
-    parser.add_argument("--count", type=int, default=1000, help="of single requests")
+    parser, command = arguments(__doc__, repetitions=1)
+    parser.add_argument("--count", type=int, default=500, help="of single requests")
     wanted = parser.parse_args()
     report = Report("servers", "One application behind several servers", command)
     with tempfile.TemporaryDirectory() as place:
