@@ -207,7 +207,7 @@ def main() -> int:
         action="append",
         help="how many are idle; ascending, may be repeated; default: 0 and 100,000",
     )
-    parser.add_argument("--seconds", type=int, default=10, help="of each watch")
+    parser.add_argument("--seconds", type=int, default=20, help="of each watch")
     wanted = parser.parse_args()
     counts = wanted.count or [0, 100_000]
     report = Report("idle", "A service beside idle schedules", command)

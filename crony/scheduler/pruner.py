@@ -29,15 +29,17 @@ _TTL = timedelta(seconds=30)
 _PROLONG = timedelta(seconds=10)
 
 #: How long it rests after each walk at least, and as a multiple of the walk: looking
-#: at a million schedules that keep all they have must not keep a node busy.
+#: at a million schedules that keep all they have must not keep a node busy. After a
+#: short walk it is a greater one, up to ten minutes.
 _REST = timedelta(seconds=60)
-_REST_SHARE = 9
+_REST_SHARE, _REST_SHARE_OF_SHORT = 9, 99
+_REST_OF_SHORT = timedelta(minutes=10)
 
 #: So many schedules are looked at in one step, and so many records removed.
 _SCHEDULES = 50
 _BATCH = 50
 #: So many are passed in one step where they have no runs: that costs little.
-_PASSED = 400
+_PASSED = 800
 
 #: How long events are kept; while a webhook has not looked at them, longer,
 EVENTS_KEPT = timedelta(days=1)
@@ -85,7 +87,9 @@ class Pruner:
         for _ in work:
             self._work = work
             return True
-        self._rests = now, max(_REST, _REST_SHARE * (now - self._begun_at))
+        took = now - self._begun_at
+        after_short = min(_REST_SHARE_OF_SHORT * took, _REST_OF_SHORT)
+        self._rests = now, max(_REST, _REST_SHARE * took, after_short)
         return False
 
     def stop(self) -> None:

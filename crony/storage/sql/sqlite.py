@@ -31,7 +31,7 @@ from crony.storage.sql.pool import Pool
 _KEPT, _MOST = 16, 1000
 #: So much is written, in rows and commits, before it goes from the log into the file:
 #: a fifth of a page each where runs are leased and reported, most of one where pruned.
-_WRITTEN = 8000
+_WRITTEN = 4000
 #: So many statements stay prepared in each: all that there are, and of those that rows
 #: are written by, which there are in many combinations, the last.
 _PREPARED = 500

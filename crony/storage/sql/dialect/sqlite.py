@@ -48,7 +48,7 @@ CONNECTION_SETTINGS = (
     "PRAGMA cache_size = -16384",
     # Several times what there is when the log is seen to on the side: a commit that
     # finds so much left waits for it, so that the log has an end whatever happens.
-    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA wal_autocheckpoint = 16000",
     "PRAGMA journal_size_limit = 67108864",
 )
 
