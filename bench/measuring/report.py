@@ -219,8 +219,9 @@ def arguments(
     )
     parser.add_argument(
         "--publish",
-        action="store_true",
-        help="put the figures into bench/results.md and draw their chart",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="put the figures into bench/results.md and draw their chart (the default)",
     )
     return parser, shlex.join(["python", f"bench/{program}", *sys.argv[1:]])
 
