@@ -10,6 +10,7 @@ cost beside a million of them is in bench/stores.py.
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -142,8 +143,6 @@ def _requests(service: ServiceProcess) -> dict[str, float]:
 
 def wire_id(body: bytes) -> str:
     """Return the id in an answer."""
-    import json
-
     return str(json.loads(body)["id"])
 
 

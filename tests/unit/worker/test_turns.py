@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
@@ -122,27 +123,40 @@ def test_one_that_waits_long_for_its_turn_goes_without(
     assert not taken.acquire(blocking=False)
 
 
-def test_how_long_it_waits_for_its_turn_is_no_part_of_the_run() -> None:
-    now = [clock.boottime()]
+class Paced(threading.Semaphore):
+    """Turns for which each waits ten seconds, by a clock of their own."""
 
-    class Crowded(threading.Semaphore):
-        """Turns for which each waits ten seconds."""
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.now = clock.boottime()
+        self._meanwhile = meanwhile
 
-        def acquire(self, **given: Any) -> bool:
-            now[0] += timedelta(seconds=10)
-            return super().acquire(**given)
+    def acquire(self, **given: Any) -> bool:
+        """Wait for a turn."""
+        self.now += timedelta(seconds=10)
+        self._meanwhile()
+        return super().acquire(**given)
 
+
+def confirmed(turns: Paced, crew: Listener) -> Runner:
+    """Return a confirmed run, whose task has ended, and which goes by that clock."""
     Counted.go_on.set()
-    crew = Listener()
+    now = turns.now
     made = Runner(
-        lease(exchange=Exchange(now[0], ZERO, now[0]), start_in="0s"),
+        lease(exchange=Exchange(now, ZERO, now), start_in="0s"),
         slot=0,
         workshop=cast(Workshop, Counting()),
         crew=crew,
-        turns=Crowded(),
-        boottime=lambda: now[0],
+        turns=turns,
+        boottime=lambda: turns.now,
     )
-    made.confirm(start_at=now[0], expires_at=None)
+    made.confirm(start_at=now, expires_at=None)
+    return made
+
+
+def test_how_long_it_waits_for_its_turn_is_no_part_of_the_run() -> None:
+    crew = Listener()
+    made = confirmed(Paced(meanwhile=lambda: None), crew)
     made.let_go()
     made.start()
     assert crew.done.wait(30)
@@ -152,27 +166,8 @@ def test_how_long_it_waits_for_its_turn_is_no_part_of_the_run() -> None:
 
 
 def test_a_task_that_ends_before_its_start_is_noted_took_no_time() -> None:
-    now = [clock.boottime()]
-
-    class Noting(threading.Semaphore):
-        """A turn within which the start is noted."""
-
-        def acquire(self, **given: Any) -> bool:
-            now[0] += timedelta(seconds=1)
-            made.let_go()
-            return super().acquire(**given)
-
-    Counted.go_on.set()
     crew = Listener()
-    made = Runner(
-        lease(exchange=Exchange(now[0], ZERO, now[0]), start_in="0s"),
-        slot=0,
-        workshop=cast(Workshop, Counting()),
-        crew=crew,
-        turns=Noting(),
-        boottime=lambda: now[0],
-    )
-    made.confirm(start_at=now[0], expires_at=None)
+    made = confirmed(Paced(meanwhile=lambda: made.let_go()), crew)
     made.start()
     assert crew.done.wait(30)
     (outcome,) = crew.outcomes
