@@ -124,21 +124,30 @@ class Accounting(RuleBasedStateMachine):
             self._begins(Era(new, now, self.eras[-1].held))
 
     def _instant(self) -> datetime:
-        # No edit reaches behind the one before it, whatever the clock says.
+        # No edit reaches behind the one before it, nor into a stretch that is
+        # recorded, whatever the clock says.
         last = self.stage.found(self.schedule).updated_at
-        return max(self.stage.clock.now(), last)
+        stretches = [
+            run.range_until
+            for run in self.stage.runs(self.schedule)
+            if run.range_until is not None
+        ]
+        return max(self.stage.clock.now(), last, *stretches)
 
     def _begins(self, era: Era) -> None:
-        self.eras[-1].until = era.since
+        self._ends(era.since)
+        self.eras.append(era)
+        self._forget_what_was_withdrawn()
+
+    def _ends(self, instant: datetime) -> None:
+        self.eras[-1].until = instant
         self.eras[-1].started = frozenset(
             run.scheduled_for
             for run in self.stage.runs(self.schedule)
             if run.origin is Origin.SCHEDULE
-            and run.scheduled_for > era.since
+            and run.scheduled_for > instant
             and run.state in STARTED
         )
-        self.eras.append(era)
-        self._forget_what_was_withdrawn()
 
     def _forget_what_was_withdrawn(self) -> None:
         """Started ahead, and lost since: its occurrence is due anew, or not at all."""
@@ -222,8 +231,9 @@ class Accounting(RuleBasedStateMachine):
     @precondition(lambda self: not self.deleted and len(self.eras) > 6)
     @rule()
     def someone_deletes_it(self) -> None:
-        self.eras[-1].until = self.stage.clock.now()
+        now = self._instant()
         self.stage.delete(self.schedule)
+        self._ends(now)
         self.deleted = True
 
     # The worker.
