@@ -98,10 +98,17 @@ class Stage:
             TENANT, schedule.id, if_match=None, cancel_running=cancel_running
         )
 
-    def runs(self, schedule: Schedule | None = None, *states: RunState) -> list[Run]:
+    def runs(
+        self,
+        schedule: Schedule | None = None,
+        *states: RunState,
+        since: datetime | None = None,
+    ) -> list[Run]:
         """Return runs, the oldest first."""
         query = RunQuery(
-            schedule=schedule.id if schedule else None, states=frozenset(states)
+            schedule=schedule.id if schedule else None,
+            states=frozenset(states),
+            since=since,
         )
         found: list[Run] = []
         page = self.store.runs.page(TENANT, query, limit=1000, after=None)

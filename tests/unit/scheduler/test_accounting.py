@@ -129,7 +129,9 @@ class Accounting(RuleBasedStateMachine):
         last = self.stage.found(self.schedule).updated_at
         stretches = [
             run.range_until
-            for run in self.stage.runs(self.schedule)
+            for run in self.stage.runs(
+                self.schedule, RunState.SKIPPED, RunState.MISSED
+            )
             if run.range_until is not None
         ]
         return max(self.stage.clock.now(), last, *stretches)
@@ -143,10 +145,8 @@ class Accounting(RuleBasedStateMachine):
         self.eras[-1].until = instant
         self.eras[-1].started = frozenset(
             run.scheduled_for
-            for run in self.stage.runs(self.schedule)
-            if run.origin is Origin.SCHEDULE
-            and run.scheduled_for > instant
-            and run.state in STARTED
+            for run in self.stage.runs(self.schedule, *STARTED, since=instant)
+            if run.origin is Origin.SCHEDULE and run.scheduled_for > instant
         )
 
     def _forget_what_was_withdrawn(self) -> None:
