@@ -18,7 +18,7 @@ Stands = Callable[[str], Stand]
 #: More for a long search: CRONY_EXAMPLES=2000.
 EXAMPLES = int(os.environ.get("CRONY_EXAMPLES", "20"))
 #: A server takes ten times as long.
-AT_SERVERS = int(os.environ.get("CRONY_EXAMPLES", "5"))
+AT_SERVERS = int(os.environ.get("CRONY_EXAMPLES", "3"))
 
 
 # Half a minute on a machine of its own; others may be at work beside it, and what
