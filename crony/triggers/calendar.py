@@ -101,12 +101,8 @@ class DayFields:
             return self.of_week.weekdays
         return None
 
-    def in_month(self, year: int, month: int) -> list[int]:
-        """Return the matching days of one month, in order."""
-        if month not in self.months:
-            return []
-        monday_first, length = monthrange(year, month)
-        first_weekday = (monday_first + 1) % 7
+    def matching(self, first_weekday: int, length: int) -> list[int]:
+        """Return the days matched in a month of that shape, in order."""
         of_month = self.of_month.matching(first_weekday, length)
         of_week = self.of_week.matching(first_weekday, length)
         return sorted(of_month & of_week if self.both else of_month | of_week)
@@ -115,7 +111,7 @@ class DayFields:
 class Calendar:
     """Finds and counts matching days; remembers the month it looked at last."""
 
-    __slots__ = ("_fields", "_month", "_steps", "daily", "fields")
+    __slots__ = ("_month", "_shapes", "_steps", "daily", "fields")
 
     def __init__(self, fields: DayFields) -> None:
         self.fields = fields
@@ -123,6 +119,8 @@ class Calendar:
         weekdays = fields.by_weekday_only
         self._steps = None if weekdays is None else _steps_to(weekdays)
         self._month: tuple[int, int, list[int]] = (0, 0, [])
+        #: The days of each shape of a month, of which there are 28.
+        self._shapes: dict[tuple[int, int], list[int]] = {}
 
     def next(self, day: int) -> int | None:
         """Return the first matching day at or after one; ``None`` if there is none."""
@@ -166,11 +164,22 @@ class Calendar:
         """Work out the month that holds a day: its bounds and its matching days."""
         shown = date.fromordinal(day + _EPOCH_ORDINAL)
         first = day - shown.day + 1
-        beyond = first + monthrange(shown.year, shown.month)[1]
-        matching = self.fields.in_month(shown.year, shown.month)
+        length = monthrange(shown.year, shown.month)[1]
+        matching: list[int] = []
+        if shown.month in self.fields.months:
+            # 1970-01-01 was a Thursday.
+            matching = self._matching((first + 4) % 7, length)
         # One assignment, so that no other thread sees half of it.
-        self._month = month = (first, beyond, [first + day - 1 for day in matching])
+        days = [first + day - 1 for day in matching]
+        self._month = month = (first, first + length, days)
         return month
+
+    def _matching(self, first_weekday: int, length: int) -> list[int]:
+        shape = first_weekday, length
+        found = self._shapes.get(shape)
+        if found is None:
+            found = self._shapes[shape] = self.fields.matching(*shape)
+        return found
 
 
 def _steps_to(weekdays: frozenset[int]) -> tuple[int, ...]:
