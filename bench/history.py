@@ -42,6 +42,14 @@ def lengthen(path: Path, runs: int) -> None:
     # They count and tell what happens; of a copy nothing has happened.
     for name, _ in triggers:
         connection.execute(f"DROP TRIGGER {name}")
+    # PERF: to sort ten million entries once takes a fraction of inserting each.
+    indexes = connection.execute(
+        "SELECT name, sql FROM sqlite_master"
+        " WHERE type = 'index' AND tbl_name = 'runs' AND sql IS NOT NULL"
+    ).fetchall()
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}")
+    connection.execute("PRAGMA cache_size = -500000")
     info = connection.execute("PRAGMA table_info(runs)").fetchall()
     earlier = {
         name: f"{name} - n * {_MINUTE}"
@@ -59,7 +67,7 @@ def lengthen(path: Path, runs: int) -> None:
             f" INSERT INTO runs ({', '.join(names)})"
             f" SELECT {chosen} FROM numbers, past_runs"
         )
-    for _, sql in triggers:
+    for _, sql in (*indexes, *triggers):
         connection.execute(sql)
     connection.execute("DROP TABLE past_runs")
     # All of it is on the disk before anything is measured.
