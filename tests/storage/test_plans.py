@@ -14,67 +14,19 @@ from typing import Any
 
 import pytest
 
-from crony.model.state import AttemptState
 from crony.storage import open_store
 from crony.testing.clock import START
 from crony.testing.storage.scene import Scene
 from tests.storage.hot_path import caught, verbs
 
-ROWS = 100_000
+# One process fills the file that they share.
+pytestmark = pytest.mark.xdist_group("plans")
 
 _WHOLE_TENANT = re.compile(r"\bSEARCH (schedules|runs|[srno])\b.*\(tenant=\?\)$")
 #: Partial indexes of what is few, or wanted from its beginning.
 _FEW = re.compile(
     r"_(offers|lease_ends|waiting|due|overlap|deadline|pulse|preemptible|by_age)\b"
 )
-
-_FILL = (
-    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
-)
-
-
-#: The column that names what a row is of, where it is not the row's own id.
-_KEYS = {"attempts": "run", "definitions": "schedule", "versions": "schedule"}
-
-
-@pytest.fixture(scope="module")
-def full_file(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a long history and many idle schedules."""
-    path = tmp_path_factory.mktemp("full") / "crony.db"
-    path.write_bytes(template.read_bytes())
-    store = open_store(f"sqlite:///{path}")
-    store.open()
-    scene = Scene(store)
-    schedule = scene.schedule(name="one", cursor=START + timedelta(days=1))
-    run = scene.manual(schedule)
-    worker = scene.worker()
-    (item,) = scene.start(worker)
-    scene.report(worker, item, AttemptState.FAILED)
-    store.close()
-    connection = sqlite3.connect(path)
-    for table, key, extra in (
-        ("schedules", f"'{schedule.id}'", {"id": "'s' || i", "name": "'n' || i"}),
-        ("runs", f"'{run.id}'", {"id": "'r' || i", "schedule": "'s' || (i % 1000)"}),
-        ("definitions", f"'{schedule.id}'", {"schedule": "'s' || i"}),
-        ("versions", f"'{schedule.id}'", {"schedule": "'s' || i"}),
-        (
-            "attempts",
-            f"'{run.id}'",
-            {"run": "'r' || i", "schedule": "'s' || (i % 1000)"},
-        ),
-    ):
-        info = connection.execute(f"PRAGMA table_info({table})").fetchall()
-        columns = [row[1] for row in info]
-        values = ", ".join(extra.get(name, f"t.{name}") for name in columns)
-        where = _KEYS.get(table, "id")
-        connection.execute(
-            f"{_FILL.format(rows=ROWS)} INSERT INTO {table} ({', '.join(columns)})"
-            f" SELECT {values} FROM n, {table} t WHERE t.{where} = {key}"
-        )
-    connection.commit()
-    connection.execute("ANALYZE")
-    connection.close()
-    return path
 
 
 @pytest.mark.parametrize("analysed", [True, False])

@@ -32,7 +32,7 @@ _BY_DIGEST = text(f"SELECT {_COLUMNS} FROM keys WHERE digest = :digest")
 _FIND = text(f"SELECT {_COLUMNS} FROM keys WHERE id = :key AND tenant = :tenant")
 _PAGE = text(
     f"SELECT {_COLUMNS} FROM keys WHERE tenant = :tenant AND role <> 'worker'"
-    " AND created_at >= :at AND (created_at, id) > (:at, :id)"
+    " AND (created_at, id) > (:at, :id)"
     " ORDER BY created_at, id LIMIT :limit"
 )
 _TOUCH = text(

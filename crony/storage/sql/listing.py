@@ -28,7 +28,12 @@ from crony.storage.sql.dialect import (
     unpacked,
 )
 from crony.storage.sql.paging import page_of
-from crony.storage.sql.rows import SCHEDULE_COLUMNS, SCHEDULES, SUMMARY_COLUMNS_OF_R
+from crony.storage.sql.rows import (
+    SCHEDULE_COLUMNS,
+    SCHEDULES,
+    SUMMARY_COLUMNS_OF_R,
+    Columns,
+)
 
 _LOWER_NAME = "lower(coalesce(s.name, ''))"
 _FAILING = (
@@ -51,18 +56,25 @@ def schedules(
     """Return a page of schedules."""
     sort = dialect.SCHEDULE_SORTS[query.sort]
     last = dialect.NAMELESS if query.sort == "name" else dialect.NEVER
-    conditions, values = _schedule_conditions(query)
+    conditions, values = _schedule_conditions(tenant, query)
+    ranges: list[tuple[str, str]] = [("", f"{sort}, s.id")]
     if after is not None:
-        # The first half bounds the index, the second is exact.
-        conditions += [f"{sort} >= :value", f"({sort}, s.id) > (:value, :id)"]
+        # Of the index, one after the other: what is of the last one's value, and the
+        # rest. SQLite takes no pair with an expression for a range: it would go
+        # through all that are of that value, for each page.
+        ties = f" AND {sort} = :value AND s.id > :id"
+        ranges = [(ties, "s.id"), (f" AND {sort} > :value", f"{sort}, s.id")]
         values |= {"value": last if after[0] is None else after[0], "id": after[1]}
-    statement = text(
-        f"SELECT {SCHEDULE_COLUMNS}, {sort} FROM {SCHEDULES} WHERE"
-        f" {' AND '.join(['s.tenant = :tenant', *conditions])}"
-        f" ORDER BY {sort}, s.id LIMIT :limit"
-    )
-    values |= {"tenant": tenant, "limit": limit + 1}
-    found = connection.execute(statement, values).all()
+    found: list[Columns] = []
+    for beyond, order in ranges:
+        statement = text(
+            f"SELECT {SCHEDULE_COLUMNS}, {sort} FROM {SCHEDULES}"
+            f" WHERE {' AND '.join(conditions)}{beyond} ORDER BY {order} LIMIT :limit"
+        )
+        values["limit"] = limit + 1 - len(found)
+        found += connection.execute(statement, statement.taking(values)).all()
+        if len(found) > limit:
+            break
 
     def place(item: Schedule) -> Position:
         value = found[limit - 1][-1]
@@ -71,9 +83,11 @@ def schedules(
     return page_of(found, limit=limit, read=rows.schedule, place=place)
 
 
-def _schedule_conditions(query: ScheduleQuery) -> tuple[list[str], Parameters]:
-    conditions = ["s.state <> 'deleted'"]
-    values: Parameters = {}
+def _schedule_conditions(
+    tenant: str, query: ScheduleQuery
+) -> tuple[list[str], Parameters]:
+    conditions = ["s.tenant = :tenant", "s.state <> 'deleted'"]
+    values: Parameters = {"tenant": tenant}
     for member, condition in (
         ("group", "s.group_name = :group"),
         ("queue", "s.queue = :queue"),
@@ -185,16 +199,18 @@ def _run_conditions(
         if value is not None:
             conditions.append(f"r.{column} = :{member}")
             values[member] = str(value)
+    # Where the list goes on is the only range on its side: of two SQLite would take
+    # one, and not the nearer. What has a sign before it is none.
+    up = after is not None and query.oldest_first
+    down = after is not None and not query.oldest_first
     if query.since is not None:
-        conditions.append("r.scheduled_for >= :since")
+        conditions.append(f"{'+' if up else ''}r.scheduled_for >= :since")
         values["since"] = instant_out(query.since)
     if query.until is not None:
-        conditions.append("r.scheduled_for < :until")
+        conditions.append(f"{'+' if down else ''}r.scheduled_for < :until")
         values["until"] = instant_out(query.until)
     if after is not None:
         beyond = ">" if query.oldest_first else "<"
-        # The first half bounds the index, the second is exact.
-        conditions.append(f"r.scheduled_for {beyond}= :at")
         conditions.append(f"(r.scheduled_for, r.id) {beyond} (:at, :id)")
         values |= {"at": after[0], "id": after[1]}
     return conditions, values

@@ -8,8 +8,9 @@ from crony.storage.contract import Position
 from crony.storage.sql.connection import Connection
 from crony.storage.sql.dialect import text
 
+# The pair is the only bound: beside one on the tenant SQLite would take that one.
 _WALKED = text(
-    "SELECT tenant, id FROM schedules WHERE id > '' AND tenant >= :tenant"
+    "SELECT tenant, id FROM schedules WHERE id > ''"
     " AND (tenant, id) > (:tenant, :id) ORDER BY tenant, id LIMIT :limit"
 )
 

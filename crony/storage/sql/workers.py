@@ -42,7 +42,7 @@ _RENEW = text(
     " seen_at = :seen_at WHERE id = :id"
 )
 _PAGE = text(
-    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant AND name >= :name"
+    f"SELECT {_COLUMNS} FROM workers WHERE tenant = :tenant"
     " AND (name, id) > (:name, :id) ORDER BY name, id LIMIT :limit"
 )
 _RUNNING = text(
