@@ -1,8 +1,8 @@
 # Everything starts from python3 and make; `make help` lists what there is.
 
 VENV ?= .venv
-# How many tests run side by side.
-N ?= 2
+# How many tests run side by side: half of them wait for something, most of the time.
+N ?= 3
 # More words for the program that a target starts: make test ARGS="-k lease"
 ARGS ?=
 # Another store than the embedded one: make run STORAGE=postgresql://host/crony

@@ -1,4 +1,8 @@
-"""A pytest plugin: how the tests are shared out among several processes.
+"""A pytest plugin: how the tests, and their compilation, are shared out.
+
+Each of several processes imports all modules of tests, and in a new clone compiles them
+first, with asserts that say what they compared, which takes longer than the import. So
+each begins at another one, and finds most of the others compiled.
 
 Those of one ``xdist_group`` share what takes long to start, and one process runs them,
 one after the other. The many quick tests come last, so that all processes end together,
@@ -7,13 +11,35 @@ and none is still at a long one.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import importlib
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from _pytest.nodeid import NodeId
 
-_QUICK = Path(__file__).parent / "unit"
+_HERE = Path(__file__).parent
+_QUICK = _HERE / "unit"
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Import all modules, if one of several processes is about to."""
+    here: dict[str, object] | None = getattr(session.config, "workerinput", None)
+    if here is None or not session.config.getoption("--complete"):
+        return
+    number, count = int(str(here["workerid"])[2:]), int(str(here["workercount"]))
+    for file in _from(sorted(_HERE.rglob("test_*.py")), number, count):
+        name = ".".join(file.relative_to(_HERE.parent).with_suffix("").parts)
+        # What can't be imported is told when it is collected.
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def _from(files: Sequence[Path], number: int, count: int) -> Sequence[Path]:
+    """Return files in a ring, from where the process of that number begins."""
+    start = len(files) * number // count
+    return [*files[start:], *files[:start]]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -134,7 +134,9 @@ class MongoDbSet:
     def start(self) -> Self:
         """Start all members; return when one is primary and the others follow it."""
         for member in self.members:
-            member.start()
+            member.launch()
+        for member in self.members:
+            member.wait()
         config = {
             "_id": _SET,
             "members": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -11,9 +12,8 @@ import stat
 import struct
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
 
 from crony.testing.servers.process import Server, program
 
@@ -24,6 +24,9 @@ _CLUSTER = (
 )
 #: What a client of the protocol may ask before anything else: are you there?
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+
+#: So long may a process take that was killed.
+_GONE_WITHIN = 30.0
 
 
 class PostgreSQL(Server):
@@ -61,9 +64,9 @@ class PostgreSQL(Server):
         """The cluster's files."""
         return self.directory / "data"
 
-    def start(self) -> Self:
+    def launch(self) -> None:
         self._let_others_by()
-        return super().start()
+        super().launch()
 
     def _let_others_by(self) -> None:
         """Let the server's user come to its directory; what is in it stays closed."""
@@ -107,15 +110,40 @@ class PostgreSQL(Server):
         """Send a signal to the server, and what has no handler to each of its own."""
         if self.process is None or self.process.poll() is not None:
             return
-        pid = self.process.pid
-        others: list[int] = []
-        if number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT):
-            listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            others = [int(child) for child in listed.split()]
+        if number is signal.SIGKILL:
+            self._kill_all()
+            return
         super().send(number)
-        for other in others:
-            with suppress(ProcessLookupError):
-                os.kill(other, number)
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            for other in self._others():
+                with suppress(ProcessLookupError):
+                    os.kill(other, number)
+
+    def _others(self) -> list[int]:
+        """Return the processes of its own: of each connection, and those that help."""
+        assert self.process is not None
+        pid = self.process.pid
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in listed.split()]
+
+    def _kill_all(self) -> None:
+        """Kill it and its own; return when none is left.
+
+        It would not start again beside one that still has the memory they shared.
+        """
+        # So that it makes no more of them.
+        super().send(signal.SIGSTOP)
+        with ExitStack() as stack:
+            ends: list[int] = []
+            for other in self._others():
+                with suppress(ProcessLookupError):
+                    ends.append(os.pidfd_open(other))
+                    stack.callback(os.close, ends[-1])
+            super().send(signal.SIGKILL)
+            for end in ends:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(end, signal.SIGKILL)
+                select.select([end], [], [], _GONE_WITHIN)
 
     def stop(self) -> None:
         # SIGTERM would wait until the last client has gone by itself.

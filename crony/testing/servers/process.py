@@ -59,6 +59,12 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Start it, for the first time or again; return when it answers."""
+        self.launch()
+        self.wait()
+        return self
+
+    def launch(self) -> None:
+        """Start it, and do not wait until it answers."""
         if not self.directory.exists():
             self.prepare()
         with self.log.open("ab") as log:
@@ -68,6 +74,10 @@ class Server(ABC):
                 stdout=log,
                 stderr=log,
             )
+
+    def wait(self) -> None:
+        """Return when it answers, once it was started."""
+        assert self.process is not None
         deadline = time.monotonic() + _READY_WITHIN
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -75,7 +85,6 @@ class Server(ABC):
                 self.kill()
                 raise RuntimeError(f"{self.name} does not answer: {said}")
             time.sleep(0.02)
-        return self
 
     def send(self, number: signal.Signals) -> None:
         """Send its process a signal."""

@@ -129,9 +129,7 @@ class Accounting(RuleBasedStateMachine):
         last = self.stage.found(self.schedule).updated_at
         stretches = [
             run.range_until
-            for run in self.stage.runs(
-                self.schedule, RunState.SKIPPED, RunState.MISSED
-            )
+            for run in self.stage.runs(self.schedule, RunState.SKIPPED, RunState.MISSED)
             if run.range_until is not None
         ]
         return max(self.stage.clock.now(), last, *stretches)

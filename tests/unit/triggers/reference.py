@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from pathlib import Path
+from zoneinfo import TZPATH, ZoneInfo, available_timezones
 
 from crony.model.trigger import Cron, DstRule
 from crony.triggers import Occurrences, compile_trigger
@@ -149,10 +150,23 @@ def changes(timezone: str, first_year: int, last_year: int) -> Iterator[Change]:
 @lru_cache(maxsize=1)
 def all_changes() -> dict[str, tuple[Change, ...]]:
     """Return the changes of every zone in a few years of the recent past and future."""
-    return {
-        name: tuple(changes(name, 2018, 2019)) + tuple(changes(name, 2026, 2027))
-        for name in sorted(zone_names())
-    }
+    found: dict[str, tuple[Change, ...]] = {}
+    by_rules: dict[bytes, tuple[Change, ...]] = {}
+    for name in sorted(zone_names()):
+        # Half of the names are others for the same rules.
+        rules = _rules(name)
+        if rules not in by_rules:
+            early, late = changes(name, 2018, 2019), changes(name, 2026, 2027)
+            by_rules[rules] = (*early, *late)
+        found[name] = by_rules[rules]
+    return found
+
+
+def _rules(name: str) -> bytes:
+    """Return what this host's file of a zone holds, or else its name."""
+    files = (Path(folder, name) for folder in TZPATH)
+    found = next((file for file in files if file.is_file()), None)
+    return name.encode() if found is None else found.read_bytes()
 
 
 def zone_names() -> set[str]:

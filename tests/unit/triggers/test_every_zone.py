@@ -19,6 +19,9 @@ from tests.unit.triggers.reference import (
     walked,
 )
 
+# What all zones change is looked up once, which takes seconds.
+pytestmark = pytest.mark.xdist_group("zones")
+
 HANDFUL = {
     "half past every hour from 0 to 3": Fields(
         frozenset({30}), frozenset({0, 1, 2, 3, 23})

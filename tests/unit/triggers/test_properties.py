@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,8 @@ from tests.unit.triggers.reference import (
     walked,
     zone_names,
 )
+
+pytestmark = pytest.mark.xdist_group("zones")
 
 ZONES = sorted(zone_names())
 MICROSECOND = timedelta(microseconds=1)
