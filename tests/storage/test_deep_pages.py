@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from crony.model.state import RunState
 from crony.storage import open_store
 from crony.storage.contract import Position, RunQuery, ScheduleQuery, Store
+from crony.testing.clock import START
 from crony.testing.storage.scene import TENANT
 from tests.storage.hot_path import caught
 
@@ -42,6 +44,8 @@ def _runs(**members: Any) -> Asked:
     )
 
 
+#: In which all of them are.
+_SPAN = {"since": START - timedelta(days=1), "until": START + timedelta(days=1)}
 _NEWEST, _OLDEST = _RUN.format("DESC"), _RUN.format("ASC")
 PAGES: dict[str, tuple[str, Asked]] = {
     "a walk over all schedules": (
@@ -65,6 +69,16 @@ PAGES: dict[str, tuple[str, Asked]] = {
     "runs of one instant and state": (
         _NEWEST,
         _runs(states=frozenset({RunState.PENDING})),
+    ),
+    "runs of a span, the newest first": (_NEWEST, _runs(**_SPAN)),
+    "runs of a span, the oldest first": (_OLDEST, _runs(**_SPAN, oldest_first=True)),
+    "schedules that move": (
+        _SCHEDULE.format("tenant, id", "{}"),
+        lambda store, after: store.moving.schedules(TENANT, limit=_LIMIT, after=after),
+    ),
+    "runs that move": (
+        "SELECT tenant, id FROM runs ORDER BY 1, 2 LIMIT 1 OFFSET {}",
+        lambda store, after: store.moving.runs(TENANT, limit=_LIMIT, after=after),
     ),
 }
 
@@ -111,5 +125,5 @@ def _steps(path: Path, place: str, ask: Asked) -> int:
         if sql.startswith("SELECT")
     ]
     connection.close()
-    assert len(found[-1]) >= _LIMIT
+    assert max(map(len, found)) >= _LIMIT
     return steps

@@ -16,14 +16,14 @@ from crony.storage.sql.noun import Noun
 
 _Item = TypeVar("_Item", MovedSchedule, MovedRun)
 
-_SCHEDULES = text(
-    "SELECT id FROM schedules WHERE id > '' AND tenant = :tenant AND id > :after"
-    " ORDER BY id LIMIT :limit"
+#: The index holds what has ``id > ''``. As another bound on the id it would be SQLite's
+#: range, so the one that counts is that of the pair.
+_BEYOND = (
+    " WHERE id > '' AND (tenant, id) > (:tenant, :after) AND tenant <= :tenant"
+    " ORDER BY tenant, id LIMIT :limit"
 )
-_RUNS = text(
-    "SELECT id FROM runs WHERE id > '' AND tenant = :tenant AND id > :after"
-    " ORDER BY id LIMIT :limit"
-)
+_SCHEDULES = text(f"SELECT id FROM schedules{_BEYOND}")
+_RUNS = text(f"SELECT id FROM runs{_BEYOND}")
 
 
 class SqlMoving(Noun, Moving):

@@ -139,7 +139,9 @@ class SqlSchedules(Noun, Schedules):
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None
     ) -> Page[Schedule]:
-        with self._database.reading() as connection:
+        # What is on a page must not move between the two halves of its statement.
+        begun = self._database.reading if after is None else self._database.snapshot
+        with begun() as connection:
             return listing.schedules(
                 connection, tenant, query, limit=limit, after=after
             )
