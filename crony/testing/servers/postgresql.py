@@ -111,39 +111,36 @@ class PostgreSQL(Server):
         if self.process is None or self.process.poll() is not None:
             return
         if number is signal.SIGKILL:
-            self._kill_all()
+            self._kill_all(self.process.pid)
             return
-        super().send(number)
+        others: list[int] = []
         if number in (signal.SIGSTOP, signal.SIGCONT):
-            for other in self._others():
-                with suppress(ProcessLookupError):
-                    os.kill(other, number)
+            others = _children(self.process.pid)
+        super().send(number)
+        for other in others:
+            with suppress(ProcessLookupError):
+                os.kill(other, number)
 
-    def _others(self) -> list[int]:
-        """Return the processes of its own: of each connection, and those that help."""
-        assert self.process is not None
-        pid = self.process.pid
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        return [int(child) for child in listed.split()]
-
-    def _kill_all(self) -> None:
-        """Kill it and its own; return when none is left.
+    def _kill_all(self, pid: int) -> None:
+        """Kill it and its own; return when none of those is left.
 
         It would not start again beside one that still has the memory they shared.
         """
-        # So that it makes no more of them.
+        # So that it makes no more of them, once it stands still.
         super().send(signal.SIGSTOP)
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         with ExitStack() as stack:
             ends: list[int] = []
-            for other in self._others():
+            for child in _children(pid):
                 with suppress(ProcessLookupError):
-                    ends.append(os.pidfd_open(other))
+                    ends.append(os.pidfd_open(child))
                     stack.callback(os.close, ends[-1])
             super().send(signal.SIGKILL)
             for end in ends:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(end, signal.SIGKILL)
-                select.select([end], [], [], _GONE_WITHIN)
+                if not select.select([end], [], [], _GONE_WITHIN)[0]:
+                    raise RuntimeError(f"a process of {self.name} can't be killed")
 
     def stop(self) -> None:
         # SIGTERM would wait until the last client has gone by itself.
@@ -167,6 +164,12 @@ class PostgreSQL(Server):
                 return connection.recv(1) == b"R"
         except OSError:
             return False
+
+
+def _children(pid: int) -> list[int]:
+    """Return a server's own: one for each connection, and those that help it."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
 
 
 def _other() -> str:
