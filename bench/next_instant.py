@@ -1,14 +1,15 @@
 """Time from one occurrence to the next: ours, croniter and cronsim side by side.
 
-Run it as ``python -m bench.next_instant`` or as a file. A library that is not
-installed is left out. Each figure is of one step, in microseconds, over passes of
-many steps from the same instant; all libraries take the same passes in turn, so that
-a busy machine troubles them alike.
+A library that is not installed is left out. Each figure is of one step, in
+microseconds, over passes of many steps from the same instant; all libraries take the
+same passes in turn, so that a busy machine troubles them alike.
+
+    make bench ROW=next_instant
+    python bench/next_instant.py --repetitions 50
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.measuring.report import Report, Target, arguments
 from crony.model.trigger import Cron
 from crony.triggers import compile_trigger
 
@@ -34,7 +36,6 @@ EXPRESSIONS = [
     ("0 0 13 * 5", "Asia/Tokyo"),
 ]
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-PASSES = 15
 STEPS = 200
 TARGET = 10.0
 
@@ -90,27 +91,24 @@ def step_time(steps: Steps, expression: str, timezone: str) -> float:
 
 
 def main() -> int:
-    """Print min, median and max of each, and say whether the target is met."""
+    """Measure, print, and keep the samples."""
+    parser, command = arguments(__doc__, repetitions=15)
+    wanted = parser.parse_args()
+    report = Report("next_instant", "From one occurrence to the next", command)
     libraries = contenders()
-    head = "".join(f"{name + ' min/median/max µs':>32}" for name in libraries)
-    print(f"{'expression':<26}{'zone':<20}{head}")
-    slow: list[str] = []
     for expression, timezone in EXPRESSIONS:
-        samples: dict[str, list[float]] = {name: [] for name in libraries}
-        for _ in range(PASSES):
+        series = {
+            name: report.add(f"`{expression}` in {timezone}, {name}", "µs")
+            for name in libraries
+        }
+        for _ in range(wanted.repetitions):
             for name, steps in libraries.items():
-                samples[name].append(step_time(steps, expression, timezone))
-        cells = ""
-        for values in samples.values():
-            middle = statistics.median(values)
-            cell = f"{min(values):.1f} / {middle:.1f} / {max(values):.1f}"
-            cells += f"{cell:>32}"
-        print(f"{expression:<26}{timezone:<20}{cells}")
-        if statistics.median(samples["ours"]) > TARGET:
-            slow.append(expression)
-    verdict = f"missed by {', '.join(slow)}" if slow else "met"
-    print(f"target: median of ours at most {TARGET:.0f} µs a step: {verdict}")
-    return 1 if slow else 0
+                taken = step_time(steps, expression, timezone)
+                series[name].samples.append(taken)
+        middle = series["ours"].median
+        title = f"from `{expression}` to the next, ours"
+        report.targets.append(Target(title, middle, TARGET, unit="µs"))
+    return report.finish(publish=wanted.publish)
 
 
 if __name__ == "__main__":
