@@ -26,7 +26,7 @@ _QUICK = _HERE / "unit"
 def pytest_collection(session: pytest.Session) -> None:
     """Import all modules, if one of several processes is about to."""
     here: dict[str, object] | None = getattr(session.config, "workerinput", None)
-    if here is None or not session.config.getoption("--complete"):
+    if here is None or not session.config.getoption("complete", default=False):
         return
     number, count = int(str(here["workerid"])[2:]), int(str(here["workercount"]))
     for file in _from(sorted(_HERE.rglob("test_*.py")), number, count):

@@ -11,6 +11,7 @@ End = tuple[str, str | None]
 SUCCEEDED: End = ("succeeded", None)
 SKIPPED: End = ("skipped", "overlap")
 REPLACED: End = ("cancelled", "replaced")
+KILLED: End = ("failed", "signal")
 PAUSED: End = ("skipped", "paused")
 
 GROUP, GROUP_LIMIT = "squad", 2
@@ -87,6 +88,8 @@ PLANS = (
         lasts="$((1 + 3 * ($(date +%s) % 2)))",
         policy={"on_overlap": "replace"},
         must=frozenset({SUCCEEDED, REPLACED}),
+        # A task that is killed while it is being stopped is not tried again.
+        may=frozenset({KILLED}),
     ),
     PAUSING,
     Plan(name="squad-2", period=3, lasts="0.7", group=GROUP),

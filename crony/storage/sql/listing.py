@@ -44,6 +44,11 @@ _FAILING = (
     " 'succeeded') <> 'succeeded'"
 )
 
+_NAMED = text(
+    f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value"
+)
+
 
 def schedules(
     connection: Connection,
@@ -54,8 +59,31 @@ def schedules(
     after: Position | None,
 ) -> Page[Schedule]:
     """Return a page of schedules."""
-    sort = dialect.SCHEDULE_SORTS[query.sort]
+    found = _sorted(connection, tenant, query, limit=limit + 1, after=after)
+    names = [identity for identity, _ in found[:limit]]
+    read = connection.execute(_NAMED, {"schedules": rows.ids(names)}).all()
+    by_name = {row[0]: rows.schedule(row) for row in read}
+    items = tuple(by_name[name] for name in names)
+    if len(found) <= limit or not items:
+        return Page(items, None)
+    identity, value = found[limit - 1]
     last = dialect.NAMELESS if query.sort == "name" else dialect.NEVER
+    return Page(items, (None if value == last else value, identity))
+
+
+def _sorted(
+    connection: Connection,
+    tenant: str,
+    query: ScheduleQuery,
+    *,
+    limit: int,
+    after: Position | None,
+) -> list[Columns]:
+    """Return the ids of a page, each with what it is sorted by.
+
+    By themselves, so that nothing but the index can put them in order.
+    """
+    sort = dialect.SCHEDULE_SORTS[query.sort]
     conditions, values = _schedule_conditions(tenant, query)
     ranges: list[tuple[str, str]] = [("", f"{sort}, s.id")]
     if after is not None:
@@ -64,23 +92,19 @@ def schedules(
         # through all that are of that value, for each page.
         ties = f" AND {sort} = :value AND s.id > :id"
         ranges = [(ties, "s.id"), (f" AND {sort} > :value", f"{sort}, s.id")]
+        last = dialect.NAMELESS if query.sort == "name" else dialect.NEVER
         values |= {"value": last if after[0] is None else after[0], "id": after[1]}
     found: list[Columns] = []
     for beyond, order in ranges:
         statement = text(
-            f"SELECT {SCHEDULE_COLUMNS}, {sort} FROM {SCHEDULES}"
+            f"SELECT s.id, {sort} FROM schedules s"
             f" WHERE {' AND '.join(conditions)}{beyond} ORDER BY {order} LIMIT :limit"
         )
-        values["limit"] = limit + 1 - len(found)
+        values["limit"] = limit - len(found)
         found += connection.execute(statement, statement.taking(values)).all()
-        if len(found) > limit:
+        if len(found) == limit:
             break
-
-    def place(item: Schedule) -> Position:
-        value = found[limit - 1][-1]
-        return (None if value == last else value, item.id)
-
-    return page_of(found, limit=limit, read=rows.schedule, place=place)
+    return found
 
 
 def _schedule_conditions(

@@ -139,9 +139,7 @@ class SqlSchedules(Noun, Schedules):
     def page(
         self, tenant: str, query: ScheduleQuery, *, limit: int, after: Position | None
     ) -> Page[Schedule]:
-        # What is on a page must not move between the two halves of its statement.
-        begun = self._database.reading if after is None else self._database.snapshot
-        with begun() as connection:
+        with self._database.snapshot() as connection:
             return listing.schedules(
                 connection, tenant, query, limit=limit, after=after
             )
