@@ -16,12 +16,12 @@ _log = logging.getLogger(__name__)
 
 #: In seconds, on a busy machine: the longest answer, how long until writes are taken
 #: again once the store answers, and how long a new primary takes.
-SLOWEST = 8.0
-AGAIN = 5.0
-ELECTED = 15.0
+SLOWEST = 20.0
+AGAIN = 15.0
+ELECTED = 30.0
 
 #: How long anything may take that has no bound of its own.
-_PATIENCE = 40
+_PATIENCE = 60
 
 #: How often each is killed in a row; those that start quickly more often.
 _KILLS = {
