@@ -60,7 +60,6 @@ def main() -> int:
             }
         except errors.MissingSafeguard as exc:
             sys.exit(f"bench: {exc}")
-        report.notes.append(sandbox.describe())
         rates = {name: report.add(name, "a second") for name in starts}
         gate = report.add("from the go byte to the first output, median", "ms")
         for _ in range(asked.repetitions):

@@ -7,7 +7,7 @@ match within that time never does.
 from __future__ import annotations
 
 from bisect import bisect_left
-from calendar import monthrange
+from calendar import isleap
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -17,6 +17,9 @@ from crony.triggers.occurrences import DAY, HORIZON
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _LAST_DAY: Final = HORIZON // DAY
 _CYCLE: Final = 400 * 12
+
+#: Of the months, from 1 on.
+_LENGTHS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 _ALL_DAYS: Final = frozenset(range(1, 32))
 _ALL_MONTHS: Final = frozenset(range(1, 13))
@@ -164,7 +167,9 @@ class Calendar:
         """Work out the month that holds a day: its bounds and its matching days."""
         shown = date.fromordinal(day + _EPOCH_ORDINAL)
         first = day - shown.day + 1
-        length = monthrange(shown.year, shown.month)[1]
+        length = _LENGTHS[shown.month]
+        if shown.month == 2 and isleap(shown.year):
+            length = 29
         matching: list[int] = []
         if shown.month in self.fields.months:
             # 1970-01-01 was a Thursday.
