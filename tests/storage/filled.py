@@ -17,7 +17,6 @@ _FILL = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
 )
 
-
 #: The column that names what a row is of, where it is not the row's own id.
 _KEYS = {"attempts": "run", "definitions": "schedule", "versions": "schedule"}
 

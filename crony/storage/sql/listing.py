@@ -7,7 +7,7 @@ from an index per state, so that a rare state is found in a long history.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from crony.model.group import DEFAULT_GROUP
 from crony.model.run import Run
@@ -46,7 +46,7 @@ _FAILING = (
 
 _NAMED = text(
     f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
-    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value"
+    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value ORDER BY s.id"
 )
 
 
@@ -60,15 +60,23 @@ def schedules(
 ) -> Page[Schedule]:
     """Return a page of schedules."""
     found = _sorted(connection, tenant, query, limit=limit + 1, after=after)
-    names = [identity for identity, _ in found[:limit]]
-    read = connection.execute(_NAMED, {"schedules": rows.ids(names)}).all()
-    by_name = {row[0]: rows.schedule(row) for row in read}
-    items = tuple(by_name[name] for name in names)
-    if len(found) <= limit or not items:
+    places = found[:limit]
+    by_id = {row[0]: row for row in named(connection, [name for name, _ in places])}
+    items = tuple(rows.schedule(by_id[name]) for name, _ in places if name in by_id)
+    if len(found) <= limit or not places:
         return Page(items, None)
-    identity, value = found[limit - 1]
-    last = dialect.NAMELESS if query.sort == "name" else dialect.NEVER
-    return Page(items, (None if value == last else value, identity))
+    last, value = places[-1]
+    return Page(items, (None if value == _lacking(query) else value, last))
+
+
+def named(connection: Connection, names: Iterable[str]) -> Sequence[Columns]:
+    """Return the rows of the schedules with these ids, by id."""
+    return connection.execute(_NAMED, {"schedules": rows.ids(names)}).all()
+
+
+def _lacking(query: ScheduleQuery) -> str | int:
+    """Return what stands in the index for a schedule that lacks what sorts it."""
+    return dialect.NAMELESS if query.sort == "name" else dialect.NEVER
 
 
 def _sorted(
@@ -92,8 +100,8 @@ def _sorted(
         # through all that are of that value, for each page.
         ties = f" AND {sort} = :value AND s.id > :id"
         ranges = [(ties, "s.id"), (f" AND {sort} > :value", f"{sort}, s.id")]
-        last = dialect.NAMELESS if query.sort == "name" else dialect.NEVER
-        values |= {"value": last if after[0] is None else after[0], "id": after[1]}
+        value = _lacking(query) if after[0] is None else after[0]
+        values |= {"value": value, "id": after[1]}
     found: list[Columns] = []
     for beyond, order in ranges:
         statement = text(

@@ -85,11 +85,6 @@ _UNFINISHED = text(
     " WHERE r.tenant = :tenant AND r.state IN ('pending','leased','running','stopping')"
     " AND r.origin <> 'hook' AND r.schedule > :after AND s.state <> 'deleted'"
 )
-_NAMED = text(
-    f"SELECT {SCHEDULE_COLUMNS} FROM {each('schedules', 'j')}"
-    f" CROSS JOIN {SCHEDULES} WHERE s.id = j.value ORDER BY s.id"
-)
-
 
 #: So many that are created at once, each by itself, share a commit.
 _GATHERED = 100
@@ -201,8 +196,7 @@ class SqlSchedules(Noun, Schedules):
         asked = {"tenant": tenant, "after": after or ""}
         with self._database.snapshot() as connection:
             names = sorted(connection.execute(_UNFINISHED, asked).scalars())[:limit]
-            named = {"schedules": rows.ids(names)}
-            found = connection.execute(_NAMED, named).all()
+            found = listing.named(connection, names)
         return tuple(rows.readable(found))
 
     def limit(self, batch: Sequence[Creation]) -> Ready:
